@@ -1,0 +1,77 @@
+"""ratedist: the rate-distortion theory of model compression.
+
+Names are imported when they are first used, so that ``import ratedist`` and ``ratedist --help`` do not
+wait for JAX.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ratedist import codes, theory, units
+    from ratedist.compressors import ERM, FixedCodebook, KMeans, Oracle
+    from ratedist.estimate import Estimate
+    from ratedist.problem import (
+        GaussianLinearModel,
+        ar1_covariance,
+        gaussian_weights,
+        sparse_weights,
+        two_level_weights,
+    )
+    from ratedist.quantizers import Quantized, kmeans
+    from ratedist.simulation import simulate
+
+__version__ = "0.1.0"
+
+_SUBPACKAGES = ("codes", "theory", "units")
+_HOME = {
+    "ERM": "ratedist.compressors",
+    "FixedCodebook": "ratedist.compressors",
+    "KMeans": "ratedist.compressors",
+    "Oracle": "ratedist.compressors",
+    "Estimate": "ratedist.estimate",
+    "GaussianLinearModel": "ratedist.problem",
+    "ar1_covariance": "ratedist.problem",
+    "gaussian_weights": "ratedist.problem",
+    "sparse_weights": "ratedist.problem",
+    "two_level_weights": "ratedist.problem",
+    "Quantized": "ratedist.quantizers",
+    "kmeans": "ratedist.quantizers",
+    "simulate": "ratedist.simulation",
+}
+
+__all__ = [
+    "ERM",
+    "Estimate",
+    "FixedCodebook",
+    "GaussianLinearModel",
+    "KMeans",
+    "Oracle",
+    "Quantized",
+    "ar1_covariance",
+    "codes",
+    "gaussian_weights",
+    "kmeans",
+    "simulate",
+    "sparse_weights",
+    "theory",
+    "two_level_weights",
+    "units",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        value = importlib.import_module(f"ratedist.{name}")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'ratedist' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,70 @@
+"""Checks of user input: one sentence saying what was expected and what came."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def integer(name: str, value: Any, minimum: int) -> int:
+    """Return ``value`` as an ``int`` of at least ``minimum``, or raise ``ValueError``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}") from None
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {number}")
+    return number
+
+
+def real_array(name: str, value: ArrayLike) -> np.ndarray:
+    """Return ``value`` as a finite float64 array, or raise ``ValueError``."""
+    try:
+        array = np.asarray(value)
+        if np.iscomplexobj(array):
+            raise TypeError
+        array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be real numbers, got {value!r}") from None
+    if not np.all(np.isfinite(array)):
+        count = int(array.size - np.isfinite(array).sum())
+        raise ValueError(f"{name} must be finite, got {count} NaN or infinite of {array.size} value(s)")
+    return array
+
+
+def in_range(
+    name: str, value: ArrayLike, low: float = 0.0, high: float = np.inf, *, open_low: bool = False
+) -> np.ndarray:
+    """Return ``value`` as a float64 array inside ``[low, high]`` (``(low, high]`` if ``open_low``).
+
+    NaN is refused; an infinite value passes only where ``high`` is infinite, because a rate of +∞ nats
+    (no compression at all) is a legitimate argument of every curve.
+    """
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be real numbers, got {value!r}") from None
+    inside = (array > low if open_low else array >= low) & (array <= high)
+    if not np.all(inside):
+        bracket = "(" if open_low else "["
+        offender = np.atleast_1d(array)[~np.atleast_1d(inside)][0]
+        raise ValueError(f"{name} must lie in {bracket}{low:g}, {high:g}], got {offender!r:.40}")
+    return array
+
+
+def positive_number(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float above zero, or raise ``ValueError``."""
+    array = real_array(name, value)
+    if array.ndim != 0 or array <= 0:
+        raise ValueError(f"{name} must be one number above zero, got {value!r}")
+    return float(array)
+
+
+def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Return ``value`` if it is one of the names ``allowed``, or raise ``ValueError`` listing them."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+    return value

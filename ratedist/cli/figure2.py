@@ -1,0 +1,78 @@
+"""``ratedist figure2``: the papers' Figure 2 as picture, table and record."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from ratedist.cli.stopwatch import Stopwatch
+from ratedist.experiments.figure2 import Figure2Config
+from ratedist.files import require_writable, write_together
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure2Command:
+    """Draw Figure 2: generalisation error, distortion and population risk against rate."""
+
+    config: Figure2Config
+    out: Path = Path("figures")
+    """Folder for figure2.png, figure2.pdf, figure2.csv and figure2.json."""
+    checkpoint: Path | None = None
+    """Keep the state of a long run in this file; the same command goes on from it."""
+
+    def run(self) -> None:
+        """Simulate, draw, write, and say what came out."""
+        self.config.check()
+        require_writable(self.out)
+        if self.checkpoint is not None:
+            require_writable(self.checkpoint.parent)
+        stopwatch = Stopwatch()
+
+        import jax
+
+        from ratedist.experiments.figure2 import run
+
+        jax.config.update("jax_enable_x64", True)
+        stopwatch.lap("import of JAX")
+        table = run(self.config, progress=sys.stderr.isatty(), checkpoint_path=self.checkpoint)
+        stopwatch.lap("simulation, compilation included")
+
+        from ratedist.plotting.figure2 import draw_figure2
+        from ratedist.plotting.style import figure_bytes
+
+        stopwatch.lap("import of matplotlib and seaborn")
+        figure = draw_figure2(table.frame, describe(self.config))
+        contents = {
+            "png": figure_bytes(figure, "png"),
+            "pdf": figure_bytes(figure, "pdf"),
+            "csv": table.csv().encode(),
+            "json": table.json().encode(),
+        }
+        write_together({self.out / f"figure2.{kind}": content for kind, content in contents.items()})
+        stopwatch.lap("drawing and writing")
+        print(summary(table.record))
+        print(f"written: {self.out}/figure2.png, .pdf, .csv, .json")
+        print(stopwatch)
+
+
+def summary(record: dict[str, Any]) -> str:
+    """What the run found, a line a method."""
+    lines = []
+    for name, best in record["best"].items():
+        lines.append(
+            f"{name.replace('_', ' ')}: least population risk at K = {best['num_clusters']}, "
+            f"{best['population_risk']:.4f} ± {best['population_risk_sem']:.4f}; "
+            f"minus ERM's, paired: {best['minus_erm']:+.4f} ± {best['minus_erm_sem']:.4f}"
+        )
+    return "\n".join(lines)
+
+
+def describe(config: Figure2Config) -> str:
+    """The setting in one line, for the head of the figure."""
+    default = Figure2Config()
+    parts = [f"d = {config.d}", f"n = {config.n}", f"σ² = {config.noise_variance:g}"]
+    parts.append("Σ = I" if config.covariance == default.covariance else f"Σ: {config.covariance}")
+    parts.append("w* = ±1" if config.w_star == "two-level" else f"w*: {config.w_star}")
+    return ", ".join([*parts, f"{config.trials:,} trials, error bars of two standard errors"])

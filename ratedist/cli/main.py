@@ -1,0 +1,85 @@
+"""``ratedist COMMAND``: one line for whatever goes wrong, and nothing half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+import tyro
+
+from ratedist.cli.figure2 import Figure2Command
+from ratedist.cli.interrupt import insistent_interrupt
+
+BAD_INPUT = 2
+INTERRUPTED = 130  # as a shell reports a process ended by Ctrl-C
+
+COMMANDS = {"figure2": Figure2Command}
+
+
+class Command(Protocol):
+    """Options of one command, and what it does with them."""
+
+    def run(self) -> None: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; ``arguments`` as in ``sys.argv[1:]``. Returns the exit status."""
+    try:
+        command = parse(sys.argv[1:] if arguments is None else arguments)
+        with insistent_interrupt():
+            command.run()
+    except ValueError as error:
+        print(f"ratedist: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("\nratedist: interrupted, nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone (`| head`); say nothing more to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def entry_point() -> None:
+    """The installed command: :func:`main`, and the end of the process."""
+    status = main()
+    if status == INTERRUPTED:
+        # XLA's threads may still be computing, and taking the interpreter down under them crashes it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """The command that ``arguments`` describe; ``ValueError`` where they describe none."""
+    app = tyro.extras.SubcommandApp()
+    for name, command in COMMANDS.items():
+        app.command(name=name)(command)
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return app.cli(
+                prog="ratedist",
+                description="The rate-distortion theory of model compression.",
+                args=arguments,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+            )
+    except SystemExit as end:
+        if end.code != BAD_INPUT:
+            raise
+        raise ValueError(_first_sentence(complaint.getvalue())) from None
+
+
+def _first_sentence(box: str) -> str:
+    """The message of a framed complaint of the parser, which spreads it over several lines, as one line."""
+    message = []
+    for line in box.splitlines()[1:]:
+        text = line.strip("│╭╮╰╯ ")
+        if set(text) <= {"─"}:
+            break
+        message.append(text)
+    return " ".join(message) + " (see --help)"

@@ -1,0 +1,95 @@
+"""Canonical Huffman codes: the lengths b_k of the compression ratio (39), and their codewords."""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ratedist import _checks
+from ratedist.codes.entropy import label_counts
+
+
+def huffman_lengths(counts: ArrayLike) -> np.ndarray:
+    """Codeword lengths b_k of a Huffman code for symbols that occur ``counts`` times.
+
+    A symbol that does not occur has no codeword and length 0. A symbol that is alone costs nothing, so
+    its length is 0 too. Otherwise Kraft's sum over the occurring symbols is exactly 1. Equal weights are
+    merged in the order in which they came to be, symbols first, which makes the lengths a function of
+    ``counts`` alone and keeps the longest codeword as short as a Huffman code can.
+
+    Args:
+        counts: |C_k|, integers of shape ``(K,)``.
+
+    Returns:
+        Integers of shape ``(K,)``, bits.
+
+    Raises:
+        ValueError: counts that are not integers, negative, or all zero.
+
+    Source: Huffman 1952; b_k of Entropy 2021 eq. (39).
+    """
+    frequencies = label_counts(counts)
+    symbols = np.flatnonzero(frequencies)
+    heap = [(int(frequencies[symbol]), leaf) for leaf, symbol in enumerate(symbols)]
+    heapq.heapify(heap)
+    parent = np.zeros(2 * len(heap) - 1, dtype=np.int64)
+    for node in range(len(symbols), parent.size):
+        (first_weight, first), (second_weight, second) = heapq.heappop(heap), heapq.heappop(heap)
+        parent[first] = parent[second] = node
+        heapq.heappush(heap, (first_weight + second_weight, node))
+    depth = np.zeros(parent.size, dtype=np.int64)
+    for node in range(parent.size - 2, -1, -1):
+        depth[node] = depth[parent[node]] + 1
+    lengths = np.zeros(frequencies.size, dtype=np.int64)
+    lengths[symbols] = depth[: len(symbols)]
+    return lengths
+
+
+def huffman_codewords(lengths: ArrayLike) -> np.ndarray:
+    """Canonical codewords for the given lengths: the decoder needs the lengths and nothing else.
+
+    Symbols are served in order of length, then of index; each codeword is the previous one plus one,
+    extended with zeros to its own length. Codeword k is the ``lengths[k]`` low bits of entry k, sent
+    from the most significant; entries with length 0 are 0 and carry no codeword.
+
+    Args:
+        lengths: bits, integers of shape ``(K,)``, at most 63.
+
+    Returns:
+        uint64 of shape ``(K,)``.
+
+    Raises:
+        ValueError: lengths that no prefix code has (Kraft's sum above 1), negative or above 63.
+    """
+    bits = np.asarray(lengths)
+    if bits.ndim != 1 or not np.issubdtype(bits.dtype, np.integer):
+        raise ValueError(f"lengths must be integers of shape (K,), got {bits.dtype} of shape {bits.shape}")
+    _checks.in_range("lengths", bits, high=63)
+    codewords = np.zeros(bits.size, dtype=np.uint64)
+    code, previous = 0, 0
+    for symbol in np.argsort(bits, kind="stable"):
+        length = int(bits[symbol])
+        if length == 0:
+            continue
+        code <<= length - previous
+        if code >> length:
+            raise ValueError("lengths must satisfy Kraft's inequality, their sum of 2^-length exceeds 1")
+        codewords[symbol] = code
+        code, previous = code + 1, length
+    return codewords
+
+
+def huffman_payload_bits(counts: ArrayLike) -> int:
+    """Bits of the whole coded label sequence, ``Σ_k |C_k| b_k``, without codebook or header.
+
+    Args:
+        counts: |C_k|, integers of shape ``(K,)``.
+
+    Raises:
+        ValueError: counts that are not integers, negative, or all zero.
+
+    Source: first term of the numerator of Entropy 2021 eq. (39).
+    """
+    return int(label_counts(counts) @ huffman_lengths(counts))

@@ -1,0 +1,33 @@
+"""No compression at all: the level that every other curve is compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+
+from ratedist.compressors.base import Compressed, Context
+from ratedist.problem import GaussianLinearModel
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class ERM:
+    """``Ŵ = W``: the empirical risk minimiser itself. Its rate I(W; W) is infinite, so it reports none."""
+
+    markov: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset()
+    heavy_tailed: ClassVar[frozenset[str]] = frozenset({"population_risk", "generalization_error"})
+
+    def bind(self, model: GaussianLinearModel) -> ERM:
+        """Nothing to check."""
+        return self
+
+    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+        """No finite rate."""
+        return {}
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        """The weights themselves."""
+        return Compressed(weights, {})

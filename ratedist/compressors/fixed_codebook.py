@@ -1,0 +1,68 @@
+"""A codebook chosen before the data: the case to which Proposition 1 applies as it stands."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ratedist import _checks
+from ratedist.codes.batched import empirical_entropy
+from ratedist.compressors.base import Compressed, Context
+from ratedist.problem import GaussianLinearModel
+from ratedist.quantizers.batched import label_counts, lookup, nearest_labels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FixedCodebook:
+    """Every weight goes to the nearest of K centres that do not depend on the data.
+
+    The reproduction set is finite, so C(w*) is finite and exact (``codebook_squared_radius``), and
+    ``I(W; Ŵ) ≤ d ln K``: both premises of Proposition 1 hold.
+
+    Args:
+        centers: shape ``(K,)``, any order.
+
+    Rates: ``fixed_length`` (d ln K) and ``assignment_entropy`` (d times the entropy of the labels'
+    frequencies in the trial).
+    """
+
+    centers: ArrayLike
+
+    markov: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset()
+    heavy_tailed: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        centers = np.sort(_checks.real_array("centers", self.centers), axis=None)
+        if np.ndim(self.centers) != 1 or centers.size == 0:
+            raise ValueError(f"centers must have shape (K,) with K >= 1, got shape {np.shape(self.centers)}")
+        object.__setattr__(self, "centers", centers)
+
+    def bind(self, model: GaussianLinearModel) -> BoundFixedCodebook:
+        """Any codebook serves any model; the centres become traced values."""
+        return BoundFixedCodebook(jnp.asarray(self.centers, jnp.result_type(float)))
+
+    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+        """``d ln K`` nats."""
+        return {"fixed_length": model.d * float(np.log(np.size(self.centers)))}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class BoundFixedCodebook:
+    """A :class:`FixedCodebook` with its sorted centres as traced values, shape ``(K,)``."""
+
+    centers: jax.Array
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        """Nearest centre of each weight (of two equally near ones the lower)."""
+        labels = nearest_labels(weights, self.centers)
+        counts = label_counts(labels, self.centers.size)
+        return Compressed(
+            lookup(self.centers, labels), {"assignment_entropy": weights.shape[0] * empirical_entropy(counts)}
+        )

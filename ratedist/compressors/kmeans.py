@@ -1,0 +1,174 @@
+"""K-means on the weights of one model: the compressor that Figure 2 sets against the oracle."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar, Literal, get_args
+
+import jax
+import numpy as np
+
+from ratedist import _checks
+from ratedist.codes import batched as codes
+from ratedist.codes import codebook_bits, header_bits
+from ratedist.codes.rounding import format_bits
+from ratedist.compressors.base import Compressed, Context
+from ratedist.problem import GaussianLinearModel
+from ratedist.quantizers import kmeans
+from ratedist.quantizers.batched import label_counts, lloyd, lookup, optimal_path
+from ratedist.units import bits_to_nats
+
+Method = Literal["optimal", "lloyd"]
+Initialization = Literal["random", "kmeans++", "quantile", "linear"]
+
+# Up to this many weights the dynamic programme with its d × d table runs inside the traced trial; above,
+# sorting and prefix sums in NumPy on the host are faster and need no table.
+SHORT_VECTOR = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class KMeans:
+    """Scalar K-means: every weight is replaced by one of K centres computed from these weights.
+
+    Args:
+        num_clusters: K, from 1 to the number of weights.
+        method: "optimal" is the global optimum by dynamic programming; "lloyd" iterates from ``init``.
+        centre_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.
+        init: for Lloyd, how it starts: "random" (K of the weights), "kmeans++", "quantile" or "linear".
+        num_starts: for Lloyd from random or k-means++ starts, how many of which the best is kept.
+        max_iterations: for Lloyd, when it stops at the latest.
+
+    Rates, all in nats for the whole vector: ``assignment_entropy`` (d times the entropy of the labels'
+    frequencies), ``fixed_length`` (d ln K) and, with ``centre_bits``, ``description_length`` (the
+    numerator of Entropy 2021 eq. (39)) and ``decodable_length`` (with the header that a decoder needs).
+    Only the expectation of the last is an upper bound on I(W; Ŵ): with real-valued centres computed from
+    W that information is infinite. The papers' "I ≤ log₂ K" (§6.2) leaves out the factor d.
+    """
+
+    num_clusters: int
+    method: Method = "optimal"
+    centre_bits: int | None = None
+    init: Initialization = "random"
+    num_starts: int = 1
+    max_iterations: int = 100
+
+    markov: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset()
+    # K averages cannot follow d > K weights: the distortion grows with ‖W‖² like the risks do.
+    heavy_tailed: ClassVar[frozenset[str]] = frozenset(
+        {"population_risk", "empirical_risk", "distortion", "generalization_error"}
+    )
+
+    def __post_init__(self) -> None:
+        _checks.integer("num_clusters", self.num_clusters, 1)
+        _checks.one_of("method", self.method, get_args(Method))
+        _checks.one_of("init", self.init, get_args(Initialization))
+        _checks.integer("num_starts", self.num_starts, 1)
+        _checks.integer("max_iterations", self.max_iterations, 1)
+        if self.centre_bits is not None:
+            format_bits(self.centre_bits)
+
+    def bind(self, model: GaussianLinearModel) -> BoundOptimal | BoundLloyd | BoundLong:
+        """Check K against the number of weights and choose the implementation by their number."""
+        if self.num_clusters > model.d:
+            raise ValueError(f"num_clusters must be at most the {model.d} weights, got {self.num_clusters}")
+        if model.d > SHORT_VECTOR:
+            return BoundLong(self)
+        return BoundOptimal(self) if self.method == "optimal" else BoundLloyd(self)
+
+    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+        """``d ln K`` nats."""
+        return {"fixed_length": model.d * float(np.log(self.num_clusters))}
+
+    def finish(self, labels: jax.Array, centers: jax.Array, counts: jax.Array) -> Compressed:
+        """Reconstruction and rates from labels ``(d,)``, centres and counts ``(K,)``; rounds if asked."""
+        rates = {"assignment_entropy": labels.shape[0] * codes.empirical_entropy(counts)}
+        if self.centre_bits is not None:
+            centers = codes.round_to_bits(centers, self.centre_bits)
+            K = self.num_clusters
+            bits = codes.huffman_payload_bits(counts) + float(codebook_bits(K, self.centre_bits))
+            rates["description_length"] = bits_to_nats(bits)
+            rates["decodable_length"] = bits_to_nats(bits + header_bits(K, K))
+        return Compressed(lookup(centers, labels), rates)
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class BoundOptimal:
+    """Optimal K-means of a short vector; all K of a simulation come from one dynamic programme."""
+
+    settings: KMeans
+
+    @staticmethod
+    def compress_family(
+        members: Mapping[str, BoundOptimal], weights: jax.Array
+    ) -> dict[tuple[str, ...], Compressed]:
+        """Compress by every member, from one table."""
+        path = optimal_path(weights, max(member.settings.num_clusters for member in members.values()))
+        compressed = {}
+        if plain := {name: one.settings for name, one in members.items() if one.settings.centre_bits is None}:
+            rows = np.array([settings.num_clusters - 1 for settings in plain.values()])
+            entropies = weights.shape[0] * jax.vmap(codes.empirical_entropy)(path.counts[rows])
+            rates = {"assignment_entropy": entropies}
+            compressed[tuple(plain)] = Compressed(path.reconstruction[rows], rates)
+        for name, member in members.items():
+            if name not in plain:
+                K = member.settings.num_clusters
+                one = member.settings.finish(
+                    path.labels[K - 1], path.centers[K - 1, :K], path.counts[K - 1, :K]
+                )
+                compressed[(name,)] = jax.tree.map(lambda leaf: leaf[None], one)
+        return compressed
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        """Compress alone."""
+        (one,) = self.compress_family({"alone": self}, weights).values()
+        return jax.tree.map(lambda leaf: leaf[0], one)
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class BoundLloyd:
+    """Lloyd's iteration on a short vector."""
+
+    settings: KMeans
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        """Lloyd from ``init``, the best of ``num_starts``."""
+        own = self.settings
+        result = lloyd(
+            key, weights, own.num_clusters, init=own.init, num_starts=own.num_starts,
+            max_iterations=own.max_iterations,
+        )  # fmt: skip
+        return own.finish(result.labels, result.centers, result.counts)
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class BoundLong:
+    """K-means of a long vector, on the host: one sort and prefix sums in NumPy."""
+
+    settings: KMeans
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        """Call the NumPy quantiser for one vector at a time."""
+        own = self.settings
+        shapes = (
+            jax.ShapeDtypeStruct(weights.shape, np.int32),
+            jax.ShapeDtypeStruct((own.num_clusters,), weights.dtype),
+        )
+
+        def on_host(weights: np.ndarray, key_data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            # A seed rather than a key: a callback that calls JAX can wait for itself.
+            seed = int.from_bytes(np.asarray(key_data).tobytes(), "little")
+            quantized = kmeans(
+                np.asarray(weights, np.float64), own.num_clusters, method=own.method, init=own.init, key=seed,
+                num_starts=own.num_starts, max_iterations=own.max_iterations,
+            )  # fmt: skip
+            return quantized.labels.astype(np.int32), quantized.centers.astype(weights.dtype)
+
+        labels, centers = jax.pure_callback(
+            on_host, shapes, weights, jax.random.key_data(key), vmap_method="sequential"
+        )
+        return own.finish(labels, centers, label_counts(labels, own.num_clusters))

@@ -1,0 +1,100 @@
+"""The papers' oracle: the Gaussian test channel that knows w*."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+
+from ratedist import _checks
+from ratedist.compressors.base import Compressed, Context
+from ratedist.problem import GaussianLinearModel
+from ratedist.theory.oracle import (
+    oracle_alpha_at_rate,
+    oracle_gaussian_rate,
+    oracle_output_mixture,
+    oracle_rate,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Oracle:
+    """``Ŵ = (1 − α)W + αw* + ξ``, ``ξ ~ N(0, (1 − α)(D/d)Σ⁻¹)``, ``D = αdσ²/n``.
+
+    Args:
+        alpha: α in [0, 1]; 1 sends nothing, 0 sends W. Or:
+        rate: the exact rate I(W; Ŵ) in nats, from which α follows.
+
+    Rates: ``mutual_information`` (exact, by quadrature), ``gaussian_bound`` (never below it) and, for
+    0 < α < 1, ``information_density``, whose mean over trials is the mutual information.
+
+    Source: Entropy 2021 eq. (26); AAAI 2020 eq. (25).
+    """
+
+    alpha: float | None = None
+    rate: float | None = None
+
+    markov: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"model"})
+    heavy_tailed: ClassVar[frozenset[str]] = frozenset({"population_risk", "generalization_error"})
+
+    def __post_init__(self) -> None:
+        if (self.alpha is None) == (self.rate is None):
+            raise ValueError(f"give either alpha or rate, got alpha={self.alpha!r} and rate={self.rate!r}")
+        if self.alpha is not None:
+            _checks.in_range("alpha", self.alpha, high=1.0)
+        if self.rate is not None:
+            _checks.in_range("rate", self.rate)
+
+    def bind(self, model: GaussianLinearModel) -> BoundOracle:
+        """Find α for this model and the law of the output, needed for the information density."""
+        alpha = self._alpha(model)
+        inside = 0 < alpha < 1 and model.noise_variance > 0
+        offset, precision = oracle_output_mixture(model, alpha) if inside else (np.zeros(0), np.zeros(0))
+        dtype = jnp.result_type(float)
+        return BoundOracle(
+            jnp.asarray(alpha, dtype), jnp.asarray(offset, dtype), jnp.asarray(precision, dtype)
+        )
+
+    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+        """The exact rate and the Gaussian bound on it, in nats."""
+        alpha = self._alpha(model)
+        rates = {"mutual_information": float(oracle_rate(model, alpha))}
+        if model.n > model.d + 1:
+            rates["gaussian_bound"] = float(oracle_gaussian_rate(model, alpha))
+        return rates
+
+    def _alpha(self, model: GaussianLinearModel) -> float:
+        return oracle_alpha_at_rate(model, self.rate) if self.rate is not None else float(self.alpha or 0.0)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class BoundOracle:
+    """An :class:`Oracle` with its α and the mixture law of its output; ``α`` is traced."""
+
+    alpha: jax.Array
+    offset: jax.Array
+    precision: jax.Array
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        """Pass the weights through the channel; the information density in nats comes with it."""
+        model = context.model
+        if model is None:
+            raise ValueError("the oracle needs context.model")
+        d = weights.shape[0]
+        deviation = weights - model.w_star
+        noise = jax.random.normal(key, (d,))
+        noise_variance = (1 - self.alpha) * self.alpha / model.num_samples  # of ξ after whitening, over σ²
+        noise_scale = jnp.sqrt(noise_variance)
+        error = (1 - self.alpha) * deviation + model.noise_scale * noise_scale * model.unwhiten(noise)
+        if self.offset.size == 0:
+            return Compressed(model.w_star + error, {})
+        squared_norm = jnp.sum(error * model.times_covariance(error)) / model.noise_scale**2
+        log_conditional = -d / 2 * jnp.log(2 * jnp.pi * noise_variance) - jnp.sum(noise**2) / 2
+        log_marginal = logsumexp(self.offset - squared_norm * self.precision)
+        return Compressed(model.w_star + error, {"information_density": log_conditional - log_marginal})

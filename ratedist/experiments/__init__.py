@@ -1,0 +1,1 @@
+"""One file per figure of the papers: a frozen configuration, and ``run`` from it to a table."""

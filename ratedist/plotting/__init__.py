@@ -1,0 +1,1 @@
+"""Draws tables; the only place that imports matplotlib. Nothing is computed here."""

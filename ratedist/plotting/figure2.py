@@ -1,0 +1,125 @@
+"""Figure 2 of the Entropy article, drawn from the table of ``ratedist.experiments.figure2``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ratedist.plotting.style import house_style
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How one algorithm is drawn: colour, marker and dashes each tell it apart alone."""
+
+    label: str
+    color: str
+    marker: str = ""
+    linestyle: Any = "-"
+
+
+LOOKS = {
+    "oracle": Look("oracle (knows w*)", "#009E73", "s"),
+    "kmeans_optimal": Look("K-means, optimal", "#D55E00", "o"),
+    "kmeans_lloyd": Look("K-means, Lloyd from a random start", "#CC79A7", "^", "--"),
+    "fixed_codebook": Look("fixed codebook", "#56B4E9", "D", "-."),
+    "erm": Look("ERM (no compression)", "#000000", "", "--"),
+    "bound_proposition1": Look("Proposition 1, fixed codebook (a bound)", "#56B4E9", "v", "-"),
+    "plug_in_proposition1": Look("Proposition 1, plug-in C (not a bound)", "#777777", "", (0, (1, 1))),
+    "distortion_rate_paper": Look("D(R) ≤, papers (25)", "#0072B2", "", ":"),
+    "distortion_rate_tight": Look("D(R) ≤, tight", "#0072B2", "", "-"),
+}
+STANDARD_ERRORS = 2
+
+
+def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
+    """Draw the three panels: generalisation error, distortion and population risk against bits.
+
+    Args:
+        table: the frame of :func:`ratedist.experiments.figure2.run`. Points with one cluster are in it but
+            are not drawn: their distortion and risk would flatten everything else.
+        title: a line above the panels.
+
+    Returns:
+        The figure; error bars are two standard errors.
+    """
+    with house_style():
+        figure = plt.figure(figsize=(12.5, 4.6))
+        grid = figure.add_gridspec(2, 3, height_ratios=[1, 2.2])
+        # The bounds lie a hundred times above what they bound: a logarithmic strip of their own.
+        bounds = figure.add_subplot(grid[0, 0])
+        generalization = figure.add_subplot(grid[1, 0], sharex=bounds)
+        distortion, population = figure.add_subplot(grid[:, 1]), figure.add_subplot(grid[:, 2])
+        for name in ("bound_proposition1", "plug_in_proposition1"):
+            _points(bounds, table, name, "generalization_error")
+        bounds.set_yscale("log")
+        bounds.tick_params(labelbottom=False)
+        simulated = ("kmeans_optimal", "kmeans_lloyd", "oracle")
+        for name in (*simulated, "fixed_codebook"):
+            _points(generalization, table, name, "generalization_error")
+        for name in simulated:
+            _points(distortion, table, name, "distortion")
+            _points(population, table, name, "population_risk")
+        for name in ("distortion_rate_paper", "distortion_rate_tight"):
+            _points(distortion, table, name, "distortion")
+        _level(generalization, table, "generalization_error")
+        _level(population, table, "population_risk")
+        _mark_minimum(population, table)
+        bounds.set_title("(a) generalisation error, with bounds above", loc="left")
+        distortion.set_title("(b) distortion", loc="left")
+        population.set_title("(c) population risk", loc="left")
+        for axes in (bounds, generalization, distortion, population):
+            axes.legend(loc="lower right" if axes is generalization else "best")
+            if axes is not bounds:
+                axes.set_xlabel("rate of the whole weight vector [bits]")
+        if title:
+            figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def _rows(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    rows = table.query("algorithm == @name")
+    if name != "oracle":  # whose parameter is α, not a number of clusters
+        rows = rows.query("parameter != 1")
+    return rows.sort_values("rate_bits", kind="stable")
+
+
+def _points(axes: Axes, table: pd.DataFrame, name: str, quantity: str) -> None:
+    rows = _rows(table, name)
+    if rows.empty:
+        return
+    look = LOOKS[name]
+    errors = {}
+    if not rows[f"{quantity}_sem"].hasnans:
+        errors["yerr"] = STANDARD_ERRORS * rows[f"{quantity}_sem"]
+    if not rows["rate_nats_sem"].hasnans:
+        bits_per_nat = rows["rate_bits"] / rows["rate_nats"]
+        errors["xerr"] = STANDARD_ERRORS * rows["rate_nats_sem"] * bits_per_nat
+    axes.errorbar(
+        rows["rate_bits"], rows[quantity], label=look.label, color=look.color, marker=look.marker,
+        linestyle=look.linestyle, markerfacecolor="white" if look.linestyle != "-" else look.color, **errors,
+    )  # fmt: skip
+
+
+def _level(axes: Axes, table: pd.DataFrame, quantity: str) -> None:
+    look = LOOKS["erm"]
+    level = _rows(table, "erm")[quantity].iloc[0]
+    axes.axhline(level, label=look.label, color=look.color, linestyle=look.linestyle, linewidth=1.0)
+
+
+def _mark_minimum(axes: Axes, table: pd.DataFrame) -> None:
+    kmeans = pd.concat([_rows(table, name) for name in ("kmeans_optimal", "kmeans_lloyd")])
+    if kmeans.empty:
+        return
+    best = kmeans.loc[kmeans["population_risk"].idxmin()]
+    point = (best["rate_bits"], best["population_risk"])
+    axes.plot(*point, marker="o", markersize=11, markerfacecolor="none", color="black", linestyle="none")
+    axes.annotate(
+        f"minimum: K = {best['parameter']:.0f}, {best['population_risk']:.3f}",
+        point, xytext=(10, -3), textcoords="offset points", fontsize=8,
+    )  # fmt: skip

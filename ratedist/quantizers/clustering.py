@@ -1,0 +1,222 @@
+"""Diameter-regularised Hessian-weighted K-means, the one entry to all its variants."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ratedist import _checks
+from ratedist.quantizers.blocks import kmeans_of_blocks
+from ratedist.quantizers.branch_and_bound import certified_optimum
+from ratedist.quantizers.dynamic_programming import optimal_bounds
+from ratedist.quantizers.initialization import scalar_starts
+from ratedist.quantizers.lloyd import lloyd_centers, printed_centers
+from ratedist.quantizers.objective import PENALTIES, quantization_objective
+from ratedist.quantizers.quantized import Quantized, checked_weights
+from ratedist.quantizers.statistics import SortedStatistics, sorted_statistics
+
+METHODS = ("lloyd", "optimal", "algorithm1")
+
+
+def kmeans(
+    weights: ArrayLike,
+    num_clusters: int,
+    importance: ArrayLike | None = None,
+    diameter_penalty: float = 0.0,
+    method: str = "lloyd",
+    penalty: str = "squared",
+    block_length: int = 1,
+    init: str | ArrayLike | None = None,
+    key: Any = None,
+    num_starts: int = 1,
+    max_iterations: int = 300,
+    tolerance: float = 1e-6,
+    time_budget: float = 60.0,
+) -> Quantized:
+    r"""Quantise weights to K values that minimise distortion plus a price on the diameter of the codebook.
+
+    .. math:: \sum_j h_j |w_j − c_{k(j)}|² + β \max_{k,l} |c_k − c_l|²
+
+    The paper's symbols: w = ``weights``, K = ``num_clusters``, h = ``importance`` (a Hessian diagonal;
+    h = diag(A/n) makes (30) exact for the linear model), β = ``diameter_penalty``, m = ``block_length``.
+
+    Args:
+        weights: shape ``(d,)``.
+        num_clusters: at most the number of blocks, ⌈d/m⌉. Above the number of distinct weights that matter
+            some centres are repeated.
+        importance: shape ``(d,)``, non-negative, not all zero; ``None`` for equal importance. A weight of
+            importance zero costs nothing and goes to the nearest centre.
+        diameter_penalty: at least 0.
+        method: "lloyd" alternates assignment and exact centre update and never ascends; "optimal" is the
+            global minimum (scalars only; time in proportion to K d log d, memory to K d), at β > 0 to
+            within the ``lower_bound`` it returns; "algorithm1" is Algorithm 1 as printed, which may ascend.
+        penalty: "squared" as above, or "linear", ``(β/2) max|c_k − c_l|``, which is what the code released
+            with the article charges (scalars only, and not what "algorithm1" solves).
+        block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
+            which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last
+            block is padded with weights that do not count.
+        init: "quantile" (default, scalars), "linear" (scalars), "random", "kmeans++" (default, blocks), or
+            centres of shape ``(K,)``, for blocks ``(K, m)``. Not used by "optimal" at β = 0.
+        key: JAX PRNG key, or an integer seed, required by the random initialisations.
+        num_starts: number of random initialisations of which the best result is kept.
+        max_iterations: cap on the iterations of each start.
+        tolerance: "optimal" at β > 0 stops when its gap is this part of the objective,
+        time_budget: or after this many seconds.
+
+    Returns:
+        ``Quantized``. ``lower_bound`` is certified (up to rounding) by "optimal" and 0 otherwise, and
+        ``converged`` is False where that stopped with a larger gap; its ``num_iterations`` are boxes at β >
+        0.
+
+    Raises:
+        ValueError: shapes that disagree or are empty, values that are not finite, K out of range, negative
+            or all-zero importance, β < 0, unknown names, combinations named above that do not exist, a
+            random initialisation without a key.
+
+    Source: Entropy 2021 eq. (30), (34), (35) and Algorithm 1; AAAI 2020 sec. 4. Erratum: (36) is not the
+    assignment that minimises (35) unless each H is a multiple of the identity; "lloyd" mends this.
+    """
+    w, h = checked_weights(weights, importance)
+    beta = _checks.real_array("diameter_penalty", diameter_penalty)
+    if beta.ndim != 0 or beta < 0:
+        raise ValueError(f"diameter_penalty must be one number of at least 0, got {diameter_penalty!r}")
+    _checks.one_of("method", method, METHODS)
+    _checks.one_of("penalty", penalty, PENALTIES)
+    m = _checks.integer("block_length", block_length, 1)
+    K = _checked_clusters(num_clusters, -(-w.size // m))
+    num_starts = _checks.integer("num_starts", num_starts, 1)
+    max_iterations = _checks.integer("max_iterations", max_iterations, 1)
+    tolerance = float(_checks.in_range("tolerance", tolerance))
+    time_budget = float(_checks.in_range("time_budget", time_budget))
+    if penalty == "linear" and (m > 1 or method == "algorithm1"):
+        raise ValueError('penalty "linear" is for block_length 1 and the methods "lloyd" and "optimal"')
+    if m > 1:
+        if method == "optimal":
+            raise ValueError('method "optimal" is for block_length 1: no efficient algorithm is known beyond')
+        return kmeans_of_blocks(w, h, m, K, float(beta), method, init, key, num_starts, max_iterations)
+    problem = _Scalar(w, h, sorted_statistics(w, h), K, float(beta), penalty)
+    if method == "optimal" and (beta == 0 or K == 1 or problem.statistics.size == 1):
+        return _optimal(problem)
+    starts = scalar_starts(init, problem.statistics, K, key, num_starts)
+    solve = _printed if method == "algorithm1" else _descended
+    best = min((solve(problem, start, max_iterations) for start in starts), key=lambda run: run.objective)
+    if method != "optimal":
+        return best
+    return _certified(problem, best, max_iterations, tolerance, time_budget)
+
+
+def optimal_scalar_path(
+    weights: ArrayLike, max_clusters: int, importance: ArrayLike | None = None
+) -> list[Quantized]:
+    """Globally optimal quantisers at β = 0 for every K = 1 … ``max_clusters``, from one dynamic programme.
+
+    Args, raises and source as ``kmeans``.
+    """
+    w, h = checked_weights(weights, importance)
+    K_max = _checked_clusters(max_clusters, w.size)
+    statistics = sorted_statistics(w, h)
+    paths = optimal_bounds(statistics, min(K_max, statistics.size))
+    paths += [paths[-1]] * (K_max - len(paths))
+    return [_from_runs(_Scalar(w, h, statistics, k, 0.0, "squared"), runs) for k, runs in enumerate(paths, 1)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Scalar:
+    weights: np.ndarray
+    importance: np.ndarray | None
+    statistics: SortedStatistics
+    num_clusters: int
+    diameter_penalty: float
+    penalty: str
+
+    def quantized(
+        self,
+        centers: np.ndarray,
+        converged: bool,
+        iterations: int,
+        thresholds: np.ndarray | None = None,
+    ) -> Quantized:
+        """Result with these centres, minus the shift; assigned to the nearest if not told ``thresholds``."""
+        shift = self.statistics.shift
+        # Where there are fewer distinct weights than centres, copies of the largest fill up.
+        c = np.pad(centers, (0, self.num_clusters - centers.size), mode="edge") + shift
+        cuts = (c[1:] + c[:-1]) / 2 if thresholds is None else thresholds + shift
+        labels = np.searchsorted(cuts, self.weights, side="left").astype(np.min_scalar_type(c.size - 1))
+        if np.any(c[1:] < c[:-1]):
+            order = np.argsort(c, kind="stable")
+            labels = np.argsort(order).astype(labels.dtype)[labels]
+            c = c[order]
+        reconstruction = c[labels]
+        objective = quantization_objective(
+            self.weights,
+            reconstruction,
+            1.0 if self.importance is None else self.importance,
+            c[-1] - c[0],
+            self.diameter_penalty,
+            self.penalty,
+        )
+        return Quantized(c, labels, reconstruction, float(objective), 0.0, converged, iterations)
+
+
+def _optimal(problem: _Scalar) -> Quantized:
+    size = problem.statistics.size
+    if problem.num_clusters >= size:
+        return _from_runs(problem, np.arange(size + 1))
+    return _from_runs(problem, optimal_bounds(problem.statistics, problem.num_clusters)[-1])
+
+
+def _from_runs(problem: _Scalar, runs: np.ndarray) -> Quantized:
+    result = problem.quantized(problem.statistics.means(runs, np.zeros(runs.size - 1)), True, 1)
+    return dataclasses.replace(result, lower_bound=result.objective)
+
+
+def _descended(problem: _Scalar, start: np.ndarray, max_iterations: int) -> Quantized:
+    return problem.quantized(
+        *lloyd_centers(problem.statistics, start, max_iterations, problem.diameter_penalty, problem.penalty)
+    )
+
+
+def _printed(problem: _Scalar, start: np.ndarray, max_iterations: int) -> Quantized:
+    centers, thresholds, converged, iterations = printed_centers(
+        problem.statistics, start, max_iterations, problem.diameter_penalty
+    )
+    missing = problem.num_clusters - centers.size
+    return problem.quantized(
+        centers, converged, iterations, np.pad(thresholds, (0, missing), constant_values=np.inf)
+    )
+
+
+def _certified(
+    problem: _Scalar, best: Quantized, max_iterations: int, tolerance: float, time_budget: float
+) -> Quantized:
+    statistics = problem.statistics
+    found = certified_optimum(
+        statistics,
+        min(problem.num_clusters, statistics.size),
+        problem.diameter_penalty,
+        problem.penalty,
+        best.centers - statistics.shift,
+        tolerance,
+        time_budget,
+    )
+    polished = _descended(problem, found.centers, max_iterations)
+    result = min(best, polished, key=lambda run: run.objective)
+    lower = min(found.lower_bound, result.objective)
+    # The rounding of prefix sums bounds what can be certified of an objective near zero.
+    resolution = 1e-12 * statistics.second[-1]
+    closed = result.objective - lower <= tolerance * result.objective + resolution
+    return dataclasses.replace(
+        result, lower_bound=lower, converged=bool(closed), num_iterations=found.num_boxes
+    )
+
+
+def _checked_clusters(num_clusters: int, num_blocks: int) -> int:
+    K = _checks.integer("num_clusters", num_clusters, 1)
+    if num_blocks < K:
+        raise ValueError(
+            f"num_clusters must be at most the number of weights (blocks), {num_blocks}, got {K}"
+        )
+    return K

@@ -1,0 +1,62 @@
+"""What every quantiser takes and returns."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ratedist import _checks
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Quantized:
+    """A quantised weight vector.
+
+    Attributes:
+        centers: c, float64 of shape ``(K,)``, ascending; of shape ``(K, m)`` for blocks of m. A centre may
+            be used by no weight.
+        labels: shape ``(d,)``, or ``(⌈d/m⌉,)`` for blocks, in the smallest unsigned type that holds K.
+        reconstruction: ``centers[labels]``, shape ``(d,)``.
+        objective: what the quantiser minimises, at this result.
+        lower_bound: certified lower bound on the objective of every quantiser with K clusters; 0 where the
+            method certifies nothing.
+        converged: whether the method stopped by itself rather than at its cap on iterations.
+        num_iterations: iterations done, of the best start.
+    """
+
+    centers: np.ndarray
+    labels: np.ndarray
+    reconstruction: np.ndarray
+    objective: float
+    lower_bound: float
+    converged: bool
+    num_iterations: int
+
+    @property
+    def counts(self) -> np.ndarray:
+        """|C_k|, int64 of shape ``(K,)``: what the functions of ``ratedist.codes`` take."""
+        return np.bincount(self.labels, minlength=len(self.centers))
+
+
+def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Weights and importances as float64 of shape ``(d,)``.
+
+    Raises:
+        ValueError: shapes other than ``(d,)`` with d >= 1 or that disagree, values that are not finite,
+            importances that are negative or all zero.
+    """
+    w = _checks.real_array("weights", weights)
+    if w.ndim != 1 or w.size == 0:
+        raise ValueError(f"weights must have shape (d,) with d >= 1, got shape {w.shape}")
+    if importance is None:
+        return w, None
+    h = _checks.real_array("importance", importance)
+    if h.shape != w.shape:
+        raise ValueError(f"importance must have the shape {w.shape} of weights, got {h.shape}")
+    if np.any(h < 0):
+        raise ValueError(f"importance must be at least 0, its smallest entry is {h.min():g}")
+    if not np.any(h):
+        raise ValueError("importance must be positive for at least one weight, got all zero")
+    return w, h

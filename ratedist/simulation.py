@@ -1,0 +1,297 @@
+"""Monte Carlo engine: batches of trials of bounded memory, spread over the devices, resumable.
+
+One trial is a pure function of its index: its key is ``fold_in(key, index)``. Results therefore do not
+depend on the batch size, on how many devices share a batch, or on interruptions, except through the
+rounding of sums.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as Spec
+from tqdm import tqdm
+
+from ratedist import _checks, checkpoint
+from ratedist.compressors.base import (
+    HESSIAN_NAMES,
+    BoundCompressor,
+    Compressed,
+    Compressor,
+    Context,
+    compress_all,
+)
+from ratedist.compressors.kmeans import SHORT_VECTOR
+from ratedist.estimate import Moments
+from ratedist.problem import GaussianLinearModel
+from ratedist.results import RATE_PREFIX, SQUARED_DISTANCE, SimulationResult
+from ratedist.risks import dataset_risks, erm_risks, statistics_risks
+from ratedist.sampling import (
+    DatasetDraw,
+    Draw,
+    ModelArrays,
+    StatisticsDraw,
+    draw_dataset,
+    draw_erm,
+    draw_statistics,
+)
+
+Sampler = Literal["auto", "erm", "statistics", "dataset"]
+
+RISKS = {"erm": erm_risks, "statistics": statistics_risks, "dataset": dataset_risks}
+
+BATCH_BYTES = 64 * 2**20
+# The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
+MAX_BATCH = 256
+CHECKPOINT_SECONDS = 15.0
+
+
+def simulate(
+    model: GaussianLinearModel,
+    compressors: Mapping[str, Compressor],
+    num_trials: int,
+    key: jax.Array,
+    sampler: Sampler = "auto",
+    *,
+    batch_size: int | None = None,
+    progress: bool = False,
+    checkpoint_path: str | pathlib.Path | None = None,
+) -> SimulationResult:
+    """Estimate the risks and rates of compressors of the ERM weights, all from the same draws.
+
+    Args:
+        model: the linear model.
+        compressors: by the names under which the result is asked.
+        num_trials: independent data sets (or draws of their statistics), at least 1.
+        key: a JAX random key, ``jax.random.key(seed)``.
+        sampler: "erm" draws the weights from their own law and averages the data out (exact, fastest, for
+            compressors that see W alone); "statistics" draws A, W and L_S(W); "dataset" draws X and Y.
+            "auto" takes the first that shows the compressors what they need to see.
+        batch_size: trials at a time; by default as many as fit in about 64 MiB, at most 256.
+        progress: show a progress bar on standard error.
+        checkpoint_path: save the state there every few seconds, and go on from it if it exists and
+            belongs to the same model, compressors, key, sampler and precision. It may hold fewer
+            trials than are now asked for, never more.
+
+    Returns:
+        Estimates with standard errors, by name: ``result["kmeans"].population_risk`` and so on, rates in
+        nats; ``result.difference("kmeans", "erm")`` is paired.
+
+    Raises:
+        ValueError: no compressor, a sampler that does not show a compressor what it needs, a number of
+            trials or a batch size below 1, a compressor that does not fit the model, or a checkpoint
+            of another run.
+    """
+    num_trials = _checks.integer("num_trials", num_trials, 1)
+    if not compressors:
+        raise ValueError("compressors must name at least one compressor, got none")
+    chosen = _choose_sampler(sampler, compressors)
+    bound = {name: compressor.bind(model) for name, compressor in compressors.items()}
+    mesh = Mesh(np.array(jax.devices()), ("trials",))
+    batch_size = min(_batch_size(batch_size, model, len(bound), chosen), num_trials)
+    arrays = ModelArrays.of(model)
+    needs = frozenset().union(*(compressor.needs for compressor in compressors.values()))
+    # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
+    plan = _Plan(chosen, model.n if chosen == "dataset" else 0, needs, mesh)
+
+    state: dict[str, Moments] = {}
+    fingerprint = ""
+    if checkpoint_path is not None:
+        fingerprint = checkpoint.fingerprint(arrays, bound, key, chosen, model.n)
+        state = checkpoint.load(checkpoint_path, fingerprint)
+    done = next(iter(state.values())).count if state else 0
+    if done > num_trials:
+        raise ValueError(
+            f"{checkpoint_path} already holds {done} trials, more than the {num_trials} asked for"
+        )
+
+    saved = time.monotonic()
+    with tqdm(total=num_trials, initial=done, unit="trial", unit_scale=True, disable=not progress) as bar:
+        for start in range(done, num_trials, batch_size):
+            count = min(batch_size, num_trials - start)
+            batch = _run_batch(_indices(start, batch_size, mesh), count, key, arrays, bound, plan)
+            state = {quantity: state[quantity].merge(batch[quantity]) for quantity in state} or batch
+            bar.update(count)
+            if checkpoint_path is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                checkpoint.save(checkpoint_path, fingerprint, state)
+                saved = time.monotonic()
+    if checkpoint_path is not None:
+        checkpoint.save(checkpoint_path, fingerprint, state)
+    return SimulationResult(
+        tuple(compressors),
+        num_trials,
+        chosen,
+        state,
+        {name: compressor.fixed_rates(model) for name, compressor in compressors.items()},
+        {name: _infinite_risks(compressor, model) for name, compressor in compressors.items()},
+        _note(model, compressors),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What a batch's compilation depends on, besides shapes and the structure of the compressors."""
+
+    sampler: str
+    num_samples: int
+    needs: frozenset[str]
+    mesh: Mesh
+
+
+def _over_trials(one_trial: Callable[[Any, Any, _Plan], Any]) -> Callable[[Any, Any, _Plan], Any]:
+    """Map ``one_trial(own, shared, plan)`` over the first axis of ``own``, spread over the devices."""
+
+    @functools.partial(jax.jit, static_argnums=2)
+    @functools.wraps(one_trial)
+    def batch(own: Any, shared: Any, plan: _Plan) -> Any:
+        def on_one_device(own: Any, shared: Any) -> Any:
+            return jax.vmap(lambda one: one_trial(one, shared, plan))(own)
+
+        # shard_map, not automatic partitioning: each device runs its own trials, host callbacks included.
+        specs = (Spec("trials"), Spec())
+        return jax.shard_map(
+            on_one_device, mesh=plan.mesh, in_specs=specs, out_specs=specs[0], check_vma=False
+        )(own, shared)
+
+    return batch
+
+
+# Three compilations rather than one: in one, XLA computes every draw again inside each of its uses.
+
+
+@_over_trials
+def _draw(index: jax.Array, shared: tuple[jax.Array, ModelArrays], plan: _Plan) -> tuple[Draw, jax.Array]:
+    """The draw of one trial, and the key of its compressors."""
+    key, model = shared
+    draw_key, compress_key = jax.random.split(jax.random.fold_in(key, index))
+    if plan.sampler == "erm":
+        return draw_erm(draw_key, model), compress_key
+    if plan.sampler == "statistics":
+        return draw_statistics(draw_key, model), compress_key
+    return draw_dataset(draw_key, model, plan.num_samples), compress_key
+
+
+@_over_trials
+def _compress(
+    own: tuple[Draw, jax.Array], shared: tuple[ModelArrays, dict[str, BoundCompressor]], plan: _Plan
+) -> dict[tuple[str, ...], Compressed]:
+    """What the compressors make of one trial's weights."""
+    (draw, key), (model, compressors) = own, shared
+    return compress_all(compressors, key, draw.weights, _context(model, draw, plan.needs))
+
+
+@_over_trials
+def _assess(
+    own: tuple[Draw, dict[tuple[str, ...], Compressed]], model: ModelArrays, plan: _Plan
+) -> dict[str, jax.Array]:
+    """Per quantity the values of one trial, over all compressors in the order of their groups."""
+    draw, compressed = own
+    reconstructions = jnp.concatenate([group.reconstruction for group in compressed.values()])
+    risks = jax.vmap(lambda one: RISKS[plan.sampler](model, draw, one))(reconstructions)
+    squared_distance = jnp.sum((reconstructions - model.w_star[None, :]) ** 2, axis=1)
+    return {**risks._asdict(), SQUARED_DISTANCE: squared_distance}
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _everywhere(tree: Any, mesh: Mesh) -> Any:
+    """Give every process the whole of what the devices computed."""
+    return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, Spec()))
+
+
+def _run_batch(
+    indices: jax.Array, count: int, key: jax.Array, model: ModelArrays,
+    compressors: dict[str, BoundCompressor], plan: _Plan,
+) -> dict[str, Moments]:  # fmt: skip
+    """Moments of every quantity over the first ``count`` of the trials ``indices``."""
+    draws, keys = _draw(indices, (key, model), plan)
+    compressed = _compress((draws, keys), (model, compressors), plan)
+    risks = _assess((draws, compressed), model, plan)
+    all_rates = {names: group.rates for names, group in compressed.items()}
+    risks, all_rates = jax.device_get(_everywhere((risks, all_rates), plan.mesh))
+
+    names = tuple(name for group in compressed for name in group)
+    moments = {quantity: Moments.of(names, values[:count]) for quantity, values in risks.items()}
+    for rate in sorted({rate for rates in all_rates.values() for rate in rates}):
+        having = {names: rates[rate] for names, rates in all_rates.items() if rate in rates}
+        owners = tuple(name for group in having for name in group)
+        values = np.concatenate(list(having.values()), axis=1)
+        moments[RATE_PREFIX + rate] = Moments.of(owners, values[:count])
+    return moments
+
+
+def _context(model: ModelArrays, draw: Draw, needs: frozenset[str]) -> Context:
+    """Show the compressors what they declared, and nothing else."""
+    hessian = None
+    if needs & HESSIAN_NAMES:
+        if isinstance(draw, StatisticsDraw):
+            hessian = draw.hessian_factor @ draw.hessian_factor.T
+        elif isinstance(draw, DatasetDraw):
+            hessian = draw.inputs.T @ draw.inputs / draw.inputs.shape[0]
+    return Context(
+        model=model if "model" in needs else None,
+        hessian_diagonal=jnp.diag(hessian) if hessian is not None else None,
+        hessian=hessian if "hessian" in needs else None,
+    )
+
+
+def _choose_sampler(sampler: str, compressors: Mapping[str, Compressor]) -> str:
+    _checks.one_of("sampler", sampler, get_args(Sampler))
+    blind = [name for name, one in compressors.items() if not one.markov or one.needs & HESSIAN_NAMES]
+    if sampler == "erm" and blind:
+        raise ValueError(
+            f"sampler 'erm' draws the weights alone, but {', '.join(blind)} must see the data's Hessian: "
+            "use 'statistics', 'dataset' or 'auto'"
+        )
+    if sampler == "auto":
+        return "statistics" if blind else "erm"
+    return sampler
+
+
+def _batch_size(asked: int | None, model: GaussianLinearModel, num_compressors: int, sampler: str) -> int:
+    if asked is not None:
+        return _checks.integer("batch_size", asked, 1)
+    per_trial = model.d * (6 * num_compressors + 16)
+    per_trial += 3 * min(model.d, SHORT_VECTOR) ** 2  # the tables of optimal K-means
+    if sampler == "statistics":
+        per_trial += 4 * model.d**2
+    elif sampler == "dataset":
+        per_trial += 3 * model.n * model.d
+    return int(min(max(BATCH_BYTES // (8 * per_trial), 1), MAX_BATCH))
+
+
+def _indices(start: int, count: int, mesh: Mesh) -> jax.Array:
+    """Trial indices from ``start`` on, padded to a multiple of the devices.
+
+    Every batch has this one shape, so that one compilation serves them all; the surplus is dropped.
+    """
+    padded = -(-count // mesh.size) * mesh.size
+    indices = np.arange(start, start + padded, dtype=np.uint32)
+    return jax.make_array_from_callback(
+        indices.shape, NamedSharding(mesh, Spec("trials")), lambda part: indices[part]
+    )
+
+
+def _infinite_risks(compressor: Compressor, model: GaussianLinearModel) -> dict[str, str]:
+    if model.n > model.d + 1:
+        return {}
+    return {
+        risk: f"the expected {risk} of {type(compressor).__name__} is infinite for n <= d + 1 "
+        f"(n = {model.n}, d = {model.d})"
+        for risk in compressor.heavy_tailed
+    }
+
+
+def _note(model: GaussianLinearModel, compressors: Mapping[str, Compressor]) -> str:
+    heavy = any(compressor.heavy_tailed for compressor in compressors.values())
+    if heavy and model.n <= model.d + 3:
+        return "the variance of one trial is infinite for n <= d + 3: this standard error is not reliable"
+    return ""

@@ -1,0 +1,107 @@
+"""Commands are tried through the installed entry point, as a user meets them."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+
+import pandas as pd
+import pytest
+
+RATEDIST = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
+SMALL = ["--d", "5", "--n", "9", "--trials", "50", "--max-clusters", "2"]
+
+
+def ratedist(*arguments: str, cwd: pathlib.Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    return subprocess.run(
+        [RATEDIST, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_figure2_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None:
+    done = ratedist("figure2", *SMALL, "--method", "both", "--covariance", "ar1:0.4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "figures"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "figure2.csv", "figure2.json", "figure2.pdf", "figure2.png",
+    ]  # fmt: skip
+    assert (out / "figure2.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "figure2.pdf").read_bytes().startswith(b"%PDF")
+    frame = pd.read_csv(out / "figure2.csv")
+    assert {"erm", "oracle", "kmeans_optimal", "kmeans_lloyd"} <= set(frame["algorithm"])
+    record = json.loads((out / "figure2.json").read_text())
+    assert record["precision"] == "float64"
+    assert record["configuration"]["covariance"] == "ar1:0.4"
+    assert "least population risk at K" in done.stdout
+    assert "seconds:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--n", "51"], "n > d + 1 = 51, got n = 51"),
+        (["--n", "3"], "n must be at least d = 50"),
+        (["--noise-variance", "nan"], "noise_variance must be finite"),
+        (["--covariance", "ar1:1"], "correlation must lie strictly between -1 and 1"),
+        (["--covariance", "toeplitz"], 'covariance must be "identity" or "ar1:RHO"'),
+        (["--max-clusters", "51"], "max_clusters must be at most d = 50, got 51"),
+        (["--trials", "many"], "invalid literal for int"),
+        (["--method", "best"], "invalid choice 'best'"),
+        (["--colour", "red"], "Unrecognized options: --colour"),
+        (["--out", "/dev/null/figures"], "cannot write to /dev/null/figures"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(tmp_path: pathlib.Path, arguments, message) -> None:
+    done = ratedist("figure2", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_and_missing_commands() -> None:
+    assert ratedist("figure3").returncode == 2
+    assert ratedist().returncode == 2
+    done = ratedist("--help")
+    assert done.returncode == 0
+    assert "figure2" in done.stdout
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: pathlib.Path) -> None:
+    process = subprocess.Popen(
+        [RATEDIST, "figure2", "--trials", "100000000", "--d", "5", "--n", "9", "--max-clusters", "2"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(8)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert complaint.strip().splitlines()[-1] == "ratedist: interrupted, nothing was written"
+    assert "Traceback" not in complaint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoint_survives_and_is_taken_up(tmp_path: pathlib.Path) -> None:
+    for trials in ("50", "80"):
+        command = ("figure2", *SMALL, "--trials", trials, "--checkpoint", "state.npz")
+        done = ratedist(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = ratedist("figure2", *SMALL, "--seed", "1", "--checkpoint", "state.npz", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "belongs to another simulation" in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from ratedist.cli import parse\n"
+        "try: parse(['figure2', '--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('jax', 'scipy', 'pandas', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr

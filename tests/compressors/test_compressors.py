@@ -1,0 +1,81 @@
+import jax
+import numpy as np
+import pytest
+
+import ratedist as rd
+from ratedist.compressors.base import Context, compress_all
+from ratedist.sampling import ModelArrays
+
+KEY = jax.random.key(9)
+MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(5))
+
+
+def test_erm_and_the_uncompressed_oracle_are_the_same() -> None:
+    weights = jax.random.normal(jax.random.key(0), (5,))
+    context = Context(model=ModelArrays.of(MODEL))
+    for compressor in (rd.ERM(), rd.Oracle(alpha=0.0), rd.Oracle(rate=np.inf)):
+        out = compressor.bind(MODEL).compress(jax.random.key(1), weights, context)
+        np.testing.assert_allclose(out.reconstruction, weights, rtol=1e-14)
+    nothing_sent = rd.Oracle(alpha=1.0).bind(MODEL).compress(jax.random.key(1), weights, context)
+    np.testing.assert_array_equal(nothing_sent.reconstruction, MODEL.w_star)
+
+
+def test_fixed_codebook_takes_the_nearest_centre() -> None:
+    weights = np.array([-3.0, 0.4, 0.6, 2.0, 0.5])
+    out = (
+        rd.FixedCodebook([1.0, 0.0])
+        .bind(MODEL)
+        .compress(jax.random.key(0), jax.numpy.asarray(weights), Context())
+    )
+    np.testing.assert_array_equal(out.reconstruction, [0, 0, 1, 1, 0])
+    entropy = -5 * (0.6 * np.log(0.6) + 0.4 * np.log(0.4))
+    assert float(out.rates["assignment_entropy"]) == pytest.approx(entropy)
+
+
+def test_optimal_kmeans_alone_and_in_a_family_agree() -> None:
+    weights = jax.random.normal(jax.random.key(3), (5,))
+    kinds = {f"{K}": rd.KMeans(K).bind(MODEL) for K in (3, 1, 5)} | {
+        "b": rd.KMeans(3, centre_bits=16).bind(MODEL)
+    }
+    together = compress_all(kinds, jax.random.key(0), weights, Context())
+    for names, group in together.items():
+        for index, name in enumerate(names):
+            alone = kinds[name].compress(jax.random.key(0), weights, Context())
+            np.testing.assert_allclose(group.reconstruction[index], alone.reconstruction, rtol=1e-13)
+            for rate, value in alone.rates.items():
+                assert float(group.rates[rate][index]) == pytest.approx(float(value), rel=1e-12)
+    np.testing.assert_allclose(
+        kinds["5"].compress(KEY, weights, Context()).reconstruction, weights, rtol=1e-12
+    )
+
+
+def test_every_compressor_declares_what_it_is() -> None:
+    for compressor in (rd.ERM(), rd.Oracle(alpha=0.5), rd.KMeans(2), rd.FixedCodebook([0.0])):
+        assert compressor.markov
+        assert compressor.needs <= {"model", "hessian_diagonal", "hessian"}
+    assert rd.Oracle(alpha=0.5).needs == {"model"}
+    assert rd.ERM().fixed_rates(MODEL) == {}
+    assert rd.FixedCodebook([0.0, 1.0]).fixed_rates(MODEL) == {"fixed_length": pytest.approx(5 * np.log(2))}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: rd.Oracle(), "give either alpha or rate"),
+        (lambda: rd.Oracle(alpha=0.1, rate=3.0), "give either alpha or rate"),
+        (lambda: rd.Oracle(alpha=1.5), "alpha must lie in"),
+        (lambda: rd.Oracle(rate=-1.0), "rate must lie in"),
+        (lambda: rd.KMeans(0), "num_clusters must be at least 1, got 0"),
+        (lambda: rd.KMeans(2.5), "num_clusters must be an integer"),  # type: ignore[arg-type]
+        (lambda: rd.KMeans(2, "best"), "method must be one of optimal, lloyd"),  # type: ignore[arg-type]
+        (lambda: rd.KMeans(2, "lloyd", init="zero"), "init must be one of"),  # type: ignore[arg-type]
+        (lambda: rd.KMeans(2, centre_bits=3), "bits must be at least 7"),
+        (lambda: rd.KMeans(2, num_starts=0), "num_starts must be at least 1"),
+        (lambda: rd.FixedCodebook([]), "centers must have shape"),
+        (lambda: rd.FixedCodebook([[0.0]]), "centers must have shape"),
+        (lambda: rd.FixedCodebook([0.0, np.inf]), "centers must be finite"),
+    ],
+)
+def test_bad_settings_are_refused_in_words(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

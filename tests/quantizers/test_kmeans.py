@@ -1,0 +1,301 @@
+import jax
+import numpy as np
+import pytest
+from brute_force import best_assignment, best_partition, partition_cost
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ratedist import codes, units
+from ratedist.quantizers import kmeans, optimal_scalar_path, quantization_objective
+from ratedist.quantizers.initialization import INITIALIZATIONS, initial_centers
+from ratedist.quantizers.lloyd import lloyd_centers
+from ratedist.quantizers.statistics import sorted_statistics
+
+
+@st.composite
+def problems(draw, max_size=40):
+    """Weights with ties, importances with zeros."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    size = draw(st.integers(1, max_size))
+    weights = rng.normal(size=size) * draw(st.sampled_from([1e-3, 1.0, 1e3])) + draw(
+        st.sampled_from([0.0, 50.0])
+    )
+    if draw(st.booleans()):
+        weights = np.round(weights, 1)
+    importance = rng.exponential(size=size) * (rng.random(size) < draw(st.sampled_from([0.5, 1.0])))
+    importance[rng.integers(size)] = 1.0
+    return weights, importance, draw(st.integers(1, size))
+
+
+def spread(weights, importance):
+    return partition_cost(weights, importance, np.zeros(weights.size, dtype=int), 1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_optimal_equals_enumeration_of_all_assignments(seed):
+    rng = np.random.default_rng(seed)
+    size, num_clusters = [(9, 2), (8, 3), (7, 4), (6, 4)][seed % 4]
+    weights, importance = rng.normal(size=size), rng.exponential(size=size)
+    if seed % 3 == 0:
+        weights = np.round(weights)
+    result = kmeans(weights, num_clusters, importance, method="optimal")
+    least = best_assignment(weights, importance, num_clusters)
+    assert result.objective == pytest.approx(least, rel=1e-12, abs=1e-14)
+    assert best_partition(weights, importance, num_clusters) == pytest.approx(least, rel=1e-12, abs=1e-14)
+
+
+@settings(max_examples=60)
+@given(problems(max_size=14), st.integers(1, 5))
+def test_optimal_path_equals_enumeration_of_runs(problem, max_clusters):
+    weights, importance, _ = problem
+    path = optimal_scalar_path(weights, min(max_clusters, weights.size), importance)
+    for num_clusters, result in enumerate(path, 1):
+        assert result.centers.size == num_clusters
+        least = best_partition(weights, importance, num_clusters)
+        tolerance = 1e-11 * spread(weights, importance) + 1e-24 * np.max(np.abs(weights)) ** 2
+        assert result.objective == pytest.approx(least, rel=1e-9, abs=tolerance)
+        alone = kmeans(weights, num_clusters, importance, method="optimal")
+        np.testing.assert_array_equal(alone.reconstruction, result.reconstruction)
+
+
+@settings(max_examples=100)
+@given(problems(), st.sampled_from(["optimal", *INITIALIZATIONS]))
+def test_what_every_result_satisfies(problem, how):
+    weights, importance, num_clusters = problem
+    method, init = ("optimal", "quantile") if how == "optimal" else ("lloyd", how)
+    result = kmeans(weights, num_clusters, importance, method=method, init=init, key=1, num_starts=2)
+    assert result.centers.shape == (num_clusters,)
+    assert np.all(np.diff(result.centers) >= 0)
+    np.testing.assert_array_equal(result.reconstruction, result.centers[result.labels])
+    assert result.counts.sum() == weights.size
+    nearest = np.min(np.abs(weights[:, None] - result.centers), axis=1)
+    scale = np.max(np.abs(weights))
+    np.testing.assert_allclose(np.abs(weights - result.reconstruction), nearest, atol=1e-13 * scale)
+    assert result.objective == quantization_objective(weights, result.reconstruction, importance)
+    optimal = kmeans(weights, num_clusters, importance, method="optimal")
+    tolerance = 1e-11 * spread(weights, importance) + 1e-24 * scale**2
+    assert result.objective >= optimal.lower_bound - tolerance
+    if result.converged:
+        own = partition_cost(weights, importance, result.labels, num_clusters)
+        assert result.objective == pytest.approx(
+            own, rel=1e-9, abs=tolerance + 1e-24 * scale**2 * weights.size
+        )
+
+
+@settings(max_examples=60)
+@given(problems(), st.sampled_from(INITIALIZATIONS))
+def test_lloyd_never_ascends(problem, init):
+    weights, importance, num_clusters = problem
+    objectives = [
+        kmeans(weights, num_clusters, importance, init=init, key=3, max_iterations=steps).objective
+        for steps in range(1, 8)
+    ]
+    slack = 1e-12 * spread(weights, importance) + 1e-26 * np.max(np.abs(weights)) ** 2
+    assert np.all(np.diff(objectives) <= slack)
+
+
+@settings(max_examples=60)
+@given(problems())
+def test_optimal_objective_decreases_in_the_number_of_clusters(problem):
+    weights, importance, num_clusters = problem
+    objectives = [result.objective for result in optimal_scalar_path(weights, num_clusters, importance)]
+    assert np.all(np.diff(objectives) <= 1e-12 * spread(weights, importance))
+
+
+@settings(max_examples=60)
+@given(
+    problems(), st.sampled_from(["optimal", "lloyd"]), st.sampled_from([-3.0, 0.25, 1e4]), st.floats(-5, 5)
+)
+def test_scale_and_shift_equivariance(problem, method, scale, shift):
+    weights, importance, num_clusters = problem
+    result = kmeans(weights, num_clusters, importance, method=method)
+    moved = kmeans(scale * weights + shift, num_clusters, 7.0 * importance, method=method)
+    if method == "lloyd" and scale < 0:
+        return  # the quantile start sits on one side of ties
+    tolerance = 1e-9 * scale**2 * spread(weights, importance) + 1e-20 * (scale * np.max(np.abs(weights))) ** 2
+    assert moved.objective / 7.0 == pytest.approx(scale**2 * result.objective, rel=1e-9, abs=tolerance)
+
+
+def test_order_of_the_weights_does_not_matter():
+    rng = np.random.default_rng(0)
+    weights, importance, order = rng.normal(size=500), rng.exponential(size=500), rng.permutation(500)
+    for method in ("lloyd", "optimal"):
+        straight = kmeans(weights, 7, importance, method=method)
+        shuffled = kmeans(weights[order], 7, importance[order], method=method)
+        np.testing.assert_allclose(shuffled.centers, straight.centers, rtol=1e-12)
+        np.testing.assert_array_equal(shuffled.labels, straight.labels[order])
+
+
+def test_integer_importance_counts_copies():
+    rng = np.random.default_rng(1)
+    weights, copies = rng.normal(size=60), rng.integers(0, 5, 60)
+    for method in ("lloyd", "optimal"):
+        weighted = kmeans(weights, 5, copies, method=method)
+        repeated = kmeans(np.repeat(weights, copies), 5, method=method)
+        np.testing.assert_allclose(weighted.centers, repeated.centers, rtol=1e-12)
+        assert weighted.objective == pytest.approx(repeated.objective, rel=1e-12)
+
+
+def test_zero_importance_goes_to_the_nearest_centre_and_costs_nothing():
+    weights = np.array([-1.0, -1.1, 1.0, 1.1, 0.1, -0.1, 40.0])
+    importance = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    for method in ("lloyd", "optimal"):
+        result = kmeans(weights, 2, importance, method=method)
+        np.testing.assert_allclose(result.centers, [-1.05, 1.05])
+        np.testing.assert_array_equal(result.labels, [0, 0, 1, 1, 1, 0, 1])
+        assert result.objective == pytest.approx(4 * 0.05**2)
+
+
+@pytest.mark.parametrize("method", ["lloyd", "optimal"])
+@pytest.mark.parametrize("init", ["quantile", "kmeans++", "random", "linear"])
+def test_more_clusters_than_distinct_weights(method, init):
+    weights = np.array([2.0, 2.0, -1.0, 0.5, 2.0, -1.0])
+    for num_clusters in (3, 4, 6):
+        result = kmeans(weights, num_clusters, method=method, init=init, key=0)
+        assert result.centers.size == num_clusters
+        np.testing.assert_allclose(result.reconstruction, weights, rtol=1e-15)
+        assert result.objective < 1e-30
+
+
+def test_constant_weights():
+    result = kmeans(np.full(5, 0.1), 3, method="optimal")
+    np.testing.assert_allclose(result.reconstruction, 0.1, rtol=1e-15)
+    assert result.converged
+
+
+def test_far_from_zero_nothing_cancels():
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=1000)
+    near, far = kmeans(weights, 8, method="optimal"), kmeans(weights + 2.0**27, 8, method="optimal")
+    assert far.objective == pytest.approx(near.objective, rel=1e-6)
+
+
+def test_optimal_is_never_above_many_starts_of_lloyd_and_sometimes_below_one():
+    rng = np.random.default_rng(3)
+    weights, importance = rng.laplace(size=3000), rng.exponential(size=3000)
+    optimal = kmeans(weights, 12, importance, method="optimal").objective
+    one = kmeans(weights, 12, importance, init="random", key=0).objective
+    many = kmeans(weights, 12, importance, init="kmeans++", key=0, num_starts=50).objective
+    assert optimal <= many * (1 + 1e-12)
+    assert many < one
+    assert many < 1.01 * optimal
+
+
+def test_statistics_bounds_and_means_agree_with_plain_loops():
+    rng = np.random.default_rng(4)
+    weights, importance = np.round(rng.normal(size=200), 1), rng.exponential(size=200)
+    statistics = sorted_statistics(weights, importance)
+    centers, converged, _ = lloyd_centers(statistics, np.array([-2.0, -0.1, 0.2, 9.0]), 1)
+    labels = np.argmin(np.abs(weights[:, None] - statistics.shift - [-2.0, -0.1, 0.2, 9.0]), axis=1)
+    for k in range(3):
+        expected = np.average(weights[labels == k], weights=importance[labels == k])
+        assert centers[k] + statistics.shift == pytest.approx(expected, rel=1e-12)
+    assert centers[3] == 9.0  # an empty cluster keeps its centre
+    assert not converged
+
+
+def test_kmeans_plus_plus_draws_by_squared_distance():
+    # Three weights; the second centre is drawn with probability h·D², enumerated here by hand.
+    weights, importance = np.array([0.0, 1.0, 3.0]), np.array([1.0, 2.0, 1.0])
+    expected = {(0.0, 1.0): 0.0, (0.0, 3.0): 0.0, (1.0, 3.0): 0.0}
+    for first, probability in zip(weights, importance / 4, strict=True):
+        mass = importance * (weights - first) ** 2
+        for second, share in zip(weights, mass / mass.sum(), strict=True):
+            if share > 0:
+                expected[(min(first, second), max(first, second))] += probability * share
+    rng = np.random.default_rng(5)
+    statistics = sorted_statistics(weights, importance)
+    draws = [tuple(initial_centers("kmeans++", statistics, 2, rng) + statistics.shift) for _ in range(20_000)]
+    for pair, probability in expected.items():
+        frequency = np.mean([np.allclose(draw, pair) for draw in draws])
+        assert abs(frequency - probability) < 4 * np.sqrt(0.25 / 20_000)
+
+
+def test_keys():
+    weights = np.random.default_rng(6).normal(size=200)
+    runs = [
+        kmeans(weights, 9, init="random", key=key, max_iterations=1).centers
+        for key in (jax.random.key(1), jax.random.PRNGKey(1), jax.random.key(2), 5, 5)
+    ]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert np.any(runs[0] != runs[2])
+    np.testing.assert_array_equal(runs[3], runs[4])
+
+
+# Distortion D and output entropy H (bits) of the Lloyd–Max quantiser of a unit-variance source.
+LLOYD_MAX = {
+    "gaussian": {
+        2: (0.3633802276, 1.0),
+        3: (0.1901740392, 1.535789),
+        4: (0.1174818478, 1.911099),
+        8: (0.0345477608, 2.824865),
+        16: (0.0095010080, 3.765328),
+    },
+    "laplace": {
+        2: (0.5, 1.0),
+        3: (0.2642411177, 1.316909),
+        4: (0.1761948811, 1.728258),
+        8: (0.0544759879, 2.565399),
+        16: (0.0153725271, 3.474836),
+    },
+}
+
+
+@pytest.mark.parametrize("source", LLOYD_MAX)
+def test_lloyd_max_distortions(source):
+    size = 10**6
+    rng = np.random.default_rng(7)
+    weights = rng.normal(size=size) if source == "gaussian" else rng.laplace(scale=2**-0.5, size=size)
+    for num_clusters, (distortion, _) in LLOYD_MAX[source].items():
+        result = kmeans(weights, num_clusters, max_iterations=5000)
+        assert result.converged
+        # The distortion is stationary in the centres, so to first order its empirical value is a mean of
+        # independent squared errors at the population's centres. The sample optimum is lower by
+        # O(K·D / N), a small part of this error.
+        errors = (weights - result.reconstruction) ** 2
+        sem = errors.std() / np.sqrt(size)
+        assert sem < 0.01 * distortion
+        assert abs(errors.mean() - distortion) < 4 * sem
+
+
+@pytest.mark.parametrize("source", LLOYD_MAX)
+def test_lloyd_max_entropies(source):
+    rng = np.random.default_rng(8)
+    size = (12, 40_000)
+    samples = rng.normal(size=size) if source == "gaussian" else rng.laplace(size=size)
+    paths = [optimal_scalar_path(sample, 8) for sample in samples]
+    for num_clusters in (3, 4, 8):
+        entropies = [codes.empirical_entropy(path[num_clusters - 1].counts) for path in paths]
+        bits = units.nats_to_bits(np.array(entropies))
+        sem = bits.std(ddof=1) / np.sqrt(len(paths))
+        assert sem < 0.01
+        assert abs(bits.mean() - LLOYD_MAX[source][num_clusters][1]) < 4 * sem
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"weights": []}, "weights must have shape"),
+        ({"weights": [[1.0, 2.0]]}, "weights must have shape"),
+        ({"weights": 3.0}, "weights must have shape"),
+        ({"weights": [1.0, np.nan]}, "weights must be finite"),
+        ({"num_clusters": 0}, "num_clusters must be at least 1"),
+        ({"num_clusters": 4}, "num_clusters must be at most"),
+        ({"num_clusters": 2.0}, "num_clusters must be an integer"),
+        ({"importance": [1.0, 2.0]}, "importance must have the shape"),
+        ({"importance": [1.0, -2.0, 1.0]}, "importance must be at least 0"),
+        ({"importance": [0.0, 0.0, 0.0]}, "importance must be positive"),
+        ({"importance": [1.0, np.inf, 1.0]}, "importance must be finite"),
+        ({"method": "best"}, "method must be one of"),
+        ({"init": "first"}, "init must be one of"),
+        ({"init": [1.0]}, "init must have shape"),
+        ({"init": "random"}, "needs a key"),
+        ({"init": "random", "key": "secret"}, "key must be"),
+        ({"init": "kmeans++", "key": -1}, "key must be"),
+        ({"num_starts": 0}, "num_starts"),
+        ({"max_iterations": 0}, "max_iterations"),
+    ],
+)
+def test_bad_input(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        kmeans(**{"weights": [1.0, 2.0, 4.0], "num_clusters": 2, **arguments})
