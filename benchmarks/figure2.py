@@ -35,7 +35,8 @@ def script_of_a_user(num_trials: int, model: rd.GaussianLinearModel) -> np.ndarr
         Y = X @ model.w_star + rng.normal(size=model.n)
         W = np.linalg.solve(X.T @ X, X.T @ Y)
         for K in range(1, MAX_CLUSTERS + 1):
-            kmeans = ScikitKMeans(K, n_init=1).fit(W[:, None])
+            kmeans = ScikitKMeans(K, n_init=1)  # pyright: ignore[reportArgumentType]
+            kmeans.fit(W[:, None])
             W_hat = kmeans.cluster_centers_[kmeans.labels_, 0]
             empirical = np.mean((Y - X @ W_hat) ** 2)
             totals[0, K - 1] += 1 + np.sum((W_hat - model.w_star) ** 2)
@@ -65,7 +66,7 @@ def peak_gigabytes() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Figure 2's cost")
     parser.add_argument("--quick", action="store_true", help="a tenth of the trials, and d up to 10,000")
     quick = parser.parse_args().quick
     warnings.filterwarnings("ignore", module="sklearn")

@@ -88,7 +88,7 @@ def on_a_part(
     num_clusters: int,
     seconds_each: float,
 ) -> tuple[float, bool]:
-    """Seconds on all weights, or scaled up from as many as fit a minute at ``seconds_each`` per weight and centre."""
+    """Seconds on all weights, or scaled up from as many as fit a minute (``seconds_each`` a distance)."""
     affordable = max(int(MINUTE / 3 / (seconds_each * num_clusters * PASSES)), 10 * num_clusters)
     part = min(weights.size, affordable)
     seconds, _ = fastest(lambda: run(weights[:part], importance[:part], num_clusters), 1)
@@ -106,7 +106,7 @@ def scalar_rows(num_weights: int, num_clusters: int) -> list[Row]:
         objective = np.nan if centers is None else weighted_objective(weights, importance, centers)
         rows.append(Row(task, method, num_weights, num_clusters, seconds, objective, extrapolated))
 
-    for init in ("quantile", "kmeans++"):
+    for init in ("high_rate", "quantile", "kmeans++"):
         seconds, ours = fastest(lambda: kmeans(weights, num_clusters, importance, init=init, key=0), repeats)  # noqa: B023
         add(f"ratedist ({init})", seconds, ours.centers)
     if flash := _optional("flash1dkmeans"):
@@ -198,7 +198,7 @@ def show(rows: list[Row]) -> None:
 
 def main() -> None:
     """Run everything and print it, one line a measurement."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Time K-means against its alternatives.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10**5, 10**6, 10**7])
     parser.add_argument("--clusters", type=int, nargs="+", default=[4, 16, 256])
     parser.add_argument("--json", type=pathlib.Path)
@@ -222,7 +222,7 @@ def main() -> None:
     for num_weights in (size for size in arguments.sizes if size <= 10**6):
         for num_clusters in arguments.clusters:
             measured(vector_rows(num_weights, num_clusters, 2))
-    ours = [row for row in everything if row.task == "scalar lloyd" and row.method == "ratedist (quantile)"]
+    ours = [row for row in everything if row.task == "scalar lloyd" and row.method == "ratedist (high_rate)"]
     for num_clusters in arguments.clusters:
         curve = [
             f"{row.num_weights:.0e}: {row.seconds:.4f} s" for row in ours if row.num_clusters == num_clusters

@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ratedist import codes, theory, units
+    from ratedist import codes, container, theory, units
+    from ratedist.allocation import allocate
     from ratedist.compressors import ERM, FixedCodebook, KMeans, Oracle
     from ratedist.estimate import Estimate
     from ratedist.problem import (
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     )
     from ratedist.quantizers import Quantized, kmeans
     from ratedist.simulation import simulate
+    from ratedist.trees import QuantizedTree, load_tree, quantize_tree
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("codes", "theory", "units")
+_SUBPACKAGES = ("codes", "container", "theory", "units")
 _HOME = {
+    "allocate": "ratedist.allocation",
     "ERM": "ratedist.compressors",
     "FixedCodebook": "ratedist.compressors",
     "KMeans": "ratedist.compressors",
@@ -40,6 +43,9 @@ _HOME = {
     "Quantized": "ratedist.quantizers",
     "kmeans": "ratedist.quantizers",
     "simulate": "ratedist.simulation",
+    "QuantizedTree": "ratedist.trees",
+    "load_tree": "ratedist.trees",
+    "quantize_tree": "ratedist.trees",
 }
 
 __all__ = [
@@ -50,10 +56,15 @@ __all__ = [
     "KMeans",
     "Oracle",
     "Quantized",
+    "QuantizedTree",
+    "allocate",
     "ar1_covariance",
     "codes",
+    "container",
     "gaussian_weights",
     "kmeans",
+    "load_tree",
+    "quantize_tree",
     "simulate",
     "sparse_weights",
     "theory",

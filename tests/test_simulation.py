@@ -100,6 +100,22 @@ def test_three_samplers_agree(covariance) -> None:
             assert_same(by_statistics, by_dataset, 0.02)
 
 
+def test_averaging_the_data_out_lowers_the_variance() -> None:
+    """At the papers' setting and K = 2: Rao-Blackwell against the residuals of drawn data sets."""
+    model = rd.GaussianLinearModel(80, rd.two_level_weights(50))
+    by_dataset, by_weights = (
+        rd.simulate(model, {"two": rd.KMeans(2)}, 4000, jax.random.key(11), sampler)["two"]  # type: ignore[arg-type]
+        for sampler in ("dataset", "erm")
+    )
+    for risk in RISK_NAMES:
+        assert_same(getattr(by_dataset, risk), getattr(by_weights, risk), 0.01)
+    # A ratio of two sample variances of 4000 trials has a relative error of about 3%.
+    for risk, factor in (("generalization_error", 3.5), ("empirical_risk", 3.0), ("distortion", 2.1)):
+        ratio = (getattr(by_dataset, risk).sem / getattr(by_weights, risk).sem) ** 2
+        assert ratio == pytest.approx(factor, rel=0.15), risk
+        assert risk != "generalization_error" or ratio > 2.5
+
+
 def test_without_noise_the_data_still_vary() -> None:
     """At σ = 0 the weights are w* but A varies: a fixed codebook's distortion averages ‖ŵ − w*‖²_Σ."""
     model = rd.GaussianLinearModel(9, np.array([0.3, -0.2, 0.9]), 0.0)

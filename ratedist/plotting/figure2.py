@@ -49,7 +49,7 @@ def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
         The figure; error bars are two standard errors.
     """
     with house_style():
-        figure = plt.figure(figsize=(12.5, 4.6))
+        figure = plt.figure(figsize=(12.5, 5.0))
         grid = figure.add_gridspec(2, 3, height_ratios=[1, 2.2])
         # The bounds lie a hundred times above what they bound: a logarithmic strip of their own.
         bounds = figure.add_subplot(grid[0, 0])
@@ -73,10 +73,14 @@ def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
         bounds.set_title("(a) generalisation error, with bounds above", loc="left")
         distortion.set_title("(b) distortion", loc="left")
         population.set_title("(c) population risk", loc="left")
-        for axes in (bounds, generalization, distortion, population):
-            axes.legend(loc="lower right" if axes is generalization else "best")
-            if axes is not bounds:
-                axes.set_xlabel("rate of the whole weight vector [bits]")
+        for axes in (generalization, distortion, population):
+            axes.set_xlabel("rate of the whole weight vector [bits]")
+        entries: dict[str, Any] = {}
+        for axes in (generalization, distortion, bounds):
+            entries |= {
+                label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+            }
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=5)
         if title:
             figure.suptitle(title, fontsize=9)
     return figure

@@ -58,8 +58,8 @@ def kmeans(
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
             which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last
             block is padded with weights that do not count.
-        init: "quantile" (default, scalars), "linear" (scalars), "random", "kmeans++" (default, blocks), or
-            centres of shape ``(K,)``, for blocks ``(K, m)``. Not used by "optimal" at β = 0.
+        init: "high_rate" (default), "quantile" or "linear" for scalars, "random", "kmeans++" (default for
+            blocks), or centres of shape ``(K,)``, for blocks ``(K, m)``. Not used by "optimal" at β = 0.
         key: JAX PRNG key, or an integer seed, required by the random initialisations.
         num_starts: number of random initialisations of which the best result is kept.
         max_iterations: cap on the iterations of each start.

@@ -1,16 +1,59 @@
 """Closed forms and deterministic numerics, in float64 whatever JAX is set to."""
 
+from ratedist.theory.blahut_arimoto import (
+    RateDistortionPoint,
+    blahut_arimoto,
+)
 from ratedist.theory.bounds import (
     codebook_squared_radius,
     exact_cgf_bound,
+    exact_cgf_factor,
     proposition1_bound,
     sub_gaussian_bound,
+    worst_loss_variance,
+)
+from ratedist.theory.conditional_cgf import (
+    CgfBound,
+    conditional_cgf_bound,
+    conditional_cgf_relaxation,
+    product_cgf_bound,
+)
+from ratedist.theory.continuous_sources import (
+    laplace_rate_distortion,
+    point_at_rate,
+    uniform_rate_distortion,
+)
+from ratedist.theory.corollary1 import (
+    Corollary1Minimum,
+    corollary1_bound,
+    corollary1_minimizer,
+    corollary1_stationary_rate,
 )
 from ratedist.theory.erm import (
     erm_empirical_risk,
     erm_generalization_error,
     erm_population_risk,
     erm_weight_variance,
+)
+from ratedist.theory.exact import (
+    RateDistortionCurve,
+    critical_slope,
+    distortion_at_rate,
+    high_rate_asymptote,
+    rate_at_distortion,
+    rate_distortion,
+)
+from ratedist.theory.gaussian_mean import (
+    gaussian_mean_generalization_error,
+    gaussian_mean_individual_bound,
+    gaussian_mean_individual_information,
+)
+from ratedist.theory.gibbs import (
+    gibbs_generalization_error,
+    gibbs_generalization_given_gram,
+    gibbs_posterior,
+    gibbs_symmetrized_information,
+    gibbs_symmetrized_information_given_gram,
 )
 from ratedist.theory.oracle import (
     oracle_alpha,
@@ -21,19 +64,57 @@ from ratedist.theory.oracle import (
     oracle_population_risk,
     oracle_rate,
 )
-from ratedist.theory.rate_distortion import (
+from ratedist.theory.oracle_bound import (
+    oracle_conditional_cgf_bound,
+    oracle_loss_variance,
+)
+from ratedist.theory.rate_distortion_bounds import (
     distortion_rate_bound,
     distortion_rate_envelope,
     distortion_rate_tight,
     erm_gaussian_divergence,
     rate_distortion_bound,
+    rate_distortion_envelope,
     rate_distortion_tight,
     remark2_lower_bound,
+    time_sharing_rate,
     zero_rate_distortion,
+)
+from ratedist.theory.sources import (
+    bernoulli_rate,
+    gaussian_distortion,
+    gaussian_entropy,
+    gaussian_rate,
+    gaussian_successive_refinement,
+    laplace_entropy,
+    laplace_rate,
+    remote_gaussian_distortion,
+    remote_gaussian_rate,
+    shannon_lower_bound,
+    shannon_lower_bound_distortion,
+    uniform_entropy,
+)
+from ratedist.theory.water_filling import (
+    reverse_water_filling,
+    water_filling_at_distortion,
+    water_filling_at_rate,
 )
 
 __all__ = [
+    "CgfBound",
+    "Corollary1Minimum",
+    "RateDistortionCurve",
+    "RateDistortionPoint",
+    "bernoulli_rate",
+    "blahut_arimoto",
     "codebook_squared_radius",
+    "conditional_cgf_bound",
+    "conditional_cgf_relaxation",
+    "corollary1_bound",
+    "corollary1_minimizer",
+    "corollary1_stationary_rate",
+    "critical_slope",
+    "distortion_at_rate",
     "distortion_rate_bound",
     "distortion_rate_envelope",
     "distortion_rate_tight",
@@ -43,17 +124,52 @@ __all__ = [
     "erm_population_risk",
     "erm_weight_variance",
     "exact_cgf_bound",
+    "exact_cgf_factor",
+    "gaussian_distortion",
+    "gaussian_entropy",
+    "gaussian_mean_generalization_error",
+    "gaussian_mean_individual_bound",
+    "gaussian_mean_individual_information",
+    "gaussian_rate",
+    "gaussian_successive_refinement",
+    "gibbs_generalization_error",
+    "gibbs_generalization_given_gram",
+    "gibbs_posterior",
+    "gibbs_symmetrized_information",
+    "gibbs_symmetrized_information_given_gram",
+    "high_rate_asymptote",
+    "laplace_entropy",
+    "laplace_rate",
+    "laplace_rate_distortion",
     "oracle_alpha",
     "oracle_alpha_at_rate",
+    "oracle_conditional_cgf_bound",
     "oracle_distortion",
     "oracle_gaussian_rate",
     "oracle_generalization_error",
+    "oracle_loss_variance",
     "oracle_population_risk",
     "oracle_rate",
+    "point_at_rate",
+    "product_cgf_bound",
     "proposition1_bound",
+    "rate_at_distortion",
+    "rate_distortion",
     "rate_distortion_bound",
+    "rate_distortion_envelope",
     "rate_distortion_tight",
     "remark2_lower_bound",
+    "remote_gaussian_distortion",
+    "remote_gaussian_rate",
+    "reverse_water_filling",
+    "shannon_lower_bound",
+    "shannon_lower_bound_distortion",
     "sub_gaussian_bound",
+    "time_sharing_rate",
+    "uniform_entropy",
+    "uniform_rate_distortion",
+    "water_filling_at_distortion",
+    "water_filling_at_rate",
+    "worst_loss_variance",
     "zero_rate_distortion",
 ]

@@ -20,7 +20,7 @@ from scipy.special import lambertw
 from ratedist import _checks
 from ratedist.problem import GaussianLinearModel
 from ratedist.theory.bounds import exact_cgf_bound, proposition1_bound, worst_loss_variance
-from ratedist.theory.rate_distortion import (
+from ratedist.theory.rate_distortion_bounds import (
     distortion_rate_bound,
     distortion_rate_envelope,
     distortion_rate_tight,

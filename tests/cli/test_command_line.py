@@ -7,17 +7,23 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 
 import pandas as pd
 import pytest
 
 RATEDIST = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
+# The commands below compile the same programs again and again: let them find what the first one compiled.
+COMPILED = {
+    "JAX_COMPILATION_CACHE_DIR": tempfile.mkdtemp(prefix="ratedist-compiled-"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+}
 SMALL = ["--d", "5", "--n", "9", "--trials", "50", "--max-clusters", "2"]
 
 
 def ratedist(*arguments: str, cwd: pathlib.Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    environment = {**os.environ, **COMPILED, "PYTHONWARNINGS": "error"}
     return subprocess.run(
         [RATEDIST, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
     )

@@ -78,8 +78,18 @@ def test_oracle_lies_on_its_closed_forms(table) -> None:
         assert np.isnan(row["rate_nats_sem"])
 
 
-@pytest.mark.parametrize("method", ["kmeans_optimal", "kmeans_lloyd"])
-def test_the_papers_statements_about_figure_2(table, method) -> None:
+@pytest.fixture(scope="module")
+def papers_protocol() -> Table:
+    """Data sets actually drawn, Lloyd's iteration from one random start."""
+    return run(Figure2Config(method="lloyd", sampler="dataset", trials=4000))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "method"),
+    [("table", "kmeans_optimal"), ("table", "kmeans_lloyd"), ("papers_protocol", "kmeans_lloyd")],
+)
+def test_the_papers_statements_about_figure_2(protocol, method, request) -> None:
+    table = request.getfixturevalue(protocol)
     erm = table.frame[table.frame["algorithm"] == "erm"].iloc[0]
     kmeans, oracle = rows(table, method), rows(table, "oracle")
     # (a) the bound is valid, and both compressors generalise better than ERM.
@@ -94,7 +104,7 @@ def test_the_papers_statements_about_figure_2(table, method) -> None:
     # (b) the oracle's distortion is close to D(R), and K-means leaves a gap.
     model = Figure2Config().model()
     tight = theory.distortion_rate_tight(model, oracle["rate_nats"].to_numpy())
-    assert np.max(np.abs(oracle["distortion"] - tight)) < 0.004
+    assert np.max(np.abs(oracle["distortion"] - tight)) < 0.004 + 4 * oracle["distortion_sem"].max()
     few = kmeans.loc[2:8]
     gap = few["distortion"] - theory.distortion_rate_bound(model, few["rate_nats"].to_numpy())
     assert np.all(gap > 0.05)

@@ -116,6 +116,21 @@ def test_scale_and_shift_equivariance(problem, method, scale, shift):
     assert moved.objective / 7.0 == pytest.approx(scale**2 * result.objective, rel=1e-9, abs=tolerance)
 
 
+@pytest.mark.parametrize("size", [40, 300, 5000])
+def test_divide_and_conquer_equals_the_dense_minimum(size, monkeypatch):
+    rng = np.random.default_rng(size)
+    weights, importance = rng.laplace(size=size), rng.exponential(size=size) ** 3
+    objectives = []
+    for dense_size in (0, 300):
+        monkeypatch.setattr("ratedist.quantizers.dynamic_programming.DENSE_SIZE", dense_size)
+        monkeypatch.setattr("ratedist.quantizers.dynamic_programming.CHUNK", 64 if dense_size else 1 << 15)
+        objectives.append([result.objective for result in optimal_scalar_path(weights, 12, importance)])
+    np.testing.assert_allclose(objectives[0], objectives[1], rtol=1e-11)
+    for num_clusters in (2, 5, 12):
+        local = kmeans(weights, num_clusters, importance, init="kmeans++", key=0, num_starts=20)
+        assert objectives[0][num_clusters - 1] <= local.objective * (1 + 1e-12)
+
+
 def test_order_of_the_weights_does_not_matter():
     rng = np.random.default_rng(0)
     weights, importance, order = rng.normal(size=500), rng.exponential(size=500), rng.permutation(500)
@@ -299,3 +314,15 @@ def test_lloyd_max_entropies(source):
 def test_bad_input(arguments, match):
     with pytest.raises(ValueError, match=match):
         kmeans(**{"weights": [1.0, 2.0, 4.0], "num_clusters": 2, **arguments})
+
+
+def test_high_rate_start_is_near_the_optimum_for_many_centres():
+    rng = np.random.default_rng(9)
+    weights, importance = rng.normal(size=20_000), rng.exponential(size=20_000)
+    optimal = kmeans(weights, 64, importance, method="optimal").objective
+    started, quantile = (
+        kmeans(weights, 64, importance, init=init, max_iterations=10).objective
+        for init in ("high_rate", "quantile")
+    )
+    assert started < 1.05 * optimal
+    assert started < 0.8 * quantile

@@ -17,7 +17,7 @@ from ratedist.theory.corollary1 import (
     corollary1_stationary_rate,
     minimum_of_rising_plus_falling,
 )
-from ratedist.theory.rate_distortion import distortion_rate_bound, distortion_rate_tight
+from ratedist.theory.rate_distortion_bounds import distortion_rate_bound, distortion_rate_tight
 
 FIGURE2 = GaussianLinearModel(80, two_level_weights(50))
 

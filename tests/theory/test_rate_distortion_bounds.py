@@ -48,6 +48,8 @@ def test_tight_is_never_above_the_papers(model: rd.GaussianLinearModel, rate: fl
 def test_curves_invert_each_other(model: rd.GaussianLinearModel, rate: float) -> None:
     tight = theory.rate_distortion_tight(model, theory.distortion_rate_tight(model, rate))
     assert float(tight) == pytest.approx(rate, rel=1e-6, abs=1e-9)
+    envelope = theory.rate_distortion_envelope(model, theory.distortion_rate_envelope(model, rate))
+    assert float(envelope) == pytest.approx(rate, rel=1e-6, abs=1e-9)
     paper = theory.rate_distortion_bound(model, theory.distortion_rate_bound(model, rate))
     assert float(paper) == pytest.approx(rate, rel=1e-6, abs=1e-9)
 

@@ -129,6 +129,22 @@ def distortion_rate_envelope(model: GaussianLinearModel, rate: ArrayLike) -> np.
     return np.where(tangent > R, start + (end - start) * np.minimum(R, tangent) / tangent, tight)
 
 
+def rate_distortion_envelope(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
+    """Inverse of :func:`distortion_rate_envelope`; never above :func:`rate_distortion_tight`.
+
+    Args and returns as :func:`rate_distortion_tight`.
+
+    Source: docs/derivations.md §4.
+    """
+    D = _checks.in_range("distortion", distortion)
+    tight = rate_distortion_tight(model, D)
+    tangent = time_sharing_rate(model)
+    if tangent == 0 or model.noise_variance == 0:
+        return tight
+    start, end = distortion_rate_tight(model, np.array([0.0, tangent]))
+    return np.where(end < D, tangent * (start - np.minimum(D, start)) / (start - end), tight)
+
+
 def time_sharing_rate(model: GaussianLinearModel) -> float:
     """Rate in nats below which time sharing beats the tight curve; 0 where that curve is convex.
 

@@ -1,0 +1,193 @@
+import itertools
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from ratedist import tensors
+from ratedist.quantizers import kmeans, quantization_objective
+from ratedist.tensors import QuantizationConfig, clusters_within_budget, quantize_tensor
+
+CONFIG = QuantizationConfig(8, min_size=1)
+
+
+def weights(*shape, seed=0):
+    return np.random.default_rng(seed).standard_t(4, shape)
+
+
+def objective(tensor, quantized, h, beta):
+    return quantization_objective(
+        tensor.astype(float).ravel(),
+        quantized.reconstruction().astype(float).ravel(),
+        h,
+        quantized.diameter,
+        beta,
+    )
+
+
+@pytest.mark.parametrize("beta", [0.0, 3.0])
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_half_precision_loses_nothing_in_bins(dtype, beta):
+    # The bins hold one value each, so the centres are those of plain K-means.
+    w = weights(50, 40).astype(dtype)
+    h = np.random.default_rng(1).exponential(size=w.shape)
+    config = QuantizationConfig(8, diameter_penalty=beta, codebook_dtype="float32")
+    found = quantize_tensor(w, config, importance=h)
+    expected = kmeans(w.astype(float).ravel(), 8, h.ravel(), beta)
+    np.testing.assert_allclose(found.codebook, expected.centers, rtol=1e-5)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.reconstruction().dtype == dtype
+    assert found.shape == (50, 40)
+
+
+@pytest.mark.parametrize("num_clusters", [4, 64, 256])
+def test_bins_cost_next_to_nothing_in_single_precision(monkeypatch, num_clusters):
+    w = weights(200_000).astype(np.float32)
+    exact = quantize_tensor(w, CONFIG, num_clusters)
+    monkeypatch.setattr(tensors, "LARGE", 1000)
+    binned = quantize_tensor(w, CONFIG, num_clusters)
+    # Both are local minima; that of the bins must not be the worse one by more than their width.
+    assert binned.distortion <= 1.001 * exact.distortion
+    nearest = np.abs(w[:, None].astype(float) - binned.codebook.astype(float)).min(axis=1)
+    assert binned.distortion == pytest.approx(np.mean(nearest**2), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
+@pytest.mark.parametrize("block_length", [1, 2])
+def test_distortion_is_that_of_the_reconstruction(dtype, block_length):
+    w = weights(31, 7).astype(dtype)
+    h = np.random.default_rng(1).exponential(size=w.shape).astype(np.float32)
+    config = QuantizationConfig(8, block_length=block_length)
+    for importance in (None, h):
+        found = quantize_tensor(w, config, importance=importance)
+        error = (w.astype(float) - found.reconstruction().astype(float)) ** 2
+        expected = np.mean(error * (1.0 if importance is None else importance))
+        assert found.distortion == pytest.approx(expected, rel=1e-12)
+        assert found.block_length == block_length
+
+
+def test_codebook_has_the_dtype_of_the_tensor():
+    for dtype, name in (
+        (np.float16, np.float16),
+        (ml_dtypes.bfloat16, ml_dtypes.bfloat16),
+        (np.float32, np.float32),
+        (np.float64, np.float32),
+    ):
+        assert quantize_tensor(weights(100).astype(dtype), CONFIG).codebook.dtype == name
+
+
+def test_fewer_values_than_clusters():
+    w = np.array([1, 1, 2, 2, 2, 3, 3, 3, 3], np.float16)
+    found = quantize_tensor(w, CONFIG)
+    assert found.num_clusters == 3
+    assert found.distortion == 0
+    np.testing.assert_array_equal(found.reconstruction(), w)
+    constant = np.full(100, 0.1, np.float32)
+    np.testing.assert_array_equal(quantize_tensor(constant, CONFIG, 1).reconstruction(), constant)
+
+
+def test_chunks_do_not_matter(monkeypatch):
+    w, h = weights(5000).astype(np.float16), np.random.default_rng(2).exponential(size=5000)
+    whole = quantize_tensor(w, CONFIG, importance=h)
+    monkeypatch.setattr(tensors, "CHUNK", 333)
+    pieces = quantize_tensor(w, CONFIG, importance=h)
+    np.testing.assert_array_equal(whole.labels, pieces.labels)
+    np.testing.assert_array_equal(whole.codebook, pieces.codebook)
+
+
+def test_diameter_penalty_shrinks_the_codebook():
+    w = weights(3000).astype(np.float16)
+    diameters = [
+        quantize_tensor(w, QuantizationConfig(8, diameter_penalty=beta)).diameter for beta in (0, 1, 10, 100)
+    ]
+    assert all(a > b for a, b in itertools.pairwise(diameters))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tensor": np.array([1, np.nan] * 5)}, "must be finite"),
+        ({"tensor": np.array([1, np.inf] * 5)}, "must be finite"),
+        ({"importance": np.full(10, -1.0)}, "importance must"),
+        ({"importance": np.full(10, np.nan)}, "importance must be finite"),
+        ({"importance": np.zeros(10)}, "at least one weight, got all zero"),
+        ({"importance": np.ones(9)}, r"importance must have the shape \(10,\)"),
+        ({"num_clusters": 11}, "num_clusters must be at most"),
+        ({"num_clusters": 0}, "num_clusters must be at least 1"),
+        ({"tensor": np.zeros((0, 3))}, "must hold weights"),
+    ],
+)
+def test_bad_input(dtype, change, message):
+    arguments = {"tensor": np.arange(10.0), "num_clusters": 2, "importance": None} | change
+    tensor = arguments.pop("tensor").astype(dtype)
+    with pytest.raises(ValueError, match=message):
+        quantize_tensor(tensor, CONFIG, **arguments)
+
+
+def test_integers_and_text():
+    for tensor in (np.arange(5), np.array("text"), np.array([True])):
+        with pytest.raises(ValueError, match="must be floating-point"):
+            quantize_tensor(tensor, CONFIG)
+
+
+def test_single_weight():
+    found = quantize_tensor(np.float32(3), CONFIG, 1)
+    assert found.shape == ()
+    assert found.reconstruction() == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_clusters": 0}, "num_clusters"),
+        ({"block_length": 0}, "block_length"),
+        ({"bits_per_weight": 0.0}, "bits_per_weight"),
+        ({"diameter_penalty": -1.0}, "diameter_penalty"),
+        ({"codebook_dtype": "int8"}, "codebook_dtype"),
+        ({"coder": "zip"}, "coder"),
+        ({"min_size": 0}, "min_size"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_bad_configuration(change, message):
+    with pytest.raises(ValueError, match=message):
+        QuantizationConfig(**change).check()
+
+
+def test_selection():
+    config = QuantizationConfig(16, include=("*.weight", "head*"), exclude=("*norm*",), min_size=100)
+    single = np.dtype(np.float32)
+    assert config.selects("layer.weight", single, 100)
+    assert config.selects("head.bias", np.dtype(ml_dtypes.bfloat16), 1000)
+    assert not config.selects("layer.bias", single, 1000)
+    assert not config.selects("norm.weight", single, 1000)
+    assert not config.selects("layer.weight", single, 99)
+    assert not config.selects("layer.weight", np.dtype(np.int32), 1000)
+    assert not QuantizationConfig(256, block_length=2).selects("w", single, 511)
+    assert not QuantizationConfig(1 << 10, block_length=2, min_size=1).selects("w", single, 2047)
+
+
+@pytest.mark.parametrize("coder", ["huffman", "ans"])
+def test_budget(coder):
+    if coder == "ans":
+        pytest.importorskip("constriction")
+    models = {"wide": 10 * weights(2000), "narrow": weights(2000, seed=1), "constant": np.ones(500)}
+    models = {name: tensor.astype(np.float16) for name, tensor in models.items()}
+    total = sum(tensor.size for tensor in models.values())
+    for budget in (1.0, 3.0, 100.0):
+        config = QuantizationConfig(bits_per_weight=budget, coder=coder)
+        clusters = clusters_within_budget(models, lambda name: (models[name], None), config)
+        spent = 0.0
+        for name, K in clusters.items():
+            quantized = quantize_tensor(models[name], config, K)
+            sizes = quantized.sizes
+            spent += sizes.codebook + (sizes.huffman if coder == "huffman" else sizes.entropy)
+        assert spent <= budget * total
+        assert clusters["wide"] >= clusters["narrow"] >= clusters["constant"] == 1
+        if budget == 3:
+            assert spent > 0.8 * budget * total
+    assert clusters["wide"] == 256
+    config = QuantizationConfig(bits_per_weight=1e-4)
+    with pytest.raises(ValueError, match="bits_per_weight must be at least"):
+        clusters_within_budget(models, lambda name: (models[name], None), config)
