@@ -45,7 +45,7 @@ class RateDistortionConfig:
 
     d: int = 50
     """Number of weights."""
-    n: tuple[int, ...] = (60, 80, 200, 1000)
+    n: tuple[int, ...] = (60, 80, 500, 5000)
     """Numbers of training samples, each above d + 1; a panel each."""
     noise_variance: float = 1.0
     """Variance of the noise in the outputs."""
