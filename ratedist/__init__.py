@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ratedist import codes, container, theory, units
+    from ratedist import claims, codes, container, theory, units
     from ratedist.allocation import allocate
     from ratedist.compressors import ERM, FixedCodebook, KMeans, Oracle
     from ratedist.estimate import Estimate
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("codes", "container", "theory", "units")
+_SUBPACKAGES = ("claims", "codes", "container", "theory", "units")
 _HOME = {
     "allocate": "ratedist.allocation",
     "ERM": "ratedist.compressors",
@@ -59,6 +59,7 @@ __all__ = [
     "QuantizedTree",
     "allocate",
     "ar1_covariance",
+    "claims",
     "codes",
     "container",
     "gaussian_weights",

@@ -109,10 +109,10 @@ def test_averaging_the_data_out_lowers_the_variance() -> None:
     )
     for risk in RISK_NAMES:
         assert_same(getattr(by_dataset, risk), getattr(by_weights, risk), 0.01)
-    # A ratio of two sample variances of 4000 trials has a relative error of about 3%.
+    # The law of a risk at n = 80 has heavy tails, so its sample variance moves by a tenth from key to key.
     for risk, factor in (("generalization_error", 3.5), ("empirical_risk", 3.0), ("distortion", 2.1)):
         ratio = (getattr(by_dataset, risk).sem / getattr(by_weights, risk).sem) ** 2
-        assert ratio == pytest.approx(factor, rel=0.15), risk
+        assert ratio == pytest.approx(factor, rel=0.25), risk
         assert risk != "generalization_error" or ratio > 2.5
 
 

@@ -12,18 +12,29 @@ from typing import Protocol
 import tyro
 
 from ratedist.cli.figure2 import Figure2Command
+from ratedist.cli.inspect_file import InspectCommand
 from ratedist.cli.interrupt import insistent_interrupt
+from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
+from ratedist.cli.rate_distortion import RateDistortionCommand
+from ratedist.cli.verify import VerifyCommand
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # as a shell reports a process ended by Ctrl-C
 
-COMMANDS = {"figure2": Figure2Command}
+COMMANDS = {
+    "figure2": Figure2Command,
+    "rate-distortion": RateDistortionCommand,
+    "quantize": QuantizeCommand,
+    "dequantize": DequantizeCommand,
+    "inspect": InspectCommand,
+    "verify": VerifyCommand,
+}
 
 
 class Command(Protocol):
-    """Options of one command, and what it does with them."""
+    """Options of one command, and what it does with them; ``run`` may return an exit status."""
 
-    def run(self) -> None: ...
+    def run(self) -> int | None: ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command = parse(sys.argv[1:] if arguments is None else arguments)
         with insistent_interrupt():
-            command.run()
+            return command.run() or 0
     except ValueError as error:
         print(f"ratedist: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -197,7 +197,8 @@ def remark2_lower_bound(model: GaussianLinearModel, distortion: ArrayLike) -> np
 
     A lower bound on R(D) for the distortion ‖ŵ − w‖²_Σ, in which the data's A/n is replaced by Σ; then it
     is a theorem (A17), up to the positive part. **For the distortion d_S of the model it is not a lower
-    bound** at moderate n: at d = 50, n = 80, D = 0.402019 it reads 36.03 nats, and the oracle needs 23.21.
+    bound** at moderate n: at d = 50, n = 80, D = 0.402019 it reads 36.03 nats, and the oracle needs
+    no more than 23.21 (the Gaussian bound on its rate).
 
     Args:
         model: the linear model, n > d + 1.

@@ -1,0 +1,159 @@
+"""The evidence that claims are judged by, computed when first asked for and shared by all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ratedist import _checks
+from ratedist.estimate import Estimate
+from ratedist.problem import GaussianLinearModel, ar1_covariance, gaussian_weights, two_level_weights
+from ratedist.theory import exact
+
+if TYPE_CHECKING:
+    from ratedist.results import SimulationResult
+
+DEFAULT_TRIALS = 10_000
+MIN_TRIALS = 10
+# The oracles simulated, by α.
+ALPHAS = (1.0, 0.75, 0.5, 0.25, 0.1, 0.02)
+MAX_CLUSTERS = 16
+CODEBOOK = (-1.0, 1.0)
+# λ from just above the critical slope of the model of Figure 2 to where the asymptote is near.
+SLOPES = (101.0, 120.0, 200.0, 400.0, 1000.0, 4000.0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DataSets:
+    """Many data sets of one model, drawn and fitted in NumPy with no identity from this package.
+
+    Attributes:
+        weights: the ERM solutions W, shape ``(trials, d)``.
+        gram: A = XXᵀ, shape ``(trials, d, d)``.
+        product: XY, shape ``(trials, d)``.
+        outputs_squared: ‖Y‖², shape ``(trials,)``.
+        noise_squared: ‖ε‖², shape ``(trials,)``.
+        noise_product: Xε, shape ``(trials, d)``.
+    """
+
+    weights: np.ndarray
+    gram: np.ndarray
+    product: np.ndarray
+    outputs_squared: np.ndarray
+    noise_squared: np.ndarray
+    noise_product: np.ndarray
+
+
+class Evidence:
+    """Simulations and exact curves that several claims share.
+
+    Args:
+        trials: of every simulation, at least 10. Too few leave claims undecided.
+        seed: of everything random.
+
+    Raises:
+        ValueError: trials below 10 or a negative seed.
+    """
+
+    def __init__(self, trials: int = DEFAULT_TRIALS, seed: int = 0) -> None:
+        self.trials = _checks.integer("trials", trials, MIN_TRIALS)
+        self.seed = _checks.integer("seed", seed, 0)
+
+    @functools.cached_property
+    def model(self) -> GaussianLinearModel:
+        """The setting of Figure 2: d = 50, n = 80, Σ = I, σ² = 1, w* = ±1 in turn."""
+        return GaussianLinearModel(n=80, w_star=two_level_weights(50))
+
+    @functools.cached_property
+    def correlated_model(self) -> GaussianLinearModel:
+        """A small model with nothing special about it: d = 6, n = 20, correlated inputs, σ² = ½."""
+        return GaussianLinearModel(
+            n=20, w_star=gaussian_weights(6, seed=0), noise_variance=0.5, covariance=ar1_covariance(6, 0.6)
+        )
+
+    @functools.cached_property
+    def figure2(self) -> SimulationResult:
+        """ERM, K-means of every K, oracles and a fixed codebook at the setting of Figure 2.
+
+        Only W is drawn; risks are averaged over the data given W.
+        """
+        from ratedist.compressors import ERM, FixedCodebook, KMeans, Oracle
+
+        compressors = {f"kmeans {K}": KMeans(K) for K in range(1, MAX_CLUSTERS + 1)}
+        compressors |= {f"oracle {alpha}": Oracle(alpha=alpha) for alpha in ALPHAS}
+        compressors |= {"erm": ERM(), "codebook": FixedCodebook(CODEBOOK)}
+        return self._simulate(self.model, compressors, "erm")
+
+    @functools.cached_property
+    def data_sets(self) -> SimulationResult:
+        """The same from whole data sets, whose residuals give the risks: the slow way, with no identity."""
+        from ratedist.compressors import ERM, FixedCodebook, KMeans, Oracle
+
+        compressors = {f"oracle {alpha}": Oracle(alpha=alpha) for alpha in (1.0, 0.5, 0.1)}
+        compressors |= {"erm": ERM(), "kmeans 2": KMeans(2), "codebook": FixedCodebook(CODEBOOK)}
+        return self._simulate(self.model, compressors, "dataset")
+
+    @functools.cached_property
+    def correlated(self) -> dict[str, SimulationResult]:
+        """The small correlated model by each of the three samplers, independently."""
+        from ratedist.compressors import ERM, FixedCodebook, Oracle
+
+        compressors = {"erm": ERM(), "codebook": FixedCodebook(CODEBOOK)}
+        results = {
+            sampler: self._simulate(self.correlated_model, compressors, sampler)
+            for sampler in ("erm", "statistics")
+        }
+        # The closed forms of the oracle are held against the data sets only.
+        compressors = compressors | {"oracle 0.5": Oracle(alpha=0.5)}
+        return results | {"dataset": self._simulate(self.correlated_model, compressors, "dataset")}
+
+    @functools.cached_property
+    def exact_curve(self) -> exact.RateDistortionCurve:
+        """The exact R(D) at the setting of Figure 2, at ``SLOPES``."""
+        return exact.rate_distortion(self.model, SLOPES)
+
+    @functools.cached_property
+    def numpy_data_sets(self) -> DataSets:
+        """Data sets of the small correlated model, independent of the package's samplers."""
+        return draw_data_sets(self.correlated_model, self.trials, self.generator("data sets"))
+
+    def generator(self, name: str) -> np.random.Generator:
+        """A stream of its own for everything that bears a name."""
+        return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+
+    def _simulate(self, model: GaussianLinearModel, compressors: dict, sampler: str) -> SimulationResult:
+        import jax
+
+        from ratedist.simulation import simulate
+
+        # The samplers draw from streams of their own, so that their results are independent.
+        key = jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(sampler.encode()))
+        return simulate(model, compressors, self.trials, key, sampler)  # pyright: ignore[reportArgumentType]
+
+
+def draw_data_sets(model: GaussianLinearModel, trials: int, generator: np.random.Generator) -> DataSets:
+    """Draw X and ε of every trial, and solve for W by a general linear solver."""
+    sigma = np.asarray(model.covariance)
+    root = np.linalg.cholesky(sigma if sigma.ndim == 2 else np.diag(np.broadcast_to(sigma, model.d)))
+    inputs = generator.standard_normal((trials, model.n, model.d)) @ root.T
+    noise = model.noise_variance**0.5 * generator.standard_normal((trials, model.n))
+    outputs = inputs @ model.w_star + noise
+    gram = np.swapaxes(inputs, 1, 2) @ inputs
+    product = np.einsum("tni,tn->ti", inputs, outputs)
+    return DataSets(
+        np.linalg.solve(gram, product[..., None])[..., 0],
+        gram,
+        product,
+        np.sum(outputs**2, axis=1),
+        np.sum(noise**2, axis=1),
+        np.einsum("tni,tn->ti", inputs, noise),
+    )
+
+
+def sample_mean(values: np.ndarray) -> Estimate:
+    """Mean of independent values, shape ``(trials,)``, with its standard error."""
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size)), values.size)

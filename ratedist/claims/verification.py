@@ -1,0 +1,134 @@
+"""Checking all claims, or some, and telling whether the verdicts are the documented ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ratedist.claims import (
+    bounds,
+    figure2,
+    information,
+    linear_model,
+    quantization,
+    rate_distortion,
+    remark2,
+    sharper_bounds,
+)
+from ratedist.claims.claim import Claim, Finding, Verdict
+from ratedist.claims.evidence import Evidence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLAIMS: tuple[Claim, ...] = (
+    *information.CLAIMS,
+    *linear_model.CLAIMS,
+    *rate_distortion.CLAIMS,
+    *remark2.CLAIMS,
+    *bounds.CLAIMS,
+    *sharper_bounds.CLAIMS,
+    *figure2.CLAIMS,
+    *quantization.CLAIMS,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckedClaim:
+    """A claim with what its check found."""
+
+    claim: Claim
+    finding: Finding
+
+    @property
+    def as_documented(self) -> bool:
+        """Whether the verdict is the one this package documents; *undecided* never is."""
+        return self.finding.verdict is self.claim.expected
+
+
+def select(ids: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims with these ids, in the order of the list; all of them if none is named.
+
+    Raises:
+        ValueError: an id that no claim has.
+    """
+    known = [claim.id for claim in CLAIMS]
+    for one in ids:
+        if one not in known:
+            raise ValueError(f"no claim {one!r}; the claims are {', '.join(known)}")
+    return tuple(claim for claim in CLAIMS if not ids or claim.id in ids)
+
+
+def verify(
+    evidence: Evidence, only: Sequence[str] = (), announce: Callable[[Claim], None] | None = None
+) -> list[CheckedClaim]:
+    """Check claims, sharing simulations between them.
+
+    Args:
+        evidence: number of trials and seed, and what is simulated with them.
+        only: ids of the claims wanted; all by default.
+        announce: called before each check, for a display of progress.
+
+    Raises:
+        ValueError: an unknown id.
+    """
+    checked = []
+    for claim in select(only):
+        if announce is not None:
+            announce(claim)
+        checked.append(CheckedClaim(claim, claim.check(evidence)))
+    return checked
+
+
+def frame(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
+    """One row a claim; empty where there is no number."""
+    import pandas as pd
+
+    return pd.DataFrame([_row(one) for one in checked])
+
+
+def rows_as_json(checked: Sequence[CheckedClaim], record: dict[str, Any]) -> str:
+    """The record with the rows under ``"claims"``; numbers that JSON lacks are null or strings."""
+    rows = [{name: _json_value(value) for name, value in _row(one).items()} for one in checked]
+    return json.dumps({**record, "claims": rows}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _row(one: CheckedClaim) -> dict[str, Any]:
+    claim, finding = one.claim, one.finding
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "entropy_2021": claim.entropy,
+        "aaai_2020": claim.aaai,
+        "premise": claim.premise,
+        "premise_met": claim.premise_met,
+        "measured": finding.measured,
+        "prediction": finding.prediction,
+        "estimate": finding.estimate,
+        "standard_error": finding.standard_error,
+        "gap": finding.gap,
+        "verdict": finding.verdict.value,
+        "comment": finding.comment,
+        "documented_verdict": claim.expected.value,
+        "as_documented": one.as_documented,
+    }
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, bool | str) or value is None:
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def undecided(checked: Sequence[CheckedClaim]) -> list[CheckedClaim]:
+    """Claims that more trials may decide."""
+    return [one for one in checked if one.finding.verdict is Verdict.UNDECIDED]
+
+
+def contradicting(checked: Sequence[CheckedClaim]) -> list[CheckedClaim]:
+    """Claims with a verdict that is neither the documented one nor *undecided*."""
+    return [one for one in checked if not one.as_documented and one.finding.verdict is not Verdict.UNDECIDED]

@@ -1,0 +1,127 @@
+"""``ratedist verify``: a verdict on every claim."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from ratedist import _checks
+from ratedist.files import require_writable, write_together
+
+if TYPE_CHECKING:
+    from ratedist.claims import CheckedClaim
+
+MISMATCH = 1
+MAX_WIDTH = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyCommand:
+    """Check every claim of the papers and print the verdicts.
+
+    Exit status 0 when every verdict is the one the package documents, 1 when any is another. Undecided
+    counts as another, and is listed apart: more trials may settle it.
+    """
+
+    trials: int = 10_000
+    """Monte Carlo trials of every simulation."""
+    only: tuple[str, ...] = ()
+    """Check these claims only, by id."""
+    json: tyro.conf.UseCounterAction[int] = 0
+    """Print JSON on standard output in place of the table."""
+    seed: int = 0
+    """Seed of every random draw."""
+    out: Path = Path("figures")
+    """Folder for verify.csv and verify.json."""
+
+    def run(self) -> int:
+        """Check, print, write, and return the exit status."""
+        _checks.integer("trials", self.trials, 2)
+        _checks.integer("seed", self.seed, 0)
+        require_writable(self.out)
+        started = time.perf_counter()
+
+        import jax
+
+        from ratedist.claims import verification
+        from ratedist.claims.evidence import Evidence
+        from ratedist.experiments.table import versions
+
+        claims = verification.select(self.only)
+        jax.config.update("jax_enable_x64", True)
+        imported = time.perf_counter()
+        from tqdm import tqdm
+
+        with tqdm(total=len(claims), unit="claim", disable=not sys.stderr.isatty(), leave=False) as bar:
+            checked = verification.verify(
+                Evidence(self.trials, self.seed), self.only, lambda claim: _announce(bar, claim.id)
+            )
+        record = {
+            "command": "verify",
+            "configuration": {"trials": self.trials, "only": list(self.only), "seed": self.seed},
+            "versions": versions(),
+            "precision": str(jax.numpy.result_type(float)),
+            "duration_seconds": {
+                "import": imported - started,
+                "checks": time.perf_counter() - imported,
+            },
+            "all_as_documented": all(one.as_documented for one in checked),
+        }
+        as_json = verification.rows_as_json(checked, record)
+        csv = verification.frame(checked).to_csv(index=False)
+        write_together({self.out / "verify.csv": csv.encode(), self.out / "verify.json": as_json.encode()})
+        if self.json:
+            print(as_json, end="")
+        else:
+            print(render(checked, min(shutil.get_terminal_size().columns, MAX_WIDTH)))
+            print(f"written: {self.out}/verify.csv, .json")
+            seconds = record["duration_seconds"]
+            print(f"seconds: import {seconds['import']:.1f}, checks {seconds['checks']:.1f}")
+        return 0 if record["all_as_documented"] else MISMATCH
+
+
+def render(checked: list[CheckedClaim], width: int) -> str:
+    """The table: a line of numbers and the verdict for every claim, and below it what it says."""
+    from ratedist.claims import verification
+
+    columns = f"  {'claim':<26}{'prediction':>12} {'found':>12} {'error':>9}  verdict"
+    lines = [columns, "─" * width]
+    for one in checked:
+        claim, finding = one.claim, one.finding
+        error = finding.gap if finding.standard_error is None else finding.standard_error
+        error_text = (
+            "" if error is None else f"{'±' if finding.standard_error is not None else '≤'} {error:.1g}"
+        )
+        mark = " " if one.as_documented else "!"
+        verdict = str(finding.verdict) + ("" if one.as_documented else f" (documented: {claim.expected})")
+        numbers = f"{finding.prediction:>12.5g} {finding.estimate:>12.5g} {error_text:>9}"
+        lines.append(f"{mark} {claim.id:<26}{numbers}  {verdict}")
+        premise = f"premise{'' if claim.premise_met else ' (not met)'}: {claim.premise}"
+        for text in (
+            f"{claim.statement} [{claim.source}; {premise}]",
+            finding.measured + (f": {finding.comment}" if finding.comment else ""),
+        ):
+            lines += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="      ")
+    lines.append("─" * width)
+    as_documented = sum(one.as_documented for one in checked)
+    lines.append("E: Entropy 2021; A: AAAI 2020; error: ± standard error, ≤ certified gap or numerical error")
+    lines.append(f"{as_documented} of {len(checked)} verdicts are the documented ones")
+    for label, ones in (
+        ("undecided at this number of trials", verification.undecided(checked)),
+        ("contradicting the documentation", verification.contradicting(checked)),
+    ):
+        if ones:
+            lines.append(f"{label}: {', '.join(one.claim.id for one in ones)}")
+    return "\n".join(lines)
+
+
+def _announce(bar: Any, name: str) -> None:
+    bar.set_postfix_str(name, refresh=False)
+    bar.update()

@@ -1,0 +1,194 @@
+"""A quantised tensor as it is stored: labels, a codebook in its own dtype, and what the tensor was."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ratedist import _checks
+from ratedist.codes import codebook_bits, empirical_entropy, huffman_payload_bits
+from ratedist.codes.bitstream import MAX_SYMBOLS
+from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name
+from ratedist.quantizers import Quantized
+from ratedist.units import nats_to_bits
+
+# Labels looked up at once where a tensor is wanted in pieces.
+CHUNK = 1 << 20
+# Rows of a codebook compared with all others at once.
+DISTANCE_ROWS = 64
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class QuantizedTensor:
+    """A tensor with d weights in n = ⌈d/m⌉ blocks, each one of K rows of a codebook.
+
+    Attributes:
+        labels: unsigned integers of shape ``(n,)``, blocks in row-major order of the tensor.
+        codebook: float32, float16 or bfloat16, of shape ``(K,)``, or ``(K, m)`` for blocks of m.
+        shape: of the tensor.
+        dtype: of the tensor: float16, bfloat16, float32 or float64.
+        distortion: ``Σ_j h_j (w_j − ŵ_j)² / d`` against the weights before, NaN if not known.
+
+    Raises:
+        ValueError: shapes that do not belong together, labels of no row, other dtypes, a codebook that is not
+            finite in both dtypes.
+    """
+
+    labels: np.ndarray
+    codebook: np.ndarray
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    distortion: float = math.nan
+
+    def __post_init__(self) -> None:
+        if self.codebook.ndim not in (1, 2) or self.codebook.size == 0:
+            raise ValueError(f"codebook must have shape (K,) or (K, m), got {self.codebook.shape}")
+        if len(self.codebook) > MAX_SYMBOLS:
+            raise ValueError(f"a codebook has at most {MAX_SYMBOLS} rows, got {len(self.codebook)}")
+        if self.codebook.dtype not in CODEBOOK_DTYPES.values():
+            raise ValueError(
+                f"codebook must be of {', '.join(CODEBOOK_DTYPES)}, got an array of {self.codebook.dtype}"
+            )
+        if NAMES.get(self.dtype) not in WEIGHT_DTYPES:
+            raise ValueError(f"dtype must be a floating-point type of 16, 32 or 64 bits, got {self.dtype}")
+        expected = (-(-self.num_weights // self.block_length),)
+        if self.labels.shape != expected or self.num_weights == 0:
+            raise ValueError(
+                f"labels must have shape {expected} for a tensor of shape {self.shape} and blocks of "
+                f"{self.block_length}, got {self.labels.shape}"
+            )
+        if self.labels.dtype.kind != "u" or int(self.labels.max()) >= len(self.codebook):
+            raise ValueError(f"labels must be unsigned integers below K = {len(self.codebook)}")
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(self.codebook.astype(np.float64)).all()
+            finite = finite and np.isfinite(self.codebook.astype(self.dtype).astype(np.float64)).all()
+        if not finite:
+            raise ValueError(
+                f"codebook must be finite in {self.codebook.dtype} and as weights of {self.dtype}; "
+                "float32 and bfloat16 have the widest range"
+            )
+
+    @classmethod
+    def of(
+        cls,
+        quantized: Quantized,
+        shape: tuple[int, ...],
+        dtype: np.dtype | type,
+        codebook_dtype: str = "float32",
+        distortion: float = math.nan,
+    ) -> QuantizedTensor:
+        """The result of a quantiser, its centres rounded to ``codebook_dtype`` (to nearest, ties to even).
+
+        Args:
+            quantized: of ``ratedist.kmeans`` and its relatives, for the weights in row-major order.
+            shape: of the tensor.
+            dtype: of the tensor.
+            codebook_dtype: "float32", "float16" or "bfloat16".
+            distortion: as the attribute.
+
+        Raises:
+            ValueError: as the class; an unknown ``codebook_dtype``.
+        """
+        _checks.one_of("codebook_dtype", codebook_dtype, tuple(CODEBOOK_DTYPES))
+        with np.errstate(over="ignore"):
+            codebook = quantized.centers.astype(CODEBOOK_DTYPES[codebook_dtype])
+        return cls(quantized.labels, codebook, tuple(shape), np.dtype(dtype), distortion)
+
+    @property
+    def num_weights(self) -> int:
+        """d."""
+        return math.prod(self.shape)
+
+    @property
+    def num_clusters(self) -> int:
+        """K."""
+        return len(self.codebook)
+
+    @property
+    def block_length(self) -> int:
+        """m."""
+        return 1 if self.codebook.ndim == 1 else self.codebook.shape[1]
+
+    @functools.cached_property
+    def counts(self) -> np.ndarray:
+        """|C_k|, int64 of shape ``(K,)``."""
+        counts = np.zeros(self.num_clusters, dtype=np.int64)
+        for start in range(0, self.labels.size, CHUNK):  # bincount wants 8 bytes a label
+            counts += np.bincount(self.labels[start : start + CHUNK], minlength=self.num_clusters)
+        return counts
+
+    @property
+    def diameter(self) -> float:
+        """``max_{k,l} |c_k − c_l|``."""
+        return codebook_diameter(self.codebook)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Its sizes in bits, by what they count."""
+        return sizes_in_bits(self.counts, self.codebook, self.num_weights, dtype_name(self.dtype))
+
+    def reconstruction(self) -> np.ndarray:
+        """ŵ, the tensor with its shape and dtype."""
+        result = np.empty(self.num_weights, self.dtype)
+        position = 0
+        for piece in self.pieces():
+            result[position : position + piece.size] = piece
+            position += piece.size
+        return result.reshape(self.shape)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """ŵ in row-major order, in pieces."""
+        values = self.codebook.astype(self.dtype)
+        missing = self.num_weights
+        for start in range(0, self.labels.size, CHUNK):
+            piece = values[self.labels[start : start + CHUNK]].reshape(-1)[:missing]
+            missing -= piece.size
+            yield piece
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Sizes of one tensor in bits; they add up over tensors.
+
+    Attributes:
+        original: ``d·b``, b bits of a weight.
+        codebook: ``K·m·b'``, b' bits of a coordinate of the codebook.
+        entropy: ``n·H``, labels coded ideally.
+        huffman: ``Σ_k |C_k| b_k``, labels in Huffman code.
+    """
+
+    original: int
+    codebook: int
+    entropy: float
+    huffman: int
+
+
+def sizes_in_bits(counts: np.ndarray, codebook: np.ndarray, num_weights: int, dtype: str) -> Sizes:
+    """Sizes of a quantised tensor; ``dtype`` is the safetensors name of its original dtype.
+
+    Source: the terms of Entropy 2021 eq. (39), whose released code has the entropy in place of the lengths.
+    """
+    block_length = 1 if codebook.ndim == 1 else codebook.shape[1]
+    return Sizes(
+        original=num_weights * 8 * DTYPES[dtype].itemsize,
+        codebook=codebook_bits(len(codebook), 8 * codebook.itemsize, block_length),
+        entropy=float(nats_to_bits(int(counts.sum()) * empirical_entropy(counts))),
+        huffman=huffman_payload_bits(counts),
+    )
+
+
+def codebook_diameter(codebook: np.ndarray) -> float:
+    """``max_{k,l} |c_k − c_l|`` of a codebook of shape ``(K,)`` or ``(K, m)``."""
+    centers = codebook.astype(np.float64)
+    if centers.ndim == 1:
+        return float(centers.max() - centers.min())
+    squared = 0.0
+    for start in range(0, len(centers), DISTANCE_ROWS):
+        rows = centers[start : start + DISTANCE_ROWS]
+        distances = sum((rows[:, None, i] - centers[None, :, i]) ** 2 for i in range(centers.shape[1]))
+        squared = max(squared, float(np.max(distances)))
+    return math.sqrt(squared)

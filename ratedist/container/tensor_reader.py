@@ -1,0 +1,187 @@
+"""Reading the safetensors format one tensor at a time.
+
+The reference library hands out neither the bytes of the header, over which a .rdz file has its SHA-256, nor
+a tensor in pieces. The two accept and read the same files (see the tests).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ratedist.container.dtypes import DTYPES, from_bytes
+
+LENGTH_BYTES = 8
+MAX_HEADER = 100_000_000  # as in the reference library
+MAX_DIMENSIONS = 32
+METADATA = "__metadata__"
+# Bytes read at once.
+CHUNK = 1 << 22
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One tensor of a file: dtype by its safetensors name, shape, and where its data start."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int = 0
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the data."""
+        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
+
+
+class TensorFile:
+    """A safetensors file open for reading; nothing but its header is in memory.
+
+    Args:
+        path: the file. Use it in a ``with`` statement, or close it.
+
+    Attributes:
+        header: the bytes of the header.
+        entries: name → ``Entry``, ``start`` counted from the beginning of the file.
+        metadata: strings by name.
+        size: of the file, in bytes.
+
+    Raises:
+        ValueError: a file that cannot be read or breaks the format: lengths, JSON, names used twice, unknown
+            dtypes, data that are not exactly the tensors one after another.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = pathlib.Path(path)
+        try:
+            self._file: BinaryIO = open(self.path, "rb")  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise ValueError(f"cannot read {self.path}: {error.strerror}") from None
+        try:
+            self.size = os.fstat(self._file.fileno()).st_size
+            self.header = self._read_header()
+            self.entries, self.metadata = _parse(self.header, self.size)
+        except ValueError as error:
+            self.close()
+            raise ValueError(f"{self.path} is not a valid safetensors file: {error}") from None
+
+    def __enter__(self) -> TensorFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self, name: str) -> np.ndarray:
+        """The tensor ``name`` in its own dtype, native byte order."""
+        entry = self.entry(name)
+        return from_bytes(self.read_bytes(name), entry.dtype).reshape(entry.shape)
+
+    def read_bytes(self, name: str) -> bytearray:
+        """The data of the tensor ``name``, little-endian as in the file."""
+        entry = self.entry(name)
+        raw = bytearray(entry.num_bytes)
+        self._file.seek(entry.start)
+        if self._file.readinto(raw) != len(raw):  # pyright: ignore[reportAttributeAccessIssue]
+            raise ValueError(f"{self.path} ends inside the tensor {name!r}")
+        return raw
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The data of the tensor ``name`` in pieces."""
+        entry = self.entry(name)
+        for start in range(0, entry.num_bytes, CHUNK):
+            self._file.seek(entry.start + start)
+            piece = self._file.read(min(CHUNK, entry.num_bytes - start))
+            if not piece:
+                raise ValueError(f"{self.path} ends inside the tensor {name!r}")
+            yield piece
+
+    def entry(self, name: str) -> Entry:
+        """What is known of the tensor ``name``; ``ValueError`` if there is none."""
+        if name not in self.entries:
+            raise ValueError(f"{self.path} has no tensor {name!r}")
+        return self.entries[name]
+
+    def _read_header(self) -> bytes:
+        length = int.from_bytes(self._file.read(LENGTH_BYTES), "little")
+        if self.size < LENGTH_BYTES or length > min(MAX_HEADER, self.size - LENGTH_BYTES):
+            raise ValueError(f"it claims a header of {length} bytes in a file of {self.size}")
+        return self._file.read(length)
+
+
+def parse_json(text: str | bytes) -> dict[str, Any]:
+    """An object in JSON without repeated names, or ``ValueError``."""
+    try:
+        content = json.loads(text, object_pairs_hook=_without_repetition)
+    except RecursionError:
+        raise ValueError("its header is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError("its header is not an object")
+    return content
+
+
+def checked_integers(name: str, value: Any, least: int, most: int) -> tuple[int, ...]:
+    """A list of ``least`` to ``most`` integers between 0 and 2^63, or ``ValueError``."""
+    if (
+        not isinstance(value, list)
+        or not least <= len(value) <= most
+        or not all(type(number) is int and 0 <= number < 1 << 63 for number in value)
+    ):
+        raise ValueError(f"the entry {name!r:.60} has something else than sizes: {value!r:.60}")
+    return tuple(value)
+
+
+def checked_shape(name: str, value: Any, dtype: Any) -> tuple[int, ...]:
+    """A shape that an array of the safetensors dtype ``dtype`` can have, or ``ValueError``."""
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ValueError(f"the dtype {dtype!r:.40} of {name!r:.60} is not one of {', '.join(DTYPES)}")
+    shape = checked_integers(name, value, 0, MAX_DIMENSIONS)
+    # NumPy refuses sizes beyond this even where another dimension is zero.
+    if math.prod(length or 1 for length in shape) * DTYPES[dtype].itemsize >= 1 << 63:
+        raise ValueError(f"the shape of {name!r:.60} is too large")
+    return shape
+
+
+def _parse(header: bytes, size: int) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Entries and metadata of a header in a file of ``size`` bytes."""
+    content = parse_json(header)
+    metadata = content.pop(METADATA, {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError(f"its {METADATA} are not strings by name")
+    base = LENGTH_BYTES + len(header)
+    offsets = {name: _offsets(name, fields) for name, fields in content.items()}
+    entries, position = {}, 0
+    for name in sorted(content, key=lambda name: offsets[name]):
+        (start, end), fields = offsets[name], content[name]
+        shape = checked_shape(name, fields["shape"], fields["dtype"])
+        entry = Entry(fields["dtype"], shape, base + start)
+        if start != position or end - start != entry.num_bytes:
+            raise ValueError(f"the data of {name!r:.60} have not the place or the size they should have")
+        entries[name], position = entry, end
+    if base + position != size:
+        raise ValueError(f"its tensors end at byte {base + position}, the file has {size}")
+    return entries, metadata
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a name occurs twice in its header")
+    for name in content:
+        name.encode()  # fails on half of a surrogate pair, which JSON can spell and UTF-8 cannot
+    return content
+
+
+def _offsets(name: str, fields: Any) -> tuple[int, ...]:
+    if not isinstance(fields, dict) or fields.keys() != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"the entry {name!r:.60} does not consist of dtype, shape and data_offsets")
+    return checked_integers(name, fields["data_offsets"], 2, 2)

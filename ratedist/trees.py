@@ -1,0 +1,209 @@
+"""Quantising the parameters of a model in memory: any pytree of arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from ratedist.container import QuantizedTensor, RdzFile, RdzWriter
+from ratedist.container.dtypes import NAMES
+from ratedist.tensors import QuantizationConfig, clusters_within_budget, named, quantize_tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class QuantizedTree:
+    """A pytree some of whose leaves are quantised.
+
+    Attributes:
+        quantized: name → ``QuantizedTensor``, for the leaves that are. A name is the path of the leaf with
+            dots between its parts: ``params.Dense_0.kernel``, ``layers.0.weight``.
+        others: name → leaf, for all others, as they were.
+        names: of all leaves, in the order of the tree.
+        structure: of the tree.
+    """
+
+    quantized: dict[str, QuantizedTensor]
+    others: dict[str, Any]
+    names: tuple[str, ...]
+    structure: Any
+
+    @property
+    def entropy_ratio(self) -> float:
+        """Labels at their entropy and codebooks, over the original size of the quantised leaves."""
+        sizes = [tensor.sizes for tensor in self.quantized.values()]
+        return sum(s.entropy + s.codebook for s in sizes) / sum(s.original for s in sizes)
+
+    @property
+    def huffman_ratio(self) -> float:
+        """Labels in Huffman code and codebooks, over the same: Entropy 2021 eq. (39)."""
+        sizes = [tensor.sizes for tensor in self.quantized.values()]
+        return sum(s.huffman + s.codebook for s in sizes) / sum(s.original for s in sizes)
+
+    def bytes_on_disk_ratio(self, path: str | os.PathLike[str]) -> float:
+        """Bytes of the file at ``path``, where ``save`` put it, over those of all arrays of the tree."""
+        arrays = [np.asarray(leaf) for leaf in self.others.values() if is_array(leaf)]
+        before = sum(t.num_weights * t.dtype.itemsize for t in self.quantized.values())
+        return os.path.getsize(path) / (before + sum(array.nbytes for array in arrays))
+
+    def reconstruction(self) -> Any:
+        """The tree with ŵ in place of the leaves that are quantised, as NumPy arrays."""
+        leaves = [
+            self.quantized[name].reconstruction() if name in self.quantized else self.others[name]
+            for name in self.names
+        ]
+        return jax.tree_util.tree_unflatten(self.structure, leaves)
+
+    def save(self, path: str | os.PathLike[str], coder: str = "huffman") -> int:
+        """Write all arrays to a .rdz file, and return its size in bytes.
+
+        Leaves that are no arrays (functions, Python numbers) are left out; ``load_tree`` takes them from
+        the tree that it is given.
+
+        Raises:
+            ValueError: a place that cannot be written to, arrays of other dtypes than the format knows.
+        """
+        with RdzWriter(path, coder) as writer:
+            for name in self.names:
+                if name in self.quantized:
+                    writer.add(name, self.quantized[name])
+                elif is_array(self.others[name]):
+                    named(name, writer.add_raw, name, np.asarray(self.others[name]))
+        return writer.num_bytes
+
+
+def quantize_tree(
+    parameters: Any,
+    num_clusters: int = 16,
+    *,
+    bits_per_weight: float | None = None,
+    importance: Any = None,
+    diameter_penalty: float = 0.0,
+    block_length: int = 1,
+    codebook_dtype: str | None = None,
+    select: Callable[[str, Any], bool] | None = None,
+    include: tuple[str, ...] = ("*",),
+    exclude: tuple[str, ...] = (),
+    min_size: int = 1024,
+    seed: int = 0,
+) -> QuantizedTree:
+    """Quantise the leaves of a pytree by ``ratedist.kmeans``, each with a codebook of its own.
+
+    Args:
+        parameters: dict, list, dataclass, Equinox module, Flax or Haiku parameters, anything that JAX takes
+            apart. A PyTorch model goes through ``safetensors`` and ``ratedist quantize``.
+        num_clusters: K.
+        bits_per_weight: in place of K, mean bits of label (Huffman) and codebook that a quantised weight
+            takes at most; each leaf gets its own K.
+        importance: tree of the same structure with h for every leaf that is quantised.
+        diameter_penalty: β.
+        block_length: m.
+        codebook_dtype: "float32", "float16" or "bfloat16"; as the leaf if ``None``, float32 for float64.
+        select: ``select(name, leaf)`` says whether a leaf may be quantised, besides what follows.
+        include: patterns with ``*`` and ``?``; a leaf is quantised if its name is like one of them
+        exclude: and like none of these.
+        min_size: leaves with fewer weights, or fewer blocks than K, stay as they are.
+        seed: of the random start where m > 1.
+
+    Returns:
+        ``QuantizedTree``.
+
+    Raises:
+        ValueError: nothing to quantise, two leaves of one name, importances of another structure, and
+            whatever ``quantize_tensor`` complains of, with the name of the leaf.
+    """
+    config = QuantizationConfig(
+        num_clusters,
+        bits_per_weight,
+        diameter_penalty,
+        block_length,
+        codebook_dtype,
+        include=tuple(include),
+        exclude=tuple(exclude),
+        min_size=min_size,
+        seed=seed,
+    )
+    config.check()
+    leaves, structure = _named_leaves(parameters)
+    chosen = [
+        name
+        for name, leaf in leaves.items()
+        if is_array(leaf)
+        and config.selects(name, np.dtype(leaf.dtype), leaf.size)
+        and (select is None or select(name, leaf))
+    ]
+    if not chosen:
+        raise ValueError("parameters have no leaf to quantise: see select, include, exclude and min_size")
+    h: dict[str, Any] = {}
+    if importance is not None:
+        h, other = _named_leaves(importance)
+        if other != structure:
+            raise ValueError(f"importance must have the structure of parameters, {structure}, got {other}")
+
+    def load(name: str) -> tuple[np.ndarray, np.ndarray | None]:
+        return np.asarray(leaves[name]), np.asarray(h[name]) if h else None
+
+    clusters = dict.fromkeys(chosen, num_clusters)
+    if bits_per_weight is not None:
+        clusters = clusters_within_budget(chosen, load, config)
+    quantized = {}
+    for name, K in clusters.items():
+        leaf, weight = load(name)
+        quantized[name] = named(name, quantize_tensor, leaf, config, K, weight)
+    others = {name: leaf for name, leaf in leaves.items() if name not in quantized}
+    return QuantizedTree(quantized, others, tuple(leaves), structure)
+
+
+def load_tree(path: str | os.PathLike[str], like: Any) -> Any:
+    """A tree like ``like`` with the arrays of a .rdz file, reconstructed.
+
+    Args:
+        path: what ``QuantizedTree.save`` wrote.
+        like: tree of the structure, shapes and dtypes that were saved; what are no arrays in it is kept.
+
+    Returns:
+        The tree, its arrays as NumPy arrays.
+
+    Raises:
+        ValueError: as ``RdzFile``; arrays of other names, shapes or dtypes.
+    """
+    leaves, structure = _named_leaves(like)
+    arrays = {name for name, leaf in leaves.items() if is_array(leaf)}
+    with RdzFile(path) as file:
+        if arrays != file.entries.keys():
+            odd = sorted(arrays ^ file.entries.keys())
+            raise ValueError(f"{path} and the tree differ in their arrays: {', '.join(odd[:5])}")
+        loaded = []
+        for name, leaf in leaves.items():
+            if name not in arrays:
+                loaded.append(leaf)
+                continue
+            tensor = file.read(name)
+            if tensor.shape != leaf.shape or tensor.dtype != leaf.dtype:
+                raise ValueError(
+                    f"{name!r} must have shape {leaf.shape} and dtype {leaf.dtype} as in the tree, "
+                    f"{path} has {tensor.shape} and {tensor.dtype}"
+                )
+            loaded.append(tensor.reconstruction() if isinstance(tensor, QuantizedTensor) else tensor)
+    return jax.tree_util.tree_unflatten(structure, loaded)
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf is an array of a dtype that a file can hold."""
+    return hasattr(leaf, "dtype") and hasattr(leaf, "shape") and hasattr(leaf, "__array__") and _known(leaf)
+
+
+def _known(leaf: Any) -> bool:
+    return leaf.dtype in NAMES
+
+
+def _named_leaves(tree: Any) -> tuple[dict[str, Any], Any]:
+    paths, structure = jax.tree_util.tree_flatten_with_path(tree)
+    leaves = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
+    if len(leaves) != len(paths):
+        raise ValueError("two leaves have the same name, their paths with dots between the parts")
+    return leaves, structure

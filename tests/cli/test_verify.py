@@ -1,0 +1,80 @@
+"""``ratedist verify``: verdicts, files and exit status."""
+
+import dataclasses
+import json
+import pathlib
+
+import pandas as pd
+import pytest
+
+from ratedist.claims import verification
+from ratedist.claims.claim import Verdict
+from ratedist.cli import main
+
+QUICK = ("remark-1", "equation-36", "sub-gaussian-loss")
+COLUMNS = [
+    "id", "statement", "entropy_2021", "aaai_2020", "premise", "premise_met", "measured", "prediction",
+    "estimate", "standard_error", "gap", "verdict", "comment", "documented_verdict", "as_documented",
+]  # fmt: skip
+
+
+def verify(tmp_path: pathlib.Path, *arguments: str) -> int:
+    return main(["verify", "--out", str(tmp_path / "out"), *arguments])
+
+
+def test_table_csv_and_json(tmp_path, capsys) -> None:
+    assert verify(tmp_path, "--only", *QUICK) == 0
+    text = capsys.readouterr().out
+    assert "3 of 3 verdicts are the documented ones" in text
+    assert "premise not met" in text
+    assert "[E Algorithm 1 (36);" in text
+    frame = pd.read_csv(tmp_path / "out" / "verify.csv")
+    assert list(frame.columns) == COLUMNS
+    assert list(frame["id"]) == ["remark-1", "sub-gaussian-loss", "equation-36"]  # in the order of the list
+    assert frame["as_documented"].all()
+    record = json.loads((tmp_path / "out" / "verify.json").read_text())
+    assert record["configuration"] == {"trials": 10_000, "only": list(QUICK), "seed": 0}
+    assert record["all_as_documented"] is True
+    assert [list(row) for row in record["claims"]] == [COLUMNS] * 3
+    assert record["claims"][0]["standard_error"] is None
+
+
+def test_json_on_standard_output_is_json_alone(tmp_path, capsys) -> None:
+    assert verify(tmp_path, "--json", "--only", "equation-36") == 0
+    printed = capsys.readouterr().out
+    assert json.loads(printed)["claims"][0]["verdict"] == "fails"
+    assert printed == (tmp_path / "out" / "verify.json").read_text()
+
+
+def test_undecided_is_said_apart_and_is_not_success(tmp_path, capsys) -> None:
+    assert verify(tmp_path, "--trials", "20", "--only", "student-law", "equation-36") == 1
+    text = capsys.readouterr().out
+    assert "undecided at this number of trials: student-law" in text
+    assert "contradicting" not in text
+
+
+def test_a_contradiction_is_not_success(tmp_path, capsys, monkeypatch) -> None:
+    changed = [dataclasses.replace(claim, expected=Verdict.HOLDS) for claim in verification.CLAIMS]
+    monkeypatch.setattr(verification, "CLAIMS", tuple(changed))
+    assert verify(tmp_path, "--only", *QUICK) == 1
+    text = capsys.readouterr().out
+    assert "contradicting the documentation: sub-gaussian-loss, equation-36" in text
+    assert "fails (documented: holds)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--only", "lemma-9"), "no claim 'lemma-9'; the claims are lemma-1-minimum, "),
+        (("--trials", "9"), "trials must be at least 10, got 9"),
+        (("--seed", "-1"), "seed must be at least 0, got -1"),
+        (("--out", "/dev/null/x"), "cannot write to /dev/null/x"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(tmp_path, capsys, arguments, message) -> None:
+    assert verify(tmp_path, *arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.strip().splitlines()) == 1
+    assert message in printed.err
+    assert list(tmp_path.iterdir()) == []

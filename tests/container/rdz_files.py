@@ -1,0 +1,104 @@
+"""Small .rdz files whose every byte is known, and ways to spoil them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import ml_dtypes
+import numpy as np
+
+from ratedist.container import Entry, QuantizedTensor, RdzWriter, encode_header
+from ratedist.container.dtypes import dtype_name, from_bytes, to_bytes
+from ratedist.container.rdz_format import NO_DIGEST
+
+METADATA = {"format": "pt"}
+
+
+def tensors():
+    """Quantised tensors of all kinds and plain ones, in integer arithmetic alone."""
+    labels = ((np.arange(60) * 7919 % 101) ** 2 % 5).astype(np.uint8)
+    return {
+        "scalar": QuantizedTensor(
+            labels, np.array([-1.5, -0.25, 0.1, 0.75, 2.0], np.float32), (6, 10), np.dtype(np.float32), 0.125
+        ),
+        "half": QuantizedTensor(
+            labels[:33] % 3, np.array([-1, 0.5, 3], np.float16), (33,), np.dtype(np.float16)
+        ),
+        "blocks": QuantizedTensor(
+            labels[:7] % 4,
+            np.arange(12).reshape(4, 3).astype(ml_dtypes.bfloat16),
+            (4, 5),
+            np.dtype(ml_dtypes.bfloat16),
+            0.5,
+        ),
+        "constant": QuantizedTensor(
+            np.zeros(3000, np.uint8), np.array([0.5], np.float32), (3000,), np.dtype(np.float64)
+        ),
+        "plain é": np.arange(6, dtype=np.int32).reshape(2, 3),
+        "number": np.array(2.5, ml_dtypes.bfloat16),
+        "empty": np.zeros((0, 3), np.float64),
+    }
+
+
+def write(path, coder, content=None):
+    """Write ``tensors()`` or others; returns the bytes."""
+    with RdzWriter(path, coder, METADATA) as writer:
+        for name, tensor in (tensors() if content is None else content).items():
+            if isinstance(tensor, QuantizedTensor):
+                writer.add(name, tensor)
+            else:
+                writer.add_raw(name, tensor)
+    return path.read_bytes()
+
+
+def same(found, expected):
+    """Whether two tensors of a file are equal bit for bit."""
+    if isinstance(expected, QuantizedTensor):
+        return (
+            isinstance(found, QuantizedTensor)
+            and np.array_equal(found.labels, expected.labels)
+            and same(found.codebook, expected.codebook)
+            and found.shape == expected.shape
+            and found.dtype == expected.dtype
+            and np.array_equal(found.distortion, expected.distortion, equal_nan=True)
+            and same(found.reconstruction(), expected.reconstruction())
+        )
+    return (
+        found.dtype == expected.dtype
+        and found.shape == expected.shape
+        and found.tobytes() == expected.tobytes()
+    )
+
+
+def taken_apart(whole):
+    """Description and data of the bytes of a .rdz file."""
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    description = json.loads(header.pop("__metadata__")["rdz"])
+    data = {}
+    for name, fields in header.items():
+        start, end = (8 + length + offset for offset in fields["data_offsets"])
+        data[name] = from_bytes(whole[start:end], fields["dtype"]).reshape(fields["shape"])
+    return description, data
+
+
+def put_together(description, data, true_digests=True):
+    """A file with these contents, all its SHA-256 right, whatever the contents."""
+    if true_digests and isinstance(description.get("tensors"), dict):
+        for name, fields in description["tensors"].items():
+            if isinstance(fields, dict):
+                parts = [data[kind + name] for kind in KINDS if kind + name in data]
+                fields["sha256"] = hashlib.sha256(b"".join(map(to_bytes, parts))).hexdigest()
+    entries = {name: Entry(dtype_name(x.dtype), x.shape) for name, x in data.items()}
+    described = json.dumps(description, separators=(",", ":"), sort_keys=True)
+    header = encode_header(entries, {"rdz": described, "rdz_sha256": NO_DIGEST})
+    digest = hashlib.sha256(header).hexdigest()
+    header = header.replace(NO_DIGEST.encode(), digest.encode(), 1)
+    order = sorted(data, key=lambda name: (-data[name].itemsize, name))
+    return (
+        len(header).to_bytes(8, "little") + header + b"".join(bytes(to_bytes(data[name])) for name in order)
+    )
+
+
+KINDS = ("labels/", "codebook/", "counts/", "raw/")

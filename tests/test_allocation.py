@@ -1,0 +1,121 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ratedist.allocation import allocate, lower_hull
+
+POINTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=5)
+GROUPS = st.lists(POINTS.map(lambda points: tuple(np.array(points, float).T)), min_size=1, max_size=4)
+
+
+def all_choices(groups):
+    """Bits and distortion of every choice of points."""
+    for choice in itertools.product(*[range(len(bits)) for bits, _ in groups]):
+        yield tuple(sum(curve[axis][i] for curve, i in zip(groups, choice, strict=True)) for axis in (0, 1))
+
+
+@settings(deadline=None, max_examples=300)
+@given(GROUPS, st.integers(0, 100))
+def test_against_all_choices(groups, budget):
+    options = list(all_choices(groups))
+    within = [distortion for bits, distortion in options if bits <= budget]
+    if not within:
+        with pytest.raises(ValueError, match="total_bits must be at least"):
+            allocate(groups, budget)
+        return
+    result = allocate(groups, budget)
+    chosen = [(bits[i], d[i]) for (bits, d), i in zip(groups, result.choices, strict=True)]
+    assert (result.total_bits, result.total_distortion) == tuple(np.sum(chosen, axis=0))
+    assert result.total_bits <= budget
+    tolerance = 1e-9
+    assert result.lower_bound - tolerance <= min(within) <= result.total_distortion
+    if result.multiplier == 0:
+        assert result.total_distortion == min(within) == min(d for _, d in options)
+    # No choice whatsoever has a smaller Lagrangian than the bound says.
+    least = min(d + result.multiplier * bits for bits, d in options)
+    assert least == pytest.approx(
+        result.lower_bound + result.multiplier * budget * (result.multiplier > 0)
+    ) or (result.multiplier == 0)
+
+
+@settings(deadline=None, max_examples=100)
+@given(GROUPS)
+def test_optimal_where_the_budget_is_used_up(groups):
+    # At the corners of the sum of the hulls nothing is lost.
+    low = sum(min(bits) for bits, _ in groups)
+    high = sum(max(bits) for bits, _ in groups)
+    for budget in range(int(low), int(high) + 1):
+        result = allocate(groups, budget)
+        if result.total_distortion == pytest.approx(result.lower_bound):
+            assert result.total_distortion == min(d for bits, d in all_choices(groups) if bits <= budget)
+
+
+@settings(deadline=None, max_examples=200)
+@given(POINTS)
+def test_hull_is_what_some_price_chooses(points):
+    bits, distortion = np.array(points, float).T
+    hull = lower_hull(bits, distortion)
+    assert np.all(np.diff(bits[hull]) > 0)
+    assert np.all(np.diff(distortion[hull]) < 0)
+    slopes = -np.diff(distortion[hull]) / np.diff(bits[hull])
+    assert np.all(np.diff(slopes) < 0)
+    prices = [1e-6, *slopes * (1 - 1e-9), *slopes * (1 + 1e-9), 1e6]
+    winners = {int(i) for price in prices for i in hull if _is_best(bits, distortion, price, i)}
+    assert winners == {int(i) for i in hull}
+    for price in prices:
+        assert min(distortion[hull] + price * bits[hull]) == min(distortion + price * bits)
+
+
+def _is_best(bits, distortion, price, point):
+    cost = distortion + price * bits
+    return cost[point] <= cost.min()
+
+
+def test_a_group_does_not_skip_what_it_cannot_pay():
+    # The second step alone would fit, the first does not; the other group takes the bits instead.
+    groups = [([0, 10, 11], [100, 10, 9]), ([0, 4], [1, 0.5])]
+    result = allocate(groups, 5)
+    assert result.choices == (0, 1)
+    assert (result.total_bits, result.multiplier) == (4, 9)
+    assert result.lower_bound == 101 - 5 * 9
+
+
+def test_equal_groups_share_equally():
+    # D = 2^(−2R): with equal variances every group gets the same rate.
+    bits = np.arange(9.0)
+    result = allocate([(bits, 4.0**-bits)] * 5, 5 * 3)
+    assert result.choices == (3,) * 5
+    assert result.total_distortion == result.lower_bound == 5 * 4.0**-3
+
+
+def test_reverse_water_filling():
+    # Variances 4^j: each step of j is worth one bit more, what is below the water gets none.
+    bits = np.linspace(0, 12, 1201)
+    variances = 4.0 ** np.arange(4)
+    result = allocate([(bits, variance * 4.0**-bits) for variance in variances], 6.0)
+    water = 1.0  # Σ ½ log₂(4^j / 1) = 0 + 1 + 2 + 3 = 6 bits
+    np.testing.assert_allclose(bits[list(result.choices)], [0, 1, 2, 3], atol=0.011)
+    assert result.total_distortion == pytest.approx(4 * water, rel=1e-3)
+    assert result.multiplier == pytest.approx(2 * np.log(2) * water, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("groups", "budget", "message"),
+    [
+        ([], 1, "at least one curve"),
+        ([([1], [1, 2])], 1, r"group 0 must have one shape"),
+        ([([], [])], 1, "group 0"),
+        ([([[1]], [[1]])], 1, "group 0"),
+        ([([1], [1]), ([-1], [1])], 1, "bits of group 1 must lie in"),
+        ([([1], [-1])], 1, "distortions of group 0 must lie in"),
+        ([([1], [np.nan])], 1, "distortions of group 0 must be finite"),
+        ([([1], [1])], np.nan, "total_bits must lie in"),
+        ([([1], [1])], 0.5, "total_bits must be at least 1"),
+    ],
+)
+def test_bad_input(groups, budget, message):
+    with pytest.raises(ValueError, match=message):
+        allocate(groups, budget)
