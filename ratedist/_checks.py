@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 def integer(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an ``int`` of at least ``minimum``, or raise ``ValueError``."""
     try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
         number = operator.index(value)
     except TypeError:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}") from None
@@ -24,7 +26,7 @@ def real_array(name: str, value: ArrayLike) -> np.ndarray:
     """Return ``value`` as a finite float64 array, or raise ``ValueError``."""
     try:
         array = np.asarray(value)
-        if np.iscomplexobj(array):
+        if np.iscomplexobj(array) or array.dtype == object:
             raise TypeError
         array = array.astype(np.float64)
     except (TypeError, ValueError):
@@ -51,7 +53,7 @@ def in_range(
     if not np.all(inside):
         bracket = "(" if open_low else "["
         offender = np.atleast_1d(array)[~np.atleast_1d(inside)][0]
-        raise ValueError(f"{name} must lie in {bracket}{low:g}, {high:g}], got {offender!r:.40}")
+        raise ValueError(f"{name} must lie in {bracket}{low:g}, {high:g}], got {offender.item()!r}")
     return array
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import tempfile
@@ -11,16 +12,20 @@ from collections.abc import Mapping
 def require_writable(folder: str | os.PathLike[str]) -> pathlib.Path:
     """Return ``folder`` as a path, or raise ``ValueError`` if files could not be created in it.
 
-    Asked before any computing; the folder itself is made only when there is something to write.
+    Asked before any computing, by trying: what had to be made for that is removed again.
     """
     path = pathlib.Path(folder)
-    existing = path
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        raise ValueError(f"cannot write to {path}: {existing} is not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(f"cannot write to {path}: no permission in {existing}")
+    missing = [parent for parent in (path, *path.parents) if not parent.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ValueError(f"cannot write to {path}: {error.strerror}") from None
+    finally:
+        for made in missing:
+            with contextlib.suppress(OSError):
+                made.rmdir()
     return path
 
 

@@ -95,8 +95,8 @@ class GaussianLinearModel:
         """Raise ``ValueError`` unless n > d + 1, where E‖W − w*‖² is finite."""
         if self.n <= self.d + 1:
             raise ValueError(
-                f"{quantity} has no finite expectation for n <= d + 1: it needs n > d + 1 = {self.d + 1}, "
-                f"got n = {self.n}"
+                f"{quantity} needs n > d + 1 = {self.d + 1}, got n = {self.n}: below that the variance of "
+                "the ERM weights is infinite"
             )
 
 

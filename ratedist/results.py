@@ -67,6 +67,7 @@ class SimulationResult:
             that report it.
         fixed_rates: per compressor, the rates known without simulation, in nats.
         infinite: per compressor and risk, why the expectation does not exist.
+        precision: the floating-point type that the trials were computed in.
         note: what a reader must know beside every standard error, or empty.
     """
 
@@ -76,6 +77,7 @@ class SimulationResult:
     moments: Mapping[str, Moments]
     fixed_rates: Mapping[str, Mapping[str, float]]
     infinite: Mapping[str, Mapping[str, str]]
+    precision: str
     note: str = ""
 
     def __getitem__(self, name: str) -> RiskEstimates:

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import pathlib
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
@@ -72,7 +73,7 @@ def simulate(
         model: the linear model.
         compressors: by the names under which the result is asked.
         num_trials: independent data sets (or draws of their statistics), at least 1.
-        key: a JAX random key, ``jax.random.key(seed)``.
+        key: one JAX random key, ``jax.random.key(seed)``.
         sampler: "erm" draws the weights from their own law and averages the data out (exact, fastest, for
             compressors that see W alone); "statistics" draws A, W and L_S(W); "dataset" draws X and Y.
             "auto" takes the first that shows the compressors what they need to see.
@@ -87,13 +88,13 @@ def simulate(
         nats; ``result.difference("kmeans", "erm")`` is paired.
 
     Raises:
-        ValueError: no compressor, a sampler that does not show a compressor what it needs, a number of
-            trials or a batch size below 1, a compressor that does not fit the model, or a checkpoint
-            of another run.
+        ValueError: no compressor, arguments of another kind, a sampler that does not show a compressor what
+            it needs, a number of trials or a batch size below 1, a compressor that does not fit the model,
+            or a checkpoint of another run.
     """
     num_trials = _checks.integer("num_trials", num_trials, 1)
-    if not compressors:
-        raise ValueError("compressors must name at least one compressor, got none")
+    key = _checked_key(key)
+    _check_problem(model, compressors)
     chosen = _choose_sampler(sampler, compressors)
     bound = {name: compressor.bind(model) for name, compressor in compressors.items()}
     mesh = Mesh(np.array(jax.devices()), ("trials",))
@@ -133,6 +134,7 @@ def simulate(
         state,
         {name: compressor.fixed_rates(model) for name, compressor in compressors.items()},
         {name: _infinite_risks(compressor, model) for name, compressor in compressors.items()},
+        str(jnp.result_type(float)),
         _note(model, compressors),
     )
 
@@ -243,6 +245,37 @@ def _context(model: ModelArrays, draw: Draw, needs: frozenset[str]) -> Context:
     )
 
 
+def _checked_key(key: jax.Array) -> jax.Array:
+    """The key as a typed scalar; raw keys of ``jax.random.PRNGKey`` are taken too."""
+    if isinstance(key, jax.Array):
+        if key.dtype == jnp.uint32 and key.ndim == 1:
+            return jax.random.wrap_key_data(key)
+        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
+            return key
+    raise ValueError(f"key must be one JAX random key, jax.random.key(seed), got {key!r}")
+
+
+def _check_problem(model: GaussianLinearModel, compressors: Mapping[str, Compressor]) -> None:
+    if not isinstance(model, GaussianLinearModel):
+        raise ValueError(f"model must be a GaussianLinearModel, got {model!r}")
+    if not isinstance(compressors, Mapping):
+        raise ValueError(f'compressors must be a mapping such as {{"erm": rd.ERM()}}, got {compressors!r}')
+    if not compressors:
+        raise ValueError("compressors must name at least one compressor, got none")
+    for name, compressor in compressors.items():
+        if isinstance(compressor, type) or not hasattr(compressor, "bind"):
+            raise ValueError(f"compressor {name!r} must be one such as rd.KMeans(2), got {compressor!r}")
+    # What one rounding of a weight is, against what the weights vary by.
+    resolution = float(jnp.finfo(jnp.result_type(float)).eps) * float(np.max(np.abs(model.w_star)))
+    spread = (model.noise_variance / model.covariance_norm / model.degrees_of_freedom) ** 0.5
+    if 0 < spread < 1000 * resolution:
+        warnings.warn(
+            f"the weights vary by about {spread:.1g}, and {jnp.result_type(float)} resolves them to "
+            f'{resolution:.1g}: use jax.config.update("jax_enable_x64", True) or rescale the problem',
+            stacklevel=3,
+        )
+
+
 def _choose_sampler(sampler: str, compressors: Mapping[str, Compressor]) -> str:
     _checks.one_of("sampler", sampler, get_args(Sampler))
     blind = [name for name, one in compressors.items() if not one.markov or one.needs & HESSIAN_NAMES]
@@ -286,12 +319,12 @@ def _infinite_risks(compressor: Compressor, model: GaussianLinearModel) -> dict[
     return {
         risk: f"the expected {risk} of {type(compressor).__name__} is infinite for n <= d + 1 "
         f"(n = {model.n}, d = {model.d})"
-        for risk in compressor.heavy_tailed
+        for risk in compressor.heavy_tailed(model)
     }
 
 
 def _note(model: GaussianLinearModel, compressors: Mapping[str, Compressor]) -> str:
-    heavy = any(compressor.heavy_tailed for compressor in compressors.values())
+    heavy = any(compressor.heavy_tailed(model) for compressor in compressors.values())
     if heavy and model.n <= model.d + 3:
         return "the variance of one trial is infinite for n <= d + 3: this standard error is not reliable"
     return ""

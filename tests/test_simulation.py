@@ -207,10 +207,12 @@ class Curious:
 
     markov: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset({"hessian_diagonal"})
-    heavy_tailed: ClassVar[frozenset[str]] = frozenset()
 
     def bind(self, model):
         return self
+
+    def heavy_tailed(self, model):
+        return frozenset()
 
     def fixed_rates(self, model):
         return {}
@@ -271,6 +273,9 @@ def test_description_length_rounds_the_centres() -> None:
     [
         ({"trials": 0}, "num_trials must be at least 1"),
         ({"compressors": {}}, "at least one compressor"),
+        ({"compressors": rd.KMeans(2)}, "compressors must be a mapping"),
+        ({"compressors": {"k": rd.KMeans}}, "compressor 'k' must be one such as"),
+        ({"compressors": {"k": "kmeans"}}, "compressor 'k' must be one such as"),
         ({"sampler": "fast"}, "sampler must be one of auto, erm, statistics, dataset; got 'fast'"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"compressors": {"k": rd.KMeans(7)}}, "num_clusters must be at most the 6 weights, got 7"),
@@ -279,3 +284,30 @@ def test_description_length_rounds_the_centres() -> None:
 def test_bad_arguments_are_refused_before_any_computing(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         run(**options)
+
+
+@pytest.mark.parametrize("key", [0, None, "0", np.random.default_rng(0), jax.random.split(KEY, 2)])
+def test_what_is_no_key_is_refused(key) -> None:
+    with pytest.raises(ValueError, match="key must be one JAX random key"):
+        rd.simulate(MODEL, {"erm": rd.ERM()}, 5, key)
+
+
+def test_raw_keys_are_keys() -> None:
+    typed = rd.simulate(MODEL, {"erm": rd.ERM()}, 20, jax.random.key(3))
+    raw = rd.simulate(MODEL, {"erm": rd.ERM()}, 20, jax.random.PRNGKey(3))
+    assert typed["erm"] == raw["erm"]
+    assert typed.precision == "float64"
+
+
+def test_weights_that_the_precision_cannot_tell_apart_raise_a_warning() -> None:
+    model = rd.GaussianLinearModel(9, rd.two_level_weights(4, 1e9), 1e-12)
+    with pytest.warns(UserWarning, match="resolves them to"):
+        rd.simulate(model, {"erm": rd.ERM()}, 5, KEY)
+
+
+def test_as_many_clusters_as_weights_distort_nothing_at_any_n() -> None:
+    model = rd.GaussianLinearModel(7, rd.two_level_weights(6))
+    result = rd.simulate(model, {"all": rd.KMeans(6)}, 20, KEY)["all"]
+    assert abs(result.distortion.mean) < 1e-20
+    with pytest.raises(ValueError, match="infinite"):
+        _ = result.population_risk

@@ -43,7 +43,8 @@ class Figure2Command:
         from ratedist.plotting.style import figure_bytes
 
         stopwatch.lap("import of matplotlib and seaborn")
-        figure = draw_figure2(table.frame, describe(self.config))
+        note = table.record["standard_error_note"]
+        figure = draw_figure2(table.frame, describe(self.config) + (f"\n{note}" if note else ""))
         contents = {
             "png": figure_bytes(figure, "png"),
             "pdf": figure_bytes(figure, "pdf"),
@@ -53,6 +54,8 @@ class Figure2Command:
         write_together({self.out / f"figure2.{kind}": content for kind, content in contents.items()})
         stopwatch.lap("drawing and writing")
         print(summary(table.record))
+        if note:
+            print(f"note: {note}")
         print(f"written: {self.out}/figure2.png, .pdf, .csv, .json")
         print(stopwatch)
 
@@ -75,4 +78,6 @@ def describe(config: Figure2Config) -> str:
     parts = [f"d = {config.d}", f"n = {config.n}", f"σ² = {config.noise_variance:g}"]
     parts.append("Σ = I" if config.covariance == default.covariance else f"Σ: {config.covariance}")
     parts.append("w* = ±1" if config.w_star == "two-level" else f"w*: {config.w_star}")
-    return ", ".join([*parts, f"{config.trials:,} trials, error bars of two standard errors"])
+    parts.append(f"{config.trials:,} trials, error bars of two standard errors")
+    rate = config.rate.replace("_", " ")
+    return ", ".join(parts) + f"; abscissa of K-means: {rate}, no bound on I(W; Ŵ)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import io
 import os
 import sys
@@ -39,19 +40,23 @@ class Command(Protocol):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; ``arguments`` as in ``sys.argv[1:]``. Returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) == ["--version"]:
+        print(f"ratedist {importlib.metadata.version('ratedist')}")
+        return 0
     try:
-        command = parse(sys.argv[1:] if arguments is None else arguments)
+        command = parse(arguments)
         with insistent_interrupt():
             return command.run() or 0
-    except ValueError as error:
+    except BrokenPipeError:  # the reader of our output has gone (`| head`); say nothing more to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError) as error:
         print(f"ratedist: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("\nratedist: interrupted, nothing was written", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone (`| head`); say nothing more to it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def entry_point() -> None:

@@ -57,15 +57,17 @@ class Compressor(Protocol):
         markov: whether S → W → Ŵ holds: the compressor sees the data through the weights alone. Bounds
             through I(W; Ŵ) apply to these only.
         needs: which entries of :class:`Context` it reads.
-        heavy_tailed: the risks whose expectation is infinite for n <= d + 1, because they grow with ‖W‖².
     """
 
     markov: ClassVar[bool]
     needs: ClassVar[frozenset[str]]
-    heavy_tailed: ClassVar[frozenset[str]]
 
     def bind(self, model: GaussianLinearModel) -> BoundCompressor:
         """Check the compressor against the model, and compute what it needs beforehand."""
+        ...
+
+    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+        """The risks whose expectation is infinite for n <= d + 1, because they grow with ‖W‖²."""
         ...
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:

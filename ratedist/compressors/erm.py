@@ -18,11 +18,14 @@ class ERM:
 
     markov: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset()
-    heavy_tailed: ClassVar[frozenset[str]] = frozenset({"population_risk", "generalization_error"})
 
     def bind(self, model: GaussianLinearModel) -> ERM:
         """Nothing to check."""
         return self
+
+    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+        """The risks that follow ‖W‖²; the distortion does not."""
+        return frozenset({"population_risk", "generalization_error"})
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """No finite rate."""

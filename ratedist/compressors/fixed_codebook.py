@@ -35,7 +35,6 @@ class FixedCodebook:
 
     markov: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset()
-    heavy_tailed: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
         centers = np.sort(_checks.real_array("centers", self.centers), axis=None)
@@ -46,6 +45,10 @@ class FixedCodebook:
     def bind(self, model: GaussianLinearModel) -> BoundFixedCodebook:
         """Any codebook serves any model; the centres become traced values."""
         return BoundFixedCodebook(jnp.asarray(self.centers, jnp.result_type(float)))
+
+    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+        """None: the reproduction is bounded, and the distortion with it."""
+        return frozenset()
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """``d ln K`` nats."""

@@ -12,7 +12,7 @@ import numpy as np
 from ratedist import _checks
 from ratedist.codes import batched as codes
 from ratedist.codes import codebook_bits, header_bits
-from ratedist.codes.rounding import format_bits
+from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
 from ratedist.compressors.base import Compressed, Context
 from ratedist.problem import GaussianLinearModel
 from ratedist.quantizers import kmeans
@@ -55,10 +55,6 @@ class KMeans:
 
     markov: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset()
-    # K averages cannot follow d > K weights: the distortion grows with ‖W‖² like the risks do.
-    heavy_tailed: ClassVar[frozenset[str]] = frozenset(
-        {"population_risk", "empirical_risk", "distortion", "generalization_error"}
-    )
 
     def __post_init__(self) -> None:
         _checks.integer("num_clusters", self.num_clusters, 1)
@@ -66,8 +62,13 @@ class KMeans:
         _checks.one_of("init", self.init, get_args(Initialization))
         _checks.integer("num_starts", self.num_starts, 1)
         _checks.integer("max_iterations", self.max_iterations, 1)
+        if self.method == "optimal" and self.num_starts > 1:
+            raise ValueError(
+                f'num_starts is for method "lloyd"; "optimal" has no starts, got {self.num_starts}'
+            )
         if self.centre_bits is not None:
-            format_bits(self.centre_bits)
+            bits = _checks.integer("centre_bits", self.centre_bits, MINIMUM_BITS)
+            _checks.in_range("centre_bits", bits, high=MAXIMUM_BITS)
 
     def bind(self, model: GaussianLinearModel) -> BoundOptimal | BoundLloyd | BoundLong:
         """Check K against the number of weights and choose the implementation by their number."""
@@ -76,6 +77,11 @@ class KMeans:
         if model.d > SHORT_VECTOR:
             return BoundLong(self)
         return BoundOptimal(self) if self.method == "optimal" else BoundLloyd(self)
+
+    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+        """All risks for K < d: K averages cannot follow d weights, so the distortion grows with ‖W‖² too."""
+        risks = {"population_risk", "generalization_error"}
+        return frozenset(risks if self.num_clusters == model.d else {*risks, "empirical_risk", "distortion"})
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """``d ln K`` nats."""

@@ -40,15 +40,13 @@ class Oracle:
 
     markov: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"model"})
-    heavy_tailed: ClassVar[frozenset[str]] = frozenset({"population_risk", "generalization_error"})
 
     def __post_init__(self) -> None:
         if (self.alpha is None) == (self.rate is None):
             raise ValueError(f"give either alpha or rate, got alpha={self.alpha!r} and rate={self.rate!r}")
-        if self.alpha is not None:
-            _checks.in_range("alpha", self.alpha, high=1.0)
-        if self.rate is not None:
-            _checks.in_range("rate", self.rate)
+        for name, value, high in (("alpha", self.alpha, 1.0), ("rate", self.rate, np.inf)):
+            if value is not None and _checks.in_range(name, value, high=high).ndim != 0:
+                raise ValueError(f"{name} must be one number, got {value!r}")
 
     def bind(self, model: GaussianLinearModel) -> BoundOracle:
         """Find α for this model and the law of the output, needed for the information density."""
@@ -59,6 +57,10 @@ class Oracle:
         return BoundOracle(
             jnp.asarray(alpha, dtype), jnp.asarray(offset, dtype), jnp.asarray(precision, dtype)
         )
+
+    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+        """The risks that follow ‖W‖²; the distortion does not."""
+        return frozenset({"population_risk", "generalization_error"})
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """The exact rate and the Gaussian bound on it, in nats."""

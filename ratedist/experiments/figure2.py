@@ -189,7 +189,8 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
         "best": _best(config, result),
         "standard_error_note": result.note,
     }
-    return Table(pd.DataFrame(rows, columns=list(COLUMNS)), record)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"num_trials": "Int64"})
+    return Table(frame, record)
 
 
 RADIUS_RECORD = {

@@ -27,7 +27,7 @@ LOOKS = {
     "oracle": Look("oracle (knows w*)", "#009E73", "s"),
     "kmeans_optimal": Look("K-means, optimal", "#D55E00", "o"),
     "kmeans_lloyd": Look("K-means, Lloyd from a random start", "#CC79A7", "^", "--"),
-    "fixed_codebook": Look("fixed codebook", "#56B4E9", "D", "-."),
+    "fixed_codebook": Look("fixed codebook (knows the range of w*)", "#56B4E9", "D", "-."),
     "erm": Look("ERM (no compression)", "#000000", "", "--"),
     "bound_proposition1": Look("Proposition 1, fixed codebook (a bound)", "#56B4E9", "v", "-"),
     "plug_in_proposition1": Look("Proposition 1, plug-in C (not a bound)", "#777777", "", (0, (1, 1))),
@@ -35,19 +35,22 @@ LOOKS = {
     "distortion_rate_tight": Look("D(R) ≤, tight", "#0072B2", "", "-"),
 }
 STANDARD_ERRORS = 2
+# One cluster is drawn unless its population risk is above this multiple of all others.
+FLATTENING = 1.5
 
 
 def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
     """Draw the three panels: generalisation error, distortion and population risk against bits.
 
     Args:
-        table: the frame of :func:`ratedist.experiments.figure2.run`. Points with one cluster are in it but
-            are not drawn: their distortion and risk would flatten everything else.
+        table: the frame of :func:`ratedist.experiments.figure2.run`. Points with one cluster are drawn
+            unless their risk would flatten everything else; then a line under the title gives it.
         title: a line above the panels.
 
     Returns:
         The figure; error bars are two standard errors.
     """
+    table, remark = _without_flattening(table)
     with house_style():
         figure = plt.figure(figsize=(12.5, 5.0))
         grid = figure.add_gridspec(2, 3, height_ratios=[1, 2.2])
@@ -81,16 +84,26 @@ def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
                 label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
             }
         figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=5)
-        if title:
-            figure.suptitle(title, fontsize=9)
+        for axes in (bounds, generalization, distortion, population):
+            axes.set_ylabel("squared loss")
+        if title or remark:
+            figure.suptitle("\n".join(filter(None, (title, remark))), fontsize=9)
     return figure
 
 
 def _rows(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    rows = table.query("algorithm == @name")
-    if name != "oracle":  # whose parameter is α, not a number of clusters
-        rows = rows.query("parameter != 1")
-    return rows.sort_values("rate_bits", kind="stable")
+    return table.query("algorithm == @name").sort_values("rate_bits", kind="stable")
+
+
+def _without_flattening(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows to draw, and a remark on those left out: one cluster, where it would flatten the panels."""
+    one_cluster: Any = table.query("parameter == 1 and algorithm != 'oracle'")  # whose parameter is α
+    others: Any = table.drop(index=one_cluster.index)
+    kmeans: Any = one_cluster.query("algorithm in ['kmeans_optimal', 'kmeans_lloyd']")
+    risk, distortion = float(kmeans["population_risk"].max()), float(kmeans["distortion"].max())
+    if not risk > FLATTENING * float(others["population_risk"].max()):
+        return table, ""
+    return others, f"K = 1 off scale: distortion {distortion:.1f}, population risk {risk:.1f}"
 
 
 def _points(axes: Axes, table: pd.DataFrame, name: str, quantity: str) -> None:
@@ -126,4 +139,5 @@ def _mark_minimum(axes: Axes, table: pd.DataFrame) -> None:
     axes.annotate(
         f"minimum: K = {best['parameter']:.0f}, {best['population_risk']:.3f}",
         point, xytext=(10, -3), textcoords="offset points", fontsize=8,
+        bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )  # fmt: skip

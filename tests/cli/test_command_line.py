@@ -60,6 +60,7 @@ def test_figure2_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None
         (["--method", "best"], "invalid choice 'best'"),
         (["--colour", "red"], "Unrecognized options: --colour"),
         (["--out", "/dev/null/figures"], "cannot write to /dev/null/figures"),
+        (["--out", "/proc/figures"], "cannot write to /proc/figures"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(tmp_path: pathlib.Path, arguments, message) -> None:
@@ -74,6 +75,7 @@ def test_bad_input_is_one_line_and_status_2(tmp_path: pathlib.Path, arguments, m
 def test_unknown_and_missing_commands() -> None:
     assert ratedist("figure3").returncode == 2
     assert ratedist().returncode == 2
+    assert ratedist("--version").stdout.startswith("ratedist 0.")
     done = ratedist("--help")
     assert done.returncode == 0
     assert "figure2" in done.stdout

@@ -69,7 +69,10 @@ def test_every_compressor_declares_what_it_is() -> None:
         (lambda: rd.KMeans(2.5), "num_clusters must be an integer"),  # type: ignore[arg-type]
         (lambda: rd.KMeans(2, "best"), "method must be one of optimal, lloyd"),  # type: ignore[arg-type]
         (lambda: rd.KMeans(2, "lloyd", init="zero"), "init must be one of"),  # type: ignore[arg-type]
-        (lambda: rd.KMeans(2, centre_bits=3), "bits must be at least 7"),
+        (lambda: rd.KMeans(2, centre_bits=3), "centre_bits must be at least 7"),
+        (lambda: rd.KMeans(2, num_starts=3), "num_starts is for method"),
+        (lambda: rd.Oracle(rate=[1.0, 2.0]), "rate must be one number"),  # type: ignore[arg-type]
+        (lambda: rd.KMeans(True), "num_clusters must be an integer"),
         (lambda: rd.KMeans(2, num_starts=0), "num_starts must be at least 1"),
         (lambda: rd.FixedCodebook([]), "centers must have shape"),
         (lambda: rd.FixedCodebook([[0.0]]), "centers must have shape"),
