@@ -4,13 +4,15 @@
 
 Compares with scikit-learn, flash1dkmeans (Lloyd on sorted weights), ckwrap (the exact dynamic programme)
 where they are installed, and with thirty passes over all weights in NumPy, as the code released with the
-Entropy 2021 article does them. What would take longer than a minute is timed on a part of the weights and
-marked as extrapolated."""
+Entropy 2021 article does them. Competitors take turns, so that they meet the same load of the machine. What
+would take longer than a minute is timed on a part of the weights and marked as extrapolated."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
+import importlib.metadata
 import json
 import pathlib
 import time
@@ -23,6 +25,9 @@ from ratedist.quantizers import kmeans, optimal_scalar_path
 
 MINUTE = 60.0
 PASSES = 30
+REPEATS = 5
+# Seconds beyond which a run is not repeated.
+SLOW = 10.0
 
 
 class Row(NamedTuple):
@@ -44,16 +49,18 @@ def weighted_objective(weights: np.ndarray, importance: np.ndarray, centers: np.
     return float(np.sum(importance * (weights - nearest) ** 2))
 
 
-def fastest(run: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Least time of a few runs, and the last result."""
-    seconds, result = np.inf, None
+def fastest(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, tuple[float, Any]]:
+    """Least time of a few runs of each, in turn, and the last result; what is slow runs once."""
+    measured: dict[str, tuple[float, Any]] = {}
     for _ in range(repeats):
-        start = time.perf_counter()
-        result = run()
-        seconds = min(seconds, time.perf_counter() - start)
-        if seconds > 10:
-            break
-    return seconds, result
+        for name, run in runs.items():
+            seconds = measured[name][0] if name in measured else np.inf
+            if name in measured and seconds > SLOW:
+                continue
+            start = time.perf_counter()
+            result = run()
+            measured[name] = min(seconds, time.perf_counter() - start), result
+    return measured
 
 
 def thirty_passes(weights: np.ndarray, importance: np.ndarray, num_clusters: int) -> np.ndarray:
@@ -91,7 +98,8 @@ def on_a_part(
     """Seconds on all weights, or scaled up from as many as fit a minute (``seconds_each`` a distance)."""
     affordable = max(int(MINUTE / 3 / (seconds_each * num_clusters * PASSES)), 10 * num_clusters)
     part = min(weights.size, affordable)
-    seconds, _ = fastest(lambda: run(weights[:part], importance[:part], num_clusters), 1)
+    measured = fastest({"part": lambda: run(weights[:part], importance[:part], num_clusters)}, 1)
+    seconds, _ = measured["part"]
     return seconds * weights.size / part, part < weights.size
 
 
@@ -99,32 +107,35 @@ def scalar_rows(num_weights: int, num_clusters: int) -> list[Row]:
     """Weighted scalar K-means by every method there is."""
     rng = np.random.default_rng(0)
     weights, importance = rng.normal(size=num_weights), rng.exponential(size=num_weights)
-    task, repeats = "scalar lloyd", 3
     rows = []
 
     def add(method: str, seconds: float, centers: np.ndarray | None, extrapolated: bool = False) -> None:
         objective = np.nan if centers is None else weighted_objective(weights, importance, centers)
-        rows.append(Row(task, method, num_weights, num_clusters, seconds, objective, extrapolated))
+        rows.append(Row("scalar lloyd", method, num_weights, num_clusters, seconds, objective, extrapolated))
 
-    for init in ("high_rate", "quantile", "kmeans++"):
-        seconds, ours = fastest(lambda: kmeans(weights, num_clusters, importance, init=init, key=0), repeats)  # noqa: B023
-        add(f"ratedist ({init})", seconds, ours.centers)
+    runs: dict[str, Callable[[], np.ndarray]] = {
+        f"ratedist ({init})": functools.partial(our_centers, weights, num_clusters, importance, init)
+        for init in ("high_rate", "quantile", "kmeans++")
+    }
     if flash := _optional("flash1dkmeans"):
+        common = {"sample_weights": importance, "random_state": 0}
         flash.kmeans_1d(
-            weights[:1000], num_clusters, sample_weights=importance[:1000], random_state=0
+            weights[:1000], num_clusters, **{**common, "sample_weights": importance[:1000]}
         )  # compiles
-        seconds, theirs = fastest(
-            lambda: flash.kmeans_1d(weights, num_clusters, sample_weights=importance, random_state=0), repeats
-        )
-        add("flash1dkmeans", seconds, theirs[0])
-    if cluster := _optional("sklearn.cluster"):
+        runs["flash1dkmeans"] = lambda: flash.kmeans_1d(weights, num_clusters, **common)[0]
+    if (cluster := _optional("sklearn.cluster")) and num_weights * num_clusters <= 20_000_000:
         model = cluster.KMeans(num_clusters, n_init=1, random_state=0)
-        if num_weights * num_clusters <= 20_000_000:
-            seconds, fitted = fastest(lambda: model.fit(weights[:, None], sample_weight=importance), 1)
-            add("scikit-learn", seconds, fitted.cluster_centers_)
+        runs["scikit-learn"] = lambda: model.fit(weights[:, None], sample_weight=importance).cluster_centers_
+    for method, (seconds, centers) in fastest(runs, REPEATS).items():
+        add(method, seconds, centers)
     add("thirty NumPy passes", *_with_time(thirty_passes, weights, importance, num_clusters, 1.5e-8))
     add("thirty loops over weights", *_with_time(loop_over_weights, weights, importance, num_clusters, 1e-6))
     return rows
+
+
+def our_centers(weights: np.ndarray, num_clusters: int, importance: np.ndarray, init: str) -> np.ndarray:
+    """Centres from one start."""
+    return kmeans(weights, num_clusters, importance, init=init, key=0).centers
 
 
 def _with_time(
@@ -142,38 +153,51 @@ def optimal_rows(num_weights: int, num_clusters: int) -> list[Row]:
     """The exact optimum, weighted, and all K at once."""
     rng = np.random.default_rng(0)
     weights, importance = rng.normal(size=num_weights), rng.exponential(size=num_weights)
-    rows = []
-    seconds, ours = fastest(lambda: kmeans(weights, num_clusters, importance, method="optimal"), 2)
-    rows.append(Row("scalar optimal", "ratedist", num_weights, num_clusters, seconds, ours.objective))
-    seconds, path = fastest(lambda: optimal_scalar_path(weights, num_clusters, importance), 1)
-    rows.append(
-        Row("scalar optimal", "ratedist, every K", num_weights, num_clusters, seconds, path[-1].objective)
-    )
+    runs: dict[str, Callable[[], float]] = {
+        "ratedist": lambda: kmeans(weights, num_clusters, importance, method="optimal").objective,
+        "ratedist, every K": lambda: optimal_scalar_path(weights, num_clusters, importance)[-1].objective,
+    }
     if ckwrap := _optional("ckwrap"):
-        seconds, theirs = fastest(lambda: ckwrap.ckmeans(weights, num_clusters, importance), 2)
-        objective = weighted_objective(weights, importance, theirs.centers)
-        rows.append(Row("scalar optimal", "ckwrap", num_weights, num_clusters, seconds, objective))
-    return rows
+        runs["ckwrap"] = lambda: weighted_objective(
+            weights, importance, ckwrap.ckmeans(weights, num_clusters, importance).centers
+        )
+    return [
+        Row("scalar optimal", method, num_weights, num_clusters, seconds, objective)
+        for method, (seconds, objective) in fastest(runs, 3).items()
+    ]
 
 
-def vector_rows(num_blocks: int, num_clusters: int, block_length: int) -> list[Row]:
-    """Unweighted vector K-means from the same start, the same number of iterations."""
+def vector_rows(num_blocks: int, num_clusters: int, block_length: int, weighted: bool) -> list[Row]:
+    """Vector K-means from the same start, the same number of iterations.
+
+    Weighted means an importance for every weight here, one for every block with scikit-learn, which knows no
+    other: the objectives do not compare.
+    """
     rng = np.random.default_rng(0)
     blocks = rng.normal(size=(num_blocks, block_length))
+    importance = rng.exponential(size=blocks.shape) if weighted else None
+    by_block = None if importance is None else importance.mean(axis=1)
     start, iterations = blocks[:num_clusters], 20
-    rows, task = [], f"vector, m = {block_length}"
-    seconds, ours = fastest(
-        lambda: kmeans(
-            blocks.ravel(), num_clusters, block_length=block_length, init=start, max_iterations=iterations
-        ),
-        2,
-    )
-    rows.append(Row(task, "ratedist", num_blocks, num_clusters, seconds, ours.objective))
+    runs: dict[str, Callable[[], float]] = {
+        "ratedist": lambda: (
+            kmeans(
+                blocks.ravel(),
+                num_clusters,
+                None if importance is None else importance.ravel(),
+                block_length=block_length,
+                init=start,
+                max_iterations=iterations,
+            ).objective
+        )
+    }
     if cluster := _optional("sklearn.cluster"):
         model = cluster.KMeans(num_clusters, init=start, n_init=1, max_iter=iterations, tol=0.0)
-        seconds, fitted = fastest(lambda: model.fit(blocks), 2)
-        rows.append(Row(task, "scikit-learn", num_blocks, num_clusters, seconds, fitted.inertia_))
-    return rows
+        runs["scikit-learn"] = lambda: model.fit(blocks, sample_weight=by_block).inertia_
+    task = f"vector, m = {block_length}" + (", h" if weighted else "")
+    return [
+        Row(task, method, num_blocks, num_clusters, seconds, np.nan if weighted else objective)
+        for method, (seconds, objective) in fastest(runs, REPEATS).items()
+    ]
 
 
 def _optional(name: str) -> Any:
@@ -183,6 +207,12 @@ def _optional(name: str) -> Any:
         return None
 
 
+def _versions() -> list[tuple[str, str]]:
+    names = ("scikit-learn", "flash1dkmeans", "ckwrap")
+    installed = {distribution.name for distribution in importlib.metadata.distributions()}
+    return [(name, importlib.metadata.version(name)) for name in names if name in installed]
+
+
 def show(rows: list[Row]) -> None:
     """Print rows that compare like with like; the first is the reference."""
     reference = rows[0]
@@ -190,7 +220,7 @@ def show(rows: list[Row]) -> None:
         mark = "extrapolated" if row.extrapolated else ""
         objective = "" if np.isnan(row.objective) else f"{row.objective / reference.objective:10.6f}"
         print(
-            f"{row.task:16s} {row.num_weights:9d} {row.num_clusters:4d} {row.method:26s}"
+            f"{row.task:18s} {row.num_weights:9d} {row.num_clusters:4d} {row.method:26s}"
             f"{row.seconds:12.4f} s {row.seconds / reference.seconds:9.2f}x {objective:10s} {mark}",
             flush=True,
         )
@@ -203,8 +233,9 @@ def main() -> None:
     parser.add_argument("--clusters", type=int, nargs="+", default=[4, 16, 256])
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
+    print("numpy " + np.__version__, *(f"{name} {version}" for name, version in _versions()), sep=", ")
     print(
-        "task             weights    K  method                         seconds     times  objective",
+        "task               weights    K  method                         seconds     times  objective",
         flush=True,
     )
     everything: list[Row] = []
@@ -221,7 +252,8 @@ def main() -> None:
             measured(optimal_rows(num_weights, num_clusters))
     for num_weights in (size for size in arguments.sizes if size <= 10**6):
         for num_clusters in arguments.clusters:
-            measured(vector_rows(num_weights, num_clusters, 2))
+            for weighted in (False, True):
+                measured(vector_rows(num_weights, num_clusters, 2, weighted))
     ours = [row for row in everything if row.task == "scalar lloyd" and row.method == "ratedist (high_rate)"]
     for num_clusters in arguments.clusters:
         curve = [

@@ -44,6 +44,8 @@ class QuantizationConfig:
         exclude: and like none of these.
         min_size: tensors with fewer weights, or fewer blocks than K, stay as they are.
         seed: of the random start where m > 1.
+        relative_penalty: whether β is in units of a tensor's total importance, Σh. Then it means the same
+            whatever the scale of the importances and the number of weights.
     """
 
     num_clusters: int = 16
@@ -56,6 +58,7 @@ class QuantizationConfig:
     exclude: tuple[str, ...] = ()
     min_size: int = 1024
     seed: int = 0
+    relative_penalty: bool = False
 
     def check(self) -> None:
         """Raise ``ValueError`` for values that make no sense, before anything is read."""
@@ -120,14 +123,17 @@ def quantize_tensor(
     flat = array.reshape(-1)
     K = config.num_clusters if num_clusters is None else num_clusters
     dtype_of_codebook = config.codebook_dtype or _default_codebook(array.dtype)
+    beta = config.diameter_penalty
+    if config.relative_penalty:
+        beta *= flat.size if h is None else float(np.sum(h, dtype=np.float64))
     if config.block_length == 1 and (array.itemsize == 2 or array.size > LARGE):
-        centers, labels = _fitted_to_bins(flat, h, K, config.diameter_penalty)
+        centers, labels = _fitted_to_bins(flat, h, K, beta)
     else:
         found = kmeans(
             flat.astype(np.float64),
             K,
             None if h is None else h.astype(np.float64),
-            config.diameter_penalty,
+            beta,
             block_length=config.block_length,
             key=config.seed,
         )

@@ -83,6 +83,7 @@ def quantize_tree(
     bits_per_weight: float | None = None,
     importance: Any = None,
     diameter_penalty: float = 0.0,
+    relative_penalty: bool = False,
     block_length: int = 1,
     codebook_dtype: str | None = None,
     select: Callable[[str, Any], bool] | None = None,
@@ -101,6 +102,7 @@ def quantize_tree(
             takes at most; each leaf gets its own K.
         importance: tree of the same structure with h for every leaf that is quantised.
         diameter_penalty: β.
+        relative_penalty: whether β is in units of the total importance of each leaf, Σh.
         block_length: m.
         codebook_dtype: "float32", "float16" or "bfloat16"; as the leaf if ``None``, float32 for float64.
         select: ``select(name, leaf)`` says whether a leaf may be quantised, besides what follows.
@@ -126,9 +128,10 @@ def quantize_tree(
         exclude=tuple(exclude),
         min_size=min_size,
         seed=seed,
+        relative_penalty=relative_penalty,
     )
     config.check()
-    leaves, structure = _named_leaves(parameters)
+    leaves, structure = named_leaves(parameters)
     chosen = [
         name
         for name, leaf in leaves.items()
@@ -140,7 +143,7 @@ def quantize_tree(
         raise ValueError("parameters have no leaf to quantise: see select, include, exclude and min_size")
     h: dict[str, Any] = {}
     if importance is not None:
-        h, other = _named_leaves(importance)
+        h, other = named_leaves(importance)
         if other != structure:
             raise ValueError(f"importance must have the structure of parameters, {structure}, got {other}")
 
@@ -171,7 +174,7 @@ def load_tree(path: str | os.PathLike[str], like: Any) -> Any:
     Raises:
         ValueError: as ``RdzFile``; arrays of other names, shapes or dtypes.
     """
-    leaves, structure = _named_leaves(like)
+    leaves, structure = named_leaves(like)
     arrays = {name for name, leaf in leaves.items() if is_array(leaf)}
     with RdzFile(path) as file:
         if arrays != file.entries.keys():
@@ -201,7 +204,8 @@ def _known(leaf: Any) -> bool:
     return leaf.dtype in NAMES
 
 
-def _named_leaves(tree: Any) -> tuple[dict[str, Any], Any]:
+def named_leaves(tree: Any) -> tuple[dict[str, Any], Any]:
+    """Leaves by the path of each with dots between its parts, and the structure of the tree."""
     paths, structure = jax.tree_util.tree_flatten_with_path(tree)
     leaves = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
     if len(leaves) != len(paths):

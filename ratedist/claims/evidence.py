@@ -22,6 +22,8 @@ MIN_TRIALS = 10
 # The oracles simulated, by α.
 ALPHAS = (1.0, 0.75, 0.5, 0.25, 0.1, 0.02)
 MAX_CLUSTERS = 16
+# Hessian-weighted K-means at the K that suits w* = ±1 and at twice that, by its prices on the diameter.
+DIAMETER_PENALTIES = (0.0, 0.3, 1.0)
 CODEBOOK = (-1.0, 1.0)
 # λ from just above the critical slope of the model of Figure 2 to where the asymptote is near.
 SLOPES = (101.0, 120.0, 200.0, 400.0, 1000.0, 4000.0)
@@ -96,6 +98,18 @@ class Evidence:
         compressors = {f"oracle {alpha}": Oracle(alpha=alpha) for alpha in (1.0, 0.5, 0.1)}
         compressors |= {"erm": ERM(), "kmeans 2": KMeans(2), "codebook": FixedCodebook(CODEBOOK)}
         return self._simulate(self.model, compressors, "dataset")
+
+    @functools.cached_property
+    def hessian_weighted(self) -> SimulationResult:
+        """Diameter-regularised Hessian-weighted K-means, optimal, at the setting of Figure 2."""
+        from ratedist.compressors import HessianWeightedKMeans
+
+        compressors = {
+            f"K = {K}, β = {beta:g}": HessianWeightedKMeans(K, beta)
+            for K in (2, 4)
+            for beta in DIAMETER_PENALTIES
+        }
+        return self._simulate(self.model, compressors, "statistics")
 
     @functools.cached_property
     def correlated(self) -> dict[str, SimulationResult]:

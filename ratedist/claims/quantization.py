@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from ratedist.claims import judging
 from ratedist.claims.claim import Claim, Finding, Verdict
-from ratedist.claims.evidence import Evidence, draw_data_sets
+from ratedist.claims.evidence import DIAMETER_PENALTIES, Evidence, draw_data_sets
 from ratedist.problem import GaussianLinearModel, two_level_weights
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.center_update import confined_centers, printed_pair
@@ -153,6 +153,32 @@ def equation37_three(evidence: Evidence) -> Finding:
     return judging.at_most([point], comment)
 
 
+def diameter_at_two(evidence: Evidence) -> Finding:
+    return judging.at_most(
+        _risks_minus_unpenalized(evidence, 2),
+        "two centres already lie where w* has its levels; the penalty draws them off: it is shrinkage",
+    )
+
+
+def diameter_at_four(evidence: Evidence) -> Finding:
+    risk = evidence.hessian_weighted["K = 4, β = 1"].population_risk
+    return judging.at_most(
+        _risks_minus_unpenalized(evidence, 4),
+        f"outer centres that follow noise are clipped; at β = 1 the risk is {risk}, still above K = 2",
+    )
+
+
+def _risks_minus_unpenalized(evidence: Evidence, num_clusters: int) -> list[judging.Comparison]:
+    names = [f"K = {num_clusters}, β = {beta:g}" for beta in DIAMETER_PENALTIES]
+    result = evidence.hessian_weighted
+    return [
+        judging.simulated(
+            f"E L_μ of {name} minus β = 0", 0.0, result.difference(name, names[0]).population_risk
+        )
+        for name in names[1:]
+    ]
+
+
 def optimal_quantizer(evidence: Evidence) -> Finding:
     """Every assignment of seven weights to three clusters, with the best centres of each."""
     generator = evidence.generator("enumeration")
@@ -224,6 +250,17 @@ CLAIMS = [
     Claim(
         "equation-37", "The updates (37)–(38) minimise (34) given the assignment, any K.",
         "Algorithm 1 (37)–(38)", "", "K ≥ 3", Verdict.FAILS, equation37_three,
+    ),
+    Claim(
+        "diameter-two", "Regularising the diameter of the codebook lowers the population risk.",
+        "§6.2, (33)–(34)", "§6, (30)–(31)", "linear model, w* = ±1, K = 2, β ∈ {0.3, 1}, optimal quantisers",
+        Verdict.FAILS, diameter_at_two,
+    ),
+    Claim(
+        "diameter-four",
+        "Regularising the diameter lowers the population risk where K exceeds the levels of w*.",
+        "§6.2, (33)–(34)", "§6, (30)–(31)", "linear model, w* = ±1, K = 4, β ∈ {0.3, 1}, optimal quantisers",
+        Verdict.HOLDS, diameter_at_four,
     ),
     Claim(
         "optimal-quantizer", "Dynamic programming with branch and bound finds the global minimum of (34).",

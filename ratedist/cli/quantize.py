@@ -29,6 +29,8 @@ class QuantizeCommand:
     """Safetensors file with an importance for each weight (a Hessian diagonal), by name of the tensor."""
     diameter_penalty: float = 0.0
     """β, the price of the squared diameter of a codebook."""
+    relative_penalty: bool = False
+    """Take β in units of the total importance of each tensor, free of its scale and size."""
     block_length: int = 1
     """m, the number of weights that share a label."""
     codebook_dtype: str | None = None
@@ -61,6 +63,7 @@ class QuantizeCommand:
             self.exclude,
             self.min_size,
             self.seed,
+            self.relative_penalty,
         )
         stopwatch = Stopwatch()
         quantize_file(self.model, self.out, config, self.importance, progress=sys.stderr.isatty())

@@ -40,8 +40,9 @@ class KMeans:
         max_iterations: for Lloyd, when it stops at the latest.
 
     Rates, all in nats for the whole vector: ``assignment_entropy`` (d times the entropy of the labels'
-    frequencies), ``fixed_length`` (d ln K) and, with ``centre_bits``, ``description_length`` (the
-    numerator of Entropy 2021 eq. (39)) and ``decodable_length`` (with the header that a decoder needs).
+    frequencies), ``fixed_length`` (d ln K) and, with ``centre_bits``, ``huffman_length`` (of the labels),
+    ``description_length`` (with the centres: the numerator of Entropy 2021 eq. (39)) and
+    ``decodable_length`` (with the header that a decoder needs).
     Only the expectation of the last is an upper bound on I(W; Ŵ): with real-valued centres computed from
     W that information is infinite. The papers' "I ≤ log₂ K" (§6.2) leaves out the factor d.
     """
@@ -57,23 +58,17 @@ class KMeans:
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
-        _checks.integer("num_clusters", self.num_clusters, 1)
         _checks.one_of("method", self.method, get_args(Method))
         _checks.one_of("init", self.init, get_args(Initialization))
-        _checks.integer("num_starts", self.num_starts, 1)
-        _checks.integer("max_iterations", self.max_iterations, 1)
+        check_clustering(self.num_clusters, self.num_starts, self.max_iterations, self.centre_bits)
         if self.method == "optimal" and self.num_starts > 1:
             raise ValueError(
                 f'num_starts is for method "lloyd"; "optimal" has no starts, got {self.num_starts}'
             )
-        if self.centre_bits is not None:
-            bits = _checks.integer("centre_bits", self.centre_bits, MINIMUM_BITS)
-            _checks.in_range("centre_bits", bits, high=MAXIMUM_BITS)
 
     def bind(self, model: GaussianLinearModel) -> BoundOptimal | BoundLloyd | BoundLong:
         """Check K against the number of weights and choose the implementation by their number."""
-        if self.num_clusters > model.d:
-            raise ValueError(f"num_clusters must be at most the {model.d} weights, got {self.num_clusters}")
+        require_enough_weights(self.num_clusters, model)
         if model.d > SHORT_VECTOR:
             return BoundLong(self)
         return BoundOptimal(self) if self.method == "optimal" else BoundLloyd(self)
@@ -87,16 +82,37 @@ class KMeans:
         """``d ln K`` nats."""
         return {"fixed_length": model.d * float(np.log(self.num_clusters))}
 
-    def finish(self, labels: jax.Array, centers: jax.Array, counts: jax.Array) -> Compressed:
-        """Reconstruction and rates from labels ``(d,)``, centres and counts ``(K,)``; rounds if asked."""
-        rates = {"assignment_entropy": labels.shape[0] * codes.empirical_entropy(counts)}
-        if self.centre_bits is not None:
-            centers = codes.round_to_bits(centers, self.centre_bits)
-            K = self.num_clusters
-            bits = codes.huffman_payload_bits(counts) + float(codebook_bits(K, self.centre_bits))
-            rates["description_length"] = bits_to_nats(bits)
-            rates["decodable_length"] = bits_to_nats(bits + header_bits(K, K))
-        return Compressed(lookup(centers, labels), rates)
+
+def check_clustering(
+    num_clusters: int, num_starts: int, max_iterations: int, centre_bits: int | None
+) -> None:
+    """Refuse, in words, settings that no K-means compressor has."""
+    _checks.integer("num_clusters", num_clusters, 1)
+    _checks.integer("num_starts", num_starts, 1)
+    _checks.integer("max_iterations", max_iterations, 1)
+    if centre_bits is not None:
+        bits = _checks.integer("centre_bits", centre_bits, MINIMUM_BITS)
+        _checks.in_range("centre_bits", bits, high=MAXIMUM_BITS)
+
+
+def require_enough_weights(num_clusters: int, model: GaussianLinearModel) -> None:
+    """Refuse more clusters than the model has weights."""
+    if num_clusters > model.d:
+        raise ValueError(f"num_clusters must be at most the {model.d} weights, got {num_clusters}")
+
+
+def encode(labels: jax.Array, centers: jax.Array, counts: jax.Array, centre_bits: int | None) -> Compressed:
+    """Reconstruction and rates from labels ``(d,)``, centres and counts ``(K,)``; rounds if asked."""
+    rates = {"assignment_entropy": labels.shape[0] * codes.empirical_entropy(counts)}
+    if centre_bits is not None:
+        centers = codes.round_to_bits(centers, centre_bits)
+        K = centers.size
+        payload = codes.huffman_payload_bits(counts)
+        bits = payload + float(codebook_bits(K, centre_bits))
+        rates["huffman_length"] = bits_to_nats(payload)
+        rates["description_length"] = bits_to_nats(bits)
+        rates["decodable_length"] = bits_to_nats(bits + header_bits(K, K))
+    return Compressed(lookup(centers, labels), rates)
 
 
 @jax.tree_util.register_static
@@ -121,8 +137,11 @@ class BoundOptimal:
         for name, member in members.items():
             if name not in plain:
                 K = member.settings.num_clusters
-                one = member.settings.finish(
-                    path.labels[K - 1], path.centers[K - 1, :K], path.counts[K - 1, :K]
+                one = encode(
+                    path.labels[K - 1],
+                    path.centers[K - 1, :K],
+                    path.counts[K - 1, :K],
+                    member.settings.centre_bits,
                 )
                 compressed[(name,)] = jax.tree.map(lambda leaf: leaf[None], one)
         return compressed
@@ -147,7 +166,7 @@ class BoundLloyd:
             key, weights, own.num_clusters, init=own.init, num_starts=own.num_starts,
             max_iterations=own.max_iterations,
         )  # fmt: skip
-        return own.finish(result.labels, result.centers, result.counts)
+        return encode(result.labels, result.centers, result.counts, own.centre_bits)
 
 
 @jax.tree_util.register_static
@@ -177,4 +196,4 @@ class BoundLong:
         labels, centers = jax.pure_callback(
             on_host, shapes, weights, jax.random.key_data(key), vmap_method="sequential"
         )
-        return own.finish(labels, centers, label_counts(labels, own.num_clusters))
+        return encode(labels, centers, label_counts(labels, own.num_clusters), own.centre_bits)

@@ -70,7 +70,7 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
 
     Source: the objective (30) of Entropy 2021; Wang & Song 2011 for the dynamic programme.
     """
-    _check_shapes(weights, max_clusters, importance, "max_clusters")
+    check_shapes(weights, max_clusters, importance, "max_clusters")
     d, dtype = weights.size, weights.dtype
     shift = jnp.mean(weights)
     if importance is None:
@@ -154,7 +154,7 @@ def lloyd(
 
     Source: the objective (34) of Entropy 2021, with the exact update in place of (37).
     """
-    _check_shapes(weights, num_clusters, importance, "num_clusters")
+    check_shapes(weights, num_clusters, importance, "num_clusters")
     _checks.one_of("init", init, tuple(INITIALIZATIONS))
     _checks.one_of("penalty", penalty, PENALTIES)
     _checks.integer("num_starts", num_starts, 1)
@@ -268,7 +268,8 @@ def _safe_inverse(values: jax.Array) -> jax.Array:
     return jnp.where(positive, 1 / jnp.where(positive, values, 1), 0)
 
 
-def _check_shapes(weights: jax.Array, clusters: int, importance: jax.Array | None, name: str) -> None:
+def check_shapes(weights: jax.Array, clusters: int, importance: jax.Array | None, name: str) -> None:
+    """Refuse, in words, shapes that disagree and numbers of clusters outside 1 … d."""
     if weights.ndim != 1 or weights.size == 0:
         raise ValueError(f"weights must have shape (d,) with d >= 1, got shape {weights.shape}")
     if _checks.integer(name, clusters, 1) > weights.size:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 # Relative duality gap at which the centres count as exact, and rounds allowed to get there.
 GAP = 1e-9
 MAX_ROUNDS = 60
+# Newton steps on the multipliers end within this part of the gap that is asked for, at the latest after so
+# many, or when this part of one descends by more than rounding.
+FRACTION_OF_GAP, MAX_STEPS, SHORTEST_STEP, ROUNDING = 0.3, 50, 1e-4, 1e-14
+# Added to the diagonal of a curvature, relative to its mean; how hard the multipliers are held to sum to 1.
+RIDGE, SUM_WEIGHT = 1e-10, 1e3
+# Pairs that may enter in one round, if they are about as far apart as the farthest.
+NEW_PAIRS, NEAR = 6, 1e-2
 # Mass of a coordinate nobody has weighed, relative to the largest: holds it where it was.
 VANISHING_MASS = 1e-9
 
@@ -14,16 +23,12 @@ VANISHING_MASS = 1e-9
 def farthest_pair(centers: np.ndarray) -> tuple[int, int, float]:
     """The two of K >= 1 centres of shape ``(K, m)`` that are farthest apart, and their distance."""
     distance = _squared_distances(centers)
-    first, second = divmod(int(np.argmax(distance)), len(centers))
+    first, second = sorted(divmod(int(np.argmax(distance)), len(centers)))
     return first, second, float(np.sqrt(distance[first, second]))
 
 
 def block_centers(means: np.ndarray, mass: np.ndarray, diameter_penalty: float) -> np.ndarray:
     """Minimise ``Σ_k Σ_i A_ki (c_ki − m_ki)² + β max_{k,l} ‖c_k − c_l‖²`` to a relative gap of 1e-9.
-
-    The maximum is one over weights λ on pairs that sum to 1. For given λ the centres solve, in each
-    coordinate i, ``(diag A_i + βL_λ) c_i = A_i m_i`` with the Laplacian L_λ of the pairs, and the minimum is
-    concave in λ with gradient ``β‖c_k − c_l‖²``: a lower bound. Pairs enter when they are the farthest.
 
     Args:
         means: m, shape ``(K, m)``. Where a coordinate has no mass its entry is where it was, and it is held
@@ -36,68 +41,131 @@ def block_centers(means: np.ndarray, mass: np.ndarray, diameter_penalty: float) 
 
     Source: the centre update that minimises (35) of Entropy 2021, in place of (37).
     """
-    A = np.maximum(mass, VANISHING_MASS * mass.max())
-    pairs, multipliers = [farthest_pair(means)[:2]], np.ones(1)
-    best, best_value = means, np.inf
-    for _ in range(MAX_ROUNDS):
-        multipliers = _solve_dual(np.array(pairs), multipliers, means, A, diameter_penalty)
-        centers, lower = _inner(np.array(pairs), multipliers, means, A, diameter_penalty)
-        first, second, diameter = farthest_pair(centers)
-        value = np.sum(A * (centers - means) ** 2) + diameter_penalty * diameter**2
-        if value < best_value:
-            best, best_value = centers, value
-        if best_value - lower <= GAP * best_value or (first, second) in pairs:
-            break
-        pairs.append((first, second))
-        multipliers = np.append(multipliers, 0.0)
-    return best
+    return CenterUpdate(diameter_penalty)(means, mass, GAP)
+
+
+class CenterUpdate:
+    """The problem of ``block_centers`` for means and masses that change little from one time to the next.
+
+    The maximum is one over weights λ on pairs that sum to 1. For given λ the centres solve, in each
+    coordinate i, ``(diag A_i + βL_λ) c_i = A_i m_i`` with the Laplacian L_λ of the pairs, and the minimum is
+    concave in λ with gradient ``β‖c_k − c_l‖²``: a lower bound. Pairs enter when they are the farthest, leave
+    when they weigh nothing, and are kept, with their weights, for the next time.
+    """
+
+    def __init__(self, diameter_penalty: float) -> None:
+        self._diameter_penalty = diameter_penalty
+        self._pairs = np.zeros((0, 2), np.intp)
+        self._multipliers = np.zeros(0)
+
+    def __call__(self, means: np.ndarray, mass: np.ndarray, gap: float) -> np.ndarray:
+        """Centres whose cost is within the part ``gap`` of the least, as far as rounding lets it be known."""
+        beta = self._diameter_penalty
+        A = np.maximum(mass, VANISHING_MASS * mass.max())
+        if len(self._pairs) == 0:
+            self._pairs, self._multipliers = np.array([farthest_pair(means)[:2]]), np.ones(1)
+        best, best_value = means, np.inf
+        for _ in range(MAX_ROUNDS):
+            self._multipliers, inner = _solve_dual(self._pairs, self._multipliers, means, A, beta, gap)
+            centers, lower = inner.centers, inner.value
+            lengths = np.triu(_squared_distances(centers))
+            value = float(np.sum(A * (centers - means) ** 2) + beta * lengths.max())
+            if value < best_value:
+                best, best_value = centers, value
+            if best_value - lower <= gap * best_value:
+                break
+            lengths[self._pairs[:, 0], self._pairs[:, 1]] = 0.0
+            longest = np.argsort(lengths, axis=None)[-NEW_PAIRS:]
+            mean_length = inner.gradient @ self._multipliers / beta
+            longest = longest[lengths.ravel()[longest] > (1 - NEAR) * mean_length]
+            if longest.size == 0 or lengths.max() <= mean_length:
+                break
+            kept = self._multipliers > 0
+            new = np.stack(np.divmod(longest, len(means)), axis=1)
+            self._pairs = np.concatenate([self._pairs[kept], new])
+            self._multipliers = np.concatenate([self._multipliers[kept], np.zeros(longest.size)])
+        return best
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Inner:
+    """The minimum over centres for given multipliers: where, how deep, and how it changes with them."""
+
+    centers: np.ndarray
+    value: float
+    gradient: np.ndarray
+    curvature: np.ndarray
 
 
 def _inner(
     pairs: np.ndarray, multipliers: np.ndarray, means: np.ndarray, A: np.ndarray, diameter_penalty: float
-) -> tuple[np.ndarray, float]:
-    """Centres and value of the minimum for given multipliers on ``pairs`` (P, 2)."""
+) -> _Inner:
+    """Centres for multipliers on ``pairs`` (P, 2), with gradient (P,) and minus the Hessian (P, P) in them.
+
+    With ``M_i = diag A_i + βL_λ``, e_p the difference of the two centres of pair p and b_p its row of the
+    incidence matrix, the gradient is ``β‖e_p‖²`` and minus the Hessian ``2β² Σ_i e_pi e_qi b_pᵀM_i⁻¹b_q``.
+    """
+    beta = diameter_penalty
     nodes, index = np.unique(pairs, return_inverse=True)
     ends = index.reshape(pairs.shape)
-    laplacian = np.zeros((nodes.size, nodes.size))
-    np.add.at(laplacian, (ends[:, 0], ends[:, 0]), multipliers)
-    np.add.at(laplacian, (ends[:, 1], ends[:, 1]), multipliers)
-    np.add.at(laplacian, (ends[:, 0], ends[:, 1]), -multipliers)
-    np.add.at(laplacian, (ends[:, 1], ends[:, 0]), -multipliers)
+    incidence = np.zeros((len(pairs), nodes.size))
+    rows = np.arange(len(pairs))
+    incidence[rows, ends[:, 0]], incidence[rows, ends[:, 1]] = 1.0, -1.0
     m, a = means[nodes].T, A[nodes].T
-    system = diameter_penalty * laplacian + a[:, :, None] * np.eye(nodes.size)
-    moved = np.linalg.solve(system, (a * m)[:, :, None])[:, :, 0]
+    laplacian = incidence.T @ (multipliers[:, None] * incidence)
+    inverse = np.linalg.inv(beta * laplacian + a[:, :, None] * np.eye(nodes.size))
+    moved = np.einsum("ikl,il->ik", inverse, a * m)
     centers = means.copy()
     centers[nodes] = moved.T
-    lengths = np.sum((centers[pairs[:, 0]] - centers[pairs[:, 1]]) ** 2, axis=1)
-    return centers, float(np.sum(a * (moved - m) ** 2) + diameter_penalty * multipliers @ lengths)
+    differences = incidence @ moved.T
+    lengths = np.sum(differences**2, axis=1)
+    spread = incidence @ inverse @ incidence.T
+    curvature = 2 * beta**2 * np.einsum("pi,qi,ipq->pq", differences, differences, spread)
+    value = float(np.sum(a * (moved - m) ** 2) + beta * multipliers @ lengths)
+    return _Inner(centers, value, beta * lengths, curvature)
 
 
 def _solve_dual(
-    pairs: np.ndarray, start: np.ndarray, means: np.ndarray, A: np.ndarray, diameter_penalty: float
-) -> np.ndarray:
-    if len(pairs) == 1:
-        return np.ones(1)
-    from scipy.optimize import minimize  # slow to import, and seldom needed
+    pairs: np.ndarray,
+    start: np.ndarray,
+    means: np.ndarray,
+    A: np.ndarray,
+    diameter_penalty: float,
+    gap: float,
+) -> tuple[np.ndarray, _Inner]:
+    """Multipliers on the simplex where the minimum over centres is largest, by Newton's method."""
+    multipliers, here = start, _inner(pairs, start, means, A, diameter_penalty)
+    for _ in range(MAX_STEPS):
+        # The longest of these pairs against their mean is what the primal loses to the dual.
+        if here.gradient.max() - here.gradient @ multipliers <= FRACTION_OF_GAP * gap * here.value:
+            break
+        direction = _newton_point(here, multipliers) - multipliers
+        step, there = 1.0, here
+        while step > SHORTEST_STEP:
+            trial = multipliers + step * direction
+            there = _inner(pairs, trial, means, A, diameter_penalty)
+            if there.value >= here.value * (1 - ROUNDING):
+                break
+            step /= 4
+        else:
+            break
+        multipliers, here = trial, there
+    return multipliers, here
 
-    scale = _inner(pairs, start, means, A, diameter_penalty)[1]
 
-    def negative(multipliers: np.ndarray) -> tuple[float, np.ndarray]:
-        centers, value = _inner(pairs, multipliers, means, A, diameter_penalty)
-        lengths = np.sum((centers[pairs[:, 0]] - centers[pairs[:, 1]]) ** 2, axis=1)
-        return -value / scale, -diameter_penalty * lengths / scale
+def _newton_point(here: _Inner, multipliers: np.ndarray) -> np.ndarray:
+    """The maximum on the simplex of the second-order expansion: a non-negative least-squares problem."""
+    from scipy.optimize import nnls  # slow to import, and seldom needed
 
-    result = minimize(
-        negative,
-        start,
-        jac=True,
-        method="SLSQP",
-        bounds=[(0.0, 1.0)] * len(pairs),
-        constraints={"type": "eq", "fun": lambda x: np.sum(x) - 1, "jac": lambda x: np.ones_like(x)},
-        options={"ftol": 1e-15, "maxiter": 200},
-    )
-    multipliers = np.clip(result.x, 0.0, 1.0)
-    return multipliers / multipliers.sum()
+    size = len(multipliers)
+    # Multiples of 1 in the gradient cancel on the simplex; without its mean rounding loses less.
+    gradient = here.gradient - here.gradient @ multipliers
+    H = here.curvature + RIDGE * np.trace(here.curvature) / size * np.eye(size)
+    R = np.linalg.cholesky(H).T
+    target = np.linalg.solve(R.T, gradient + H @ multipliers)
+    weight = SUM_WEIGHT * np.linalg.norm(R, 2)
+    point, _ = nnls(np.vstack([R, np.full(size, weight)]), np.append(target, weight), maxiter=100 * size)
+    return point / point.sum()
 
 
 def _squared_distances(centers: np.ndarray) -> np.ndarray:

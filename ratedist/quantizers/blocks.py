@@ -3,74 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.quantizers.block_centers import block_centers, farthest_pair
+from ratedist.quantizers.block_boxes import BlockBoxes
+from ratedist.quantizers.block_centers import GAP, CenterUpdate, farthest_pair
+from ratedist.quantizers.block_distances import BlockDistances
 from ratedist.quantizers.center_update import printed_pair
 from ratedist.quantizers.initialization import RANDOM_INITIALIZATIONS, generator, required_key
 from ratedist.quantizers.objective import diameter_cost, quantization_objective
 from ratedist.quantizers.quantized import Quantized
-
-# Distances computed at once, few enough for the cache, and blocks below which the interpreter would show.
-CHUNK = 1 << 15
-MIN_CHUNK = 320
-# Blocks handed to one thread at once.
-SLAB = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Blocks:
     """N blocks: ``values`` (N, m) minus ``shift`` (m,), importances (N, m) or ``None`` where all are 1.
 
-    ``features`` are such that their products with a table of centres are the distances of (36)
-    or, Hessian-weighted, of (35), up to a term without centres.
+    ``search`` finds the nearest centres in the distance of (36) or, Hessian-weighted, of (35), and sums;
+    ``update`` moves the centres.
     """
 
     values: np.ndarray
     importance: np.ndarray | None
-    features: np.ndarray
+    search: BlockBoxes | BlockDistances
     shift: np.ndarray
     diameter_penalty: float
+    update: CenterUpdate
 
-    def nearest(self, centers: np.ndarray) -> np.ndarray:
-        """Label of the nearest centre for every block."""
-        squares = centers**2
-        if len(self.features) == centers.shape[1] + 1:
-            squares = squares.sum(axis=1, keepdims=True)
-        table = np.concatenate([-2 * centers, squares], axis=1)
-        labels = np.empty(len(self.values), dtype=np.int64)
-        chunk = max(MIN_CHUNK, CHUNK // len(table))
+    def assign(self, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Labels of the nearest centres, in an order of the search's own, and two arrays of shape ``(K, m)``.
 
-        def assign(slab: range) -> None:
-            buffer = np.empty((len(table), chunk))
-            for start in slab:
-                rows = slice(start, min(start + chunk, slab.stop))
-                distances = buffer[:, : rows.stop - start]
-                np.matmul(table, self.features[:, rows], out=distances)
-                labels[rows] = argmin_of_columns(distances)
-
-        slabs = [range(i, min(i + SLAB, labels.size), chunk) for i in range(0, labels.size, SLAB)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(assign, slabs))
-        return labels
-
-    def moments(self, labels: np.ndarray, num_clusters: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mass Σh and first moment Σhw of each cluster and coordinate, each of shape ``(K, m)``."""
-        h, hw = self.importance, self.values if self.importance is None else self.importance * self.values
-
-        def totals(columns: np.ndarray) -> np.ndarray:
-            return np.stack([np.bincount(labels, column, num_clusters) for column in columns.T], axis=1)
-
-        if h is None:
-            mass = np.bincount(labels, minlength=num_clusters).astype(np.float64)
-            return np.repeat(mass[:, None], hw.shape[1], axis=1), totals(hw)
-        return totals(h), totals(hw)
+        These are the mass Σh and the first moment Σhw of each cluster and coordinate.
+        """
+        labels, sums = self.search.assign(centers)
+        m = centers.shape[1]
+        first = sums[-m:].T
+        return labels, np.broadcast_to(sums[:-m].T, first.shape), first
 
     def cost(self, centers: np.ndarray, mass: np.ndarray, first: np.ndarray) -> float:
         """Objective (35) up to a term without centres."""
@@ -80,19 +51,6 @@ class _Blocks:
             else diameter_cost(farthest_pair(centers)[2], self.diameter_penalty, "squared")
         )
         return float(np.sum(centers * (centers * mass - 2 * first)) + penalty)
-
-
-def argmin_of_columns(distances: np.ndarray) -> np.ndarray:
-    """Row of the least entry in each column of ``distances`` (K, C), which is overwritten; ties as they fall.
-
-    NumPy's argmin is slow along either axis of such an array, its minimum along the first is not. So the
-    number of the row is written over the last bits of each entry, log₂K of 52, and read off the minimum.
-    """
-    bits = (1 << (len(distances) - 1).bit_length()) - 1
-    words = distances.view(np.int64)
-    words &= ~bits
-    words |= np.arange(len(distances))[:, None]
-    return distances.min(axis=0).view(np.int64) & bits
 
 
 def kmeans_of_blocks(
@@ -117,10 +75,12 @@ def kmeans_of_blocks(
     h = None
     if importance is not None or padding:
         h = np.ones(d) if importance is None else importance
-        h = np.pad(h, (0, padding)).reshape(-1, m)
-    shift = values.mean(axis=0)
-    values = values - shift
-    blocks = _Blocks(values, h, _features(values, h, method, padding), shift, diameter_penalty)
+        h = np.ascontiguousarray(np.pad(h, (0, padding)).reshape(-1, m).T).T
+    shift = values.T.mean(axis=1)
+    # Coordinate by coordinate in memory, like the importances: so the search takes them.
+    values = np.subtract(values.T, shift[:, None], order="C").T
+    search = _search(values, h, method, padding, num_clusters)
+    blocks = _Blocks(values, h, search, shift, diameter_penalty, CenterUpdate(diameter_penalty))
     step = _printed_step if method == "algorithm1" else _exact_step
     runs = (
         _alternate(blocks, start, step, max_iterations, final_assignment=method == "lloyd")
@@ -133,31 +93,39 @@ def kmeans_of_blocks(
     return min(results, key=lambda result: result.objective)
 
 
-def _features(values: np.ndarray, h: np.ndarray | None, method: str, padding: int) -> np.ndarray:
-    """[w, 1] for −2wc + ‖c‖², or [aw, a] in a metric a: importances, or 1 for what is counted."""
-    if h is None or (method == "algorithm1" and not padding):
-        return np.concatenate([values.T, np.ones((1, len(values)))])
-    counted = np.ones_like(values)
-    if padding:
-        counted[-1, -padding:] = 0.0
-    # A block that costs nothing anywhere goes to the centre nearest in the ordinary sense.
-    weighted = np.any(h > 0, axis=1, keepdims=True) & (method == "lloyd")
-    metric = np.where(weighted, h, counted)
-    return np.ascontiguousarray(np.concatenate([metric * values, metric], axis=1).T)
+def _search(
+    values: np.ndarray, h: np.ndarray | None, method: str, padding: int, num_clusters: int
+) -> BlockBoxes | BlockDistances:
+    """Search for the nearest centres in the metric of ``method``: importances, or 1 for what is counted."""
+    m = values.shape[1]
+    sums = [np.ones(len(values)), *values.T] if h is None else [*h.T, *(h * values).T]
+    metric = None
+    if h is not None and (method == "lloyd" or padding):
+        # A block that costs nothing anywhere goes to the centre nearest in the ordinary sense.
+        weighted = np.any(h > 0, axis=1, keepdims=True) & (method == "lloyd")
+        metric = h
+        if not weighted.all():
+            counted = np.ones_like(values)
+            if padding:
+                counted[-1, -padding:] = 0.0
+            metric = np.where(weighted, h, counted)
+    # Boxes rule out centres in two or three dimensions, of which the ratio of two importances is one.
+    if m == 2 or (m == 3 and metric is None):
+        return BlockBoxes(values, metric, sums, num_clusters)
+    return BlockDistances(values, metric, sums)
 
 
 def _alternate(
     blocks: _Blocks, initial: np.ndarray, step: Any, max_iterations: int, final_assignment: bool
 ) -> tuple[np.ndarray, np.ndarray, bool, int]:
-    centers, labels = initial, blocks.nearest(initial)
+    centers, (labels, mass, first) = initial, blocks.assign(initial)
     for iteration in range(1, max_iterations + 1):
-        mass, first = blocks.moments(labels, len(initial))
         updated = step(blocks, centers, mass, first)
         settled = np.array_equal(updated, centers)
         centers = updated
         if settled or (iteration == max_iterations and not final_assignment):
             return centers, labels, settled, iteration
-        previous, labels = labels, blocks.nearest(centers)
+        previous, (labels, mass, first) = labels, blocks.assign(centers)
         # Without penalty the centres are a function of the assignment, and empty clusters rest.
         if blocks.diameter_penalty == 0 and np.array_equal(labels, previous):
             return centers, labels, True, iteration
@@ -168,7 +136,7 @@ def _exact_step(blocks: _Blocks, centers: np.ndarray, mass: np.ndarray, first: n
     means = np.where(mass > 0, first / np.where(mass > 0, mass, 1.0), centers)
     if blocks.diameter_penalty == 0 or len(centers) == 1:
         return means
-    updated = block_centers(means, mass, blocks.diameter_penalty)
+    updated = blocks.update(means, mass, GAP)
     # Once the two agree to the accuracy of the solver the iteration rests, and it never ascends.
     before, after = (blocks.cost(c, mass, first) for c in (centers, updated))
     scale = np.sum(mass * means**2)
@@ -226,10 +194,10 @@ def _quantized(
     iterations: int,
 ) -> Quantized:
     c = centers + blocks.shift
-    reconstruction = c[labels].ravel()[: weights.size]
+    small = blocks.search.in_order(labels).astype(np.min_scalar_type(len(c) - 1), copy=False)
+    reconstruction = c.take(small, axis=0).ravel()[: weights.size]
     beta = blocks.diameter_penalty
     diameter = farthest_pair(c)[2] if beta > 0 else 0.0
     h = 1.0 if importance is None else importance
     objective = float(quantization_objective(weights, reconstruction, h, diameter, beta))
-    small = labels.astype(np.min_scalar_type(len(c) - 1))
     return Quantized(c, small, reconstruction, objective, 0.0, converged, iterations)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ratedist import _checks
 from ratedist.quantizers.blocks import kmeans_of_blocks
 from ratedist.quantizers.branch_and_bound import certified_optimum
+from ratedist.quantizers.cells import number_below
 from ratedist.quantizers.dynamic_programming import optimal_bounds
 from ratedist.quantizers.initialization import scalar_starts
 from ratedist.quantizers.lloyd import lloyd_centers, printed_centers
@@ -144,12 +145,12 @@ class _Scalar:
         # Where there are fewer distinct weights than centres, copies of the largest fill up.
         c = np.pad(centers, (0, self.num_clusters - centers.size), mode="edge") + shift
         cuts = (c[1:] + c[:-1]) / 2 if thresholds is None else thresholds + shift
-        labels = np.searchsorted(cuts, self.weights, side="left").astype(np.min_scalar_type(c.size - 1))
+        labels = number_below(cuts, self.weights)
         if np.any(c[1:] < c[:-1]):
             order = np.argsort(c, kind="stable")
             labels = np.argsort(order).astype(labels.dtype)[labels]
             c = c[order]
-        reconstruction = c[labels]
+        reconstruction = c.take(labels)
         objective = quantization_objective(
             self.weights,
             reconstruction,

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ratedist.quantizers.cells import ascending, ascending_order
+
 
 class PrefixSums(NamedTuple):
     """Σh, Σhw and Σhw² before each of M sorted entries and after the last, each of shape ``(M + 1,)``."""
@@ -88,21 +90,23 @@ class SortedStatistics:
 def sorted_statistics(weights: np.ndarray, importance: np.ndarray | None) -> SortedStatistics:
     """Sort once; ``weights`` and ``importance`` float64 of shape ``(d,)``, the latter not all zero."""
     if importance is None:
-        values, h = np.sort(weights), None
+        values, h = ascending(weights), None
     else:
         # Below this an importance is lost in the sums, whose differences have to be positive.
         relevant = importance > np.finfo(np.float64).eps * importance.sum()
-        values, h = weights[relevant], importance[relevant]
-        order = np.argsort(values)
-        values, h = values[order], h[order]
-    is_first = np.concatenate([[True], values[1:] != values[:-1]])
-    if not is_first.all():
-        starts = np.flatnonzero(is_first)
+        values, h = weights, importance
+        if not relevant.all():
+            values, h = values[relevant], h[relevant]
+        order = ascending_order(values)
+        values, h = values.take(order), h.take(order)
+    is_new = values[1:] != values[:-1]
+    if not is_new.all():
+        starts = np.concatenate([[0], np.flatnonzero(is_new) + 1])
+        counts = np.diff(starts, append=values.size).astype(np.float64)
         values = values[starts]
-        counts = np.diff(starts, append=is_first.size).astype(np.float64)
         h = counts if h is None else np.add.reduceat(h, starts)
-    shift = float(np.average(values, weights=h))
-    values = values - shift
+    shift = float(values.mean() if h is None else h @ values / h.sum())
+    values -= shift
     if h is None:
         mass, first = np.arange(values.size + 1, dtype=np.float64), _prefix_sums(values)
     else:

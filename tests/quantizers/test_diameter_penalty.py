@@ -154,6 +154,27 @@ def test_bound_of_a_box_is_below_every_quantiser_in_it(dense_size, monkeypatch):
         assert least + costs.constant <= objective + 1e-12
 
 
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_bound_of_a_box_around_the_optimum_is_wrong_by_the_square_of_its_size(penalty):
+    """With the linear penalty not at all."""
+    rng = np.random.default_rng(0)
+    weights, importance = rng.normal(size=60), rng.exponential(size=60)
+    beta = {"squared": 3.0, "linear": 20.0}[penalty]
+    optimum = kmeans(weights, 5, importance, beta, "optimal", penalty, tolerance=1e-10)
+    statistics = sorted_statistics(weights, importance)
+    lowest, highest = optimum.centers[[0, -1]] - statistics.shift
+    errors = []
+    for size in (0.1, 0.05, 0.025):
+        low, high = (lowest - 0.4 * size, lowest + 0.6 * size), (highest - 0.7 * size, highest + 0.3 * size)
+        costs = branch_and_bound.TiltedCosts(statistics.sums, low, high, beta, penalty)
+        [(least, _)] = branch_and_bound.optimal_runs(costs, range(5, 6))
+        errors.append(optimum.objective - least - costs.constant)
+    if penalty == "linear":
+        np.testing.assert_allclose(errors, 0.0, atol=1e-11)
+    else:
+        np.testing.assert_allclose(errors[0] / np.array(errors), [1, 4, 16], rtol=1e-3)
+
+
 def test_divide_and_conquer_equals_dense_programme(monkeypatch):
     rng = np.random.default_rng(3)
     for _ in range(20):

@@ -1,0 +1,200 @@
+"""Does the diameter regulariser lower the population risk of a linear model, where that risk is exact?
+
+JAX and pandas are imported inside :func:`run`, so that the command line can show its options at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from typing import TYPE_CHECKING, Any, get_args
+
+from ratedist import _checks
+from ratedist.experiments.diameter_findings import Penalty, Point, excess_over_optimum, finding
+from ratedist.experiments.figure2 import Figure2Config, WStar
+from ratedist.experiments.table import Table, versions
+from ratedist.problem import GaussianLinearModel
+from ratedist.units import nats_to_bits
+
+if TYPE_CHECKING:
+    from ratedist.results import SimulationResult
+
+QUANTITIES = ("population_risk", "distortion", "generalization_error")
+RATES = ("assignment_entropy", "huffman_length", "description_length")
+COLUMNS = (
+    "w_star",
+    "algorithm",
+    "num_clusters",
+    "diameter_penalty",
+    "shrinkage",
+    *(f"{rate}_bits" for rate in RATES),
+    *(column for quantity in QUANTITIES for column in (quantity, f"{quantity}_sem")),
+    "minus_hessian_weighted",
+    "minus_hessian_weighted_sem",
+    "num_trials",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class DiameterConfig:
+    """K-means, Hessian-weighted and diameter-regularised K-means of the same weights, for several w*."""
+
+    d: int = 50
+    """Number of weights."""
+    n: int = 80
+    """Number of training samples, above d + 1."""
+    noise_variance: float = 1.0
+    """Variance of the noise in the outputs."""
+    covariance: str = "identity"
+    """Covariance of the inputs: "identity", or "ar1:RHO" with correlation RHO between neighbours."""
+    w_star: tuple[WStar, ...] = ("two-level", "gaussian", "sparse")
+    """True weights, a column each: +1 and -1 in turn, standard normal, a fifth of them +-1 and the rest 0."""
+    clusters: tuple[int, ...] = (2, 3, 4, 8, 16)
+    """Numbers K of clusters."""
+    diameter_penalties: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+    """Prices β on the diameter, above zero and ascending; zero is always run."""
+    penalty: Penalty = "squared"
+    """β times the squared diameter (the papers'), or β/2 times the diameter (their released code's)."""
+    trials: int = 4_000
+    """Monte Carlo trials for each w*."""
+    certified_trials: int = 3
+    """Trials for each w* in which the descent is compared with the certified global optimum; 0 for none."""
+    centre_bits: int | None = 16
+    """Bits of a centre in the description length; the centres are really rounded to them."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    def check(self) -> None:
+        """Raise ``ValueError``, in words, for a setting without a figure."""
+        for name in ("w_star", "clusters", "diameter_penalties"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one value, got none")
+        for kind in self.w_star:
+            _checks.one_of("w_star", kind, get_args(WStar))
+        _checks.one_of("penalty", self.penalty, get_args(Penalty))
+        for K in self.clusters:
+            if _checks.integer("clusters", K, 2) > _checks.integer("d", self.d, 1):
+                raise ValueError(f"clusters must be at most d = {self.d}, got {K}")
+        for beta in self.diameter_penalties:
+            _checks.positive_number("diameter_penalties", beta)
+        for name, values in (("clusters", self.clusters), ("diameter_penalties", self.diameter_penalties)):
+            if any(later <= earlier for earlier, later in itertools.pairwise(values)):
+                raise ValueError(f"{name} must ascend, got {', '.join(map(str, values))}")
+        _checks.integer("trials", self.trials, 2)
+        _checks.integer("certified_trials", self.certified_trials, 0)
+        _checks.integer("seed", self.seed, 0)
+        for model in self.models().values():
+            model.require_finite_risk("the population risk")
+
+    def models(self) -> dict[str, GaussianLinearModel]:
+        """The linear model for each w*."""
+        shared = {name: getattr(self, name) for name in ("d", "n", "noise_variance", "covariance", "seed")}
+        return {kind: Figure2Config(**shared, w_star=kind).model() for kind in self.w_star}
+
+
+def equivalent_shrinkage(diameter_penalty: float, d: int, num_clusters: int) -> float:
+    """By how much β draws two centres of mass d/K each together, ``1/(1 + 2Kβ/d)``: the control for β."""
+    return 1 / (1 + 2 * num_clusters * diameter_penalty / d)
+
+
+def run(config: DiameterConfig, *, progress: bool = False) -> Table:
+    """Simulate every compressor at every K and β on the same draws, for each w*.
+
+    The control is Hessian-weighted K-means (β = 0) whose centres are drawn towards the mean of the weights by
+    a constant factor: by ``equivalent_shrinkage``, which for K = 2 and equal masses is what β itself does.
+
+    Args:
+        config: the setting.
+        progress: show a progress bar on standard error.
+
+    Returns:
+        One row a point. ``algorithm`` is "erm" or "erm_shrunken" (times its best constant), both exact;
+        "kmeans", "hessian_weighted" or "diameter_regularized" (β > 0), all optimal; "descent" (the objective
+        of the last by Lloyd's iteration from a random start, the papers' way); or "shrunken" (the control;
+        its ``diameter_penalty`` is the β that it answers). ``minus_hessian_weighted`` is the population risk
+        minus that of "hessian_weighted" at the same K, paired. Rates are in bits for the whole vector.
+    """
+    import jax
+    import pandas as pd
+
+    from ratedist.simulation import simulate
+
+    started = time.perf_counter()
+    config.check()
+    points = _points(config)
+    compressors = {point.name: point.compressor(config.penalty, config.centre_bits) for point in points}
+    rows: list[dict[str, Any]] = []
+    findings: dict[str, Any] = {}
+    excesses: dict[str, Any] = {}
+    note = ""
+    # One function for all w*: it is compiled once for each K.
+    compress = jax.jit(jax.vmap(lambda bound, *own: bound.compress(*own), in_axes=(None, 0, 0, 0)))
+    for kind, model in config.models().items():
+        key = jax.random.key(config.seed)
+        result = simulate(model, compressors, config.trials, key, "statistics", progress=progress)
+        erm_rows = _erm_rows(model)
+        rows += [{"w_star": kind, **row} for row in erm_rows]
+        rows += [{"w_star": kind, **_row(point, result)} for point in points]
+        findings[kind] = {row["algorithm"]: row for row in erm_rows} | finding(points, result)
+        if config.certified_trials:
+            excesses[kind] = excess_over_optimum(config, model, compress)
+        note = result.note
+    record = {
+        "experiment": "diameter",
+        "configuration": dataclasses.asdict(config),
+        "findings": findings,
+        "excess_over_certified_optimum": excesses,
+        "precision": str(jax.numpy.result_type(float)),
+        "backend": jax.default_backend(),
+        "versions": versions(),
+        "duration_seconds": time.perf_counter() - started,
+        "standard_error_note": note,
+    }
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"num_clusters": "Int64"})
+    return Table(frame, record)
+
+
+def _points(config: DiameterConfig) -> list[Point]:
+    points = []
+    for K in config.clusters:
+        points += [Point("kmeans", K), Point("hessian_weighted", K)]
+        for algorithm in ("diameter_regularized", "descent"):
+            points += [Point(algorithm, K, beta) for beta in config.diameter_penalties]
+        points += [
+            Point("shrunken", K, beta, equivalent_shrinkage(beta, config.d, K))
+            for beta in config.diameter_penalties
+        ]
+    return points
+
+
+def _erm_rows(model: GaussianLinearModel) -> list[dict[str, Any]]:
+    """ERM, and ERM times the constant s of least population risk, which depends on w*; both exact.
+
+    ``E‖sW − w*‖²_Σ = (1 − s)²‖w*‖²_Σ + s²v`` with v = dσ²/(n − d − 1).
+    """
+    from ratedist.theory import erm_population_risk
+
+    risk = float(erm_population_risk(model))
+    excess, signal = risk - model.noise_variance, float(model.squared_norm(model.w_star))
+    factor = signal / (signal + excess)
+    return [
+        {"algorithm": "erm", "shrinkage": 1.0, "population_risk": risk},
+        {
+            "algorithm": "erm_shrunken",
+            "shrinkage": factor,
+            "population_risk": model.noise_variance + factor * excess,
+        },
+    ]
+
+
+def _row(point: Point, result: SimulationResult) -> dict[str, Any]:
+    row: dict[str, Any] = {**dataclasses.asdict(point), "num_trials": result.num_trials}
+    estimates = result[point.name]
+    for quantity in QUANTITIES:
+        estimate = getattr(estimates, quantity)
+        row |= {quantity: estimate.mean, f"{quantity}_sem": estimate.sem}
+    row |= {f"{rate}_bits": nats_to_bits(estimates.rates[rate].mean) for rate in RATES}
+    unpenalized = Point("hessian_weighted", point.num_clusters)
+    gain = result.difference(point.name, unpenalized.name).population_risk
+    return row | {"minus_hessian_weighted": gain.mean, "minus_hessian_weighted_sem": gain.sem}

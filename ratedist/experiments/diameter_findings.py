@@ -1,0 +1,150 @@
+"""What the diameter experiment found: the best of each algorithm, and how near each comes to the optimum."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ratedist.problem import GaussianLinearModel
+from ratedist.units import nats_to_bits
+
+if TYPE_CHECKING:
+    from ratedist.compressors.base import Compressed, Compressor
+    from ratedist.experiments.diameter import DiameterConfig
+    from ratedist.results import SimulationResult
+
+Penalty = Literal["squared", "linear"]
+# Relative objectives closer than this are one.
+SAME = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One row of the table."""
+
+    algorithm: str
+    num_clusters: int
+    diameter_penalty: float = 0.0
+    shrinkage: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """In the simulation's result."""
+        return f"{self.algorithm} {self.num_clusters} {self.diameter_penalty:g}"
+
+    def compressor(self, penalty: Penalty, centre_bits: int | None) -> Compressor:
+        """Optimal, except for "descent"; "shrunken" has no penalty, but its ``shrinkage``."""
+        from ratedist.compressors import HessianWeightedKMeans, KMeans
+
+        if self.algorithm == "kmeans":
+            return KMeans(self.num_clusters, centre_bits=centre_bits)
+        return HessianWeightedKMeans(
+            self.num_clusters,
+            0.0 if self.algorithm == "shrunken" else self.diameter_penalty,
+            method="lloyd" if self.algorithm == "descent" else "optimal",
+            penalty=penalty,
+            shrinkage=self.shrinkage,
+            centre_bits=centre_bits,
+        )
+
+
+def finding(points: list[Point], result: SimulationResult) -> dict[str, Any]:
+    """The best of each algorithm over all K and its parameter, and for each K what β and shrinking gain."""
+
+    def risk(point: Point) -> float:
+        return result[point.name].population_risk.mean
+
+    def best(algorithm: str, num_clusters: int | None = None) -> Point:
+        return min(
+            (
+                point
+                for point in points
+                if point.algorithm == algorithm and num_clusters in (None, point.num_clusters)
+            ),
+            key=risk,
+        )
+
+    def minus(first: Point, second: Point) -> dict[str, float]:
+        difference = result.difference(first.name, second.name).population_risk
+        return {"mean": difference.mean, "sem": difference.sem}
+
+    def described(point: Point) -> dict[str, Any]:
+        estimate = result[point.name].population_risk
+        return dataclasses.asdict(point) | {
+            "population_risk": estimate.mean,
+            "population_risk_sem": estimate.sem,
+            "description_length_bits": nats_to_bits(result[point.name].rates["description_length"].mean),
+        }
+
+    by_clusters = []
+    for K in sorted({point.num_clusters for point in points}):
+        plain, unpenalized = Point("kmeans", K), Point("hessian_weighted", K)
+        regularized, shrunken = best("diameter_regularized", K), best("shrunken", K)
+        by_clusters.append(
+            {
+                "num_clusters": K,
+                "hessian_weighted_minus_kmeans": minus(unpenalized, plain),
+                "diameter_regularized": described(regularized),
+                "diameter_regularized_minus_hessian_weighted": minus(regularized, unpenalized),
+                "shrunken": described(shrunken),
+                "shrunken_minus_hessian_weighted": minus(shrunken, unpenalized),
+                "diameter_regularized_minus_shrunken": minus(regularized, shrunken),
+                "descent": described(best("descent", K)),
+                "descent_minus_diameter_regularized": minus(best("descent", K), regularized),
+            }
+        )
+    unpenalized, regularized = best("hessian_weighted"), best("diameter_regularized")
+    return {
+        "kmeans": described(best("kmeans")),
+        "hessian_weighted": described(unpenalized),
+        "diameter_regularized": described(regularized),
+        "shrunken": described(best("shrunken")),
+        "best_regularized_minus_best_hessian_weighted": minus(regularized, unpenalized),
+        "by_clusters": by_clusters,
+    }
+
+
+def excess_over_optimum(
+    config: DiameterConfig, model: GaussianLinearModel, compress: Callable[..., Compressed]
+) -> dict[str, float]:
+    """Objectives relative to the certified optimum, over trials, K and β > 0."""
+    import jax
+
+    from ratedist.compressors.base import Context
+    from ratedist.quantizers import kmeans, quantization_objective
+    from ratedist.sampling import ModelArrays, draw_statistics
+
+    keys = jax.random.split(jax.random.key(config.seed), config.certified_trials)
+    draws = jax.vmap(lambda key: draw_statistics(key, ModelArrays.of(model)))(keys)
+    importance = (draws.hessian_factor**2).sum(axis=2)
+    excesses: dict[str, list[float]] = {algorithm: [] for algorithm in ("diameter_regularized", "descent")}
+    gaps = []
+    for K, beta in itertools.product(config.clusters, config.diameter_penalties):
+        reconstructions = {
+            algorithm: compress(
+                Point(algorithm, K, beta).compressor(config.penalty, None).bind(model),
+                keys,
+                draws.weights,
+                Context(hessian_diagonal=importance),
+            ).reconstruction
+            for algorithm in excesses
+        }
+        for trial, (w, h) in enumerate(zip(draws.weights, importance, strict=True)):
+            optimum = kmeans(w, K, h, beta, "optimal", config.penalty)
+            gaps.append(1 - optimum.lower_bound / optimum.objective)
+            for algorithm, rows in reconstructions.items():
+                diameter = np.ptp(rows[trial])
+                value = quantization_objective(w, rows[trial], h, diameter, beta, config.penalty)
+                excesses[algorithm].append(float(value) / optimum.objective - 1)
+    descent = np.array(excesses["descent"])
+    return {
+        "largest_of_optimal": max(excesses["diameter_regularized"]),
+        "mean_of_descent": float(descent.mean()),
+        "largest_of_descent": float(descent.max()),
+        "share_of_descents_at_the_optimum": float(np.mean(descent < SAME)),
+        "largest_certified_gap": max(gaps),
+    }

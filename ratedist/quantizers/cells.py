@@ -1,0 +1,62 @@
+"""Sorting and searching by way of a histogram, several times faster than by comparisons alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Numbers of two bytes are what NumPy sorts by radix.
+NUM_CELLS = 1 << 16
+# Numbers from which the bulk of all is found, and what is searched for one by one rather than by cell.
+SAMPLE = 1 << 12
+FEW = 1 << 15
+
+
+class Cells:
+    """Cells of equal width over the bulk of some numbers; the first and the last hold what is far out."""
+
+    def __init__(self, values: np.ndarray, num_cells: int = NUM_CELLS) -> None:
+        sample = np.sort(values[:: max(values.size // SAMPLE, 1)])
+        low, high = sample[sample.size // 100], sample[-1 - sample.size // 100]
+        self._low, self._width = low - (high - low) / 2, 2 * (high - low)
+        with np.errstate(divide="ignore", over="ignore"):
+            scale = np.float64(num_cells - 1) / self._width
+        self._scale = scale if np.isfinite(scale) else 0.0
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Cell of each number, never smaller for a larger number: rounding keeps the order."""
+        position = values - self._low
+        np.clip(position, 0.0, self._width, out=position)
+        position *= self._scale
+        return position.astype(np.uint16)
+
+
+def ascending_order(values: np.ndarray) -> np.ndarray:
+    """Order that sorts numbers, ties as they come, like ``np.argsort``."""
+    # Once sorted by cell the numbers are nearly in order, for which merge sort is quick.
+    rough = np.argsort(Cells(values).of(values), kind="stable")
+    return rough.take(np.argsort(values.take(rough), kind="stable"))
+
+
+def ascending(values: np.ndarray) -> np.ndarray:
+    """Numbers in ascending order, like ``np.sort``."""
+    rough = np.argsort(Cells(values).of(values), kind="stable")
+    return np.sort(values.take(rough), kind="stable")
+
+
+def number_below(cuts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How many of the ascending ``cuts`` are below each value, like ``np.searchsorted(cuts, values)``.
+
+    The type is the smallest unsigned one that holds the answer.
+    """
+    small = np.min_scalar_type(cuts.size)
+    if values.size <= FEW:
+        return np.searchsorted(cuts, values).astype(small)
+    cells = Cells(values)
+    of_values, of_cuts = cells.of(values), cells.of(cuts)
+    number = np.searchsorted(of_cuts, np.arange(NUM_CELLS)).astype(small).take(of_values)
+    # Cells with a cut inside leave open on which side of it a value is.
+    is_cut = np.zeros(NUM_CELLS, dtype=bool)
+    is_cut[of_cuts] = True
+    unclear = np.flatnonzero(is_cut.take(of_values))
+    number[unclear] = np.searchsorted(cuts, values.take(unclear))
+    return number

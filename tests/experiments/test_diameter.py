@@ -1,0 +1,112 @@
+"""The table of the diameter experiment, what it says, and its picture."""
+
+import dataclasses
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from ratedist.cli.diameter import summary
+from ratedist.estimate import Estimate
+from ratedist.experiments.diameter import COLUMNS, DiameterConfig, equivalent_shrinkage, run
+from ratedist.experiments.table import Table
+from ratedist.plotting.diameter import draw_diameter
+from tests.statistics import assert_agrees
+
+CONFIG = DiameterConfig(
+    d=20, n=32, w_star=("two-level", "gaussian"), clusters=(2, 3), diameter_penalties=(0.1, 1.0, 4.0),
+    trials=400, certified_trials=2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return run(CONFIG)
+
+
+def test_every_point_is_in_the_table(table) -> None:
+    frame = table.frame
+    assert tuple(frame.columns) == COLUMNS
+    assert len(frame) == 2 * (2 + 2 * (2 + 3 * 3))
+    exact = frame[frame["algorithm"].isin(["erm", "erm_shrunken"])]
+    assert exact["num_clusters"].isna().all()
+    simulated = frame.drop(index=exact.index)
+    assert simulated.notna().all(axis=None)
+    assert simulated["population_risk_sem"].gt(0).all()
+
+
+def test_erm_times_a_constant(table) -> None:
+    """The closed form against draws of the weights."""
+    model = CONFIG.models()["gaussian"]
+    row = table.frame.query("w_star == 'gaussian' and algorithm == 'erm_shrunken'").iloc[0]
+    rng = np.random.default_rng(0)
+    g = rng.chisquare(model.degrees_of_freedom, 40_000)
+    weights = model.w_star + rng.normal(size=(g.size, model.d)) / np.sqrt(g)[:, None]
+    for change in (-0.1, 0.0, 0.1):
+        risks = 1 + model.squared_norm((row["shrinkage"] + change) * weights - model.w_star)
+        if change == 0:
+            sem = float(risks.std() / np.sqrt(g.size))
+            assert_agrees(Estimate(float(risks.mean()), sem, g.size), row["population_risk"], 0.02)
+        else:
+            assert risks.mean() > row["population_risk"]
+
+
+def test_the_penalty_raises_the_distortion_and_at_two_clusters_acts_as_shrinkage(table) -> None:
+    for _, own in table.frame.groupby(["w_star", "num_clusters"]):
+        regularized = own[own["algorithm"].isin(["hessian_weighted", "diameter_regularized"])]
+        assert regularized["distortion"].iloc[-1] > regularized["distortion"].iloc[0]
+    two_level = table.frame.query("w_star == 'two-level' and num_clusters == 2").set_index("algorithm")
+    regularized, shrunken = two_level.loc["diameter_regularized"], two_level.loc["shrunken"]
+    np.testing.assert_allclose(regularized["population_risk"], shrunken["population_risk"], rtol=0.03)
+    np.testing.assert_allclose(
+        shrunken["shrinkage"],
+        [equivalent_shrinkage(beta, 20, 2) for beta in CONFIG.diameter_penalties],
+    )
+
+
+def test_findings_are_rows_of_the_table(table) -> None:
+    for kind, finding in table.record["findings"].items():
+        own = table.frame[table.frame["w_star"] == kind]
+        for algorithm in ("kmeans", "hessian_weighted", "diameter_regularized", "shrunken"):
+            least = own.loc[own["algorithm"] == algorithm, "population_risk"].min()
+            assert finding[algorithm]["population_risk"] == least
+        for one in finding["by_clusters"]:
+            rows = own[own["num_clusters"] == one["num_clusters"]]
+            least = rows.loc[rows["algorithm"] == "diameter_regularized", "minus_hessian_weighted"].min()
+            gain = one["diameter_regularized_minus_hessian_weighted"]
+            assert gain["mean"] == pytest.approx(least, abs=1e-12)
+    assert "best K: β = 0" in summary(table.record)
+
+
+def test_objectives_against_the_certified_optimum(table) -> None:
+    for excess in table.record["excess_over_certified_optimum"].values():
+        assert excess["largest_certified_gap"] <= 1.001e-6
+        assert excess["largest_of_optimal"] <= 1e-9
+        assert -1e-6 <= excess["mean_of_descent"] <= excess["largest_of_descent"]
+        assert 0 <= excess["share_of_descents_at_the_optimum"] <= 1
+
+
+def test_the_figure_has_two_panels_for_each_truth(table) -> None:
+    figure = draw_diameter(table.frame, "title")
+    assert len(figure.axes) == 4
+    figure.draw_without_rendering()
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"w_star": ()}, "w_star must name at least one"),
+        ({"clusters": (1,)}, "clusters must be at least 2"),
+        ({"clusters": (4, 2)}, "clusters must ascend"),
+        ({"clusters": (51,)}, "clusters must be at most d = 50"),
+        ({"diameter_penalties": (0.0, 1.0)}, "diameter_penalties must be one number above zero"),
+        ({"diameter_penalties": (2.0, 1.0)}, "diameter_penalties must ascend"),
+        ({"certified_trials": -1}, "certified_trials must be at least 0"),
+        ({"n": 51}, r"n > d \+ 1 = 51, got n = 51"),
+        ({"penalty": "cubic"}, "penalty must be one of"),
+    ],
+)
+def test_settings_without_a_figure_are_refused(change, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(dataclasses.replace(DiameterConfig(), **change))
