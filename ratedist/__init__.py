@@ -10,9 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ratedist import claims, codes, container, theory, units
+    from ratedist import claims, codes, container, networks, theory, units
     from ratedist.allocation import allocate
-    from ratedist.compressors import ERM, FixedCodebook, KMeans, Oracle
+    from ratedist.compressors import ERM, FixedCodebook, HessianWeightedKMeans, KMeans, Oracle
     from ratedist.estimate import Estimate
     from ratedist.problem import (
         GaussianLinearModel,
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("claims", "codes", "container", "theory", "units")
+_SUBPACKAGES = ("claims", "codes", "container", "networks", "theory", "units")
 _HOME = {
     "allocate": "ratedist.allocation",
     "ERM": "ratedist.compressors",
     "FixedCodebook": "ratedist.compressors",
+    "HessianWeightedKMeans": "ratedist.compressors",
     "KMeans": "ratedist.compressors",
     "Oracle": "ratedist.compressors",
     "Estimate": "ratedist.estimate",
@@ -53,6 +54,7 @@ __all__ = [
     "Estimate",
     "FixedCodebook",
     "GaussianLinearModel",
+    "HessianWeightedKMeans",
     "KMeans",
     "Oracle",
     "Quantized",
@@ -65,6 +67,7 @@ __all__ = [
     "gaussian_weights",
     "kmeans",
     "load_tree",
+    "networks",
     "quantize_tree",
     "simulate",
     "sparse_weights",

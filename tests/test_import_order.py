@@ -29,6 +29,7 @@ LAYERS = [
     "tensors",
     "model_files",
     "trees",
+    "networks",
     "claims",
     "experiments",
     "plotting",

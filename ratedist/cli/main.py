@@ -12,9 +12,11 @@ from typing import Protocol
 
 import tyro
 
+from ratedist.cli.diameter import DiameterCommand
 from ratedist.cli.figure2 import Figure2Command
 from ratedist.cli.inspect_file import InspectCommand
 from ratedist.cli.interrupt import insistent_interrupt
+from ratedist.cli.networks import Cifar10Command, DigitsCommand, MnistCommand
 from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
 from ratedist.cli.rate_distortion import RateDistortionCommand
 from ratedist.cli.verify import VerifyCommand
@@ -25,10 +27,14 @@ INTERRUPTED = 130  # as a shell reports a process ended by Ctrl-C
 COMMANDS = {
     "figure2": Figure2Command,
     "rate-distortion": RateDistortionCommand,
+    "diameter": DiameterCommand,
     "quantize": QuantizeCommand,
     "dequantize": DequantizeCommand,
     "inspect": InspectCommand,
     "verify": VerifyCommand,
+    "mnist": MnistCommand,
+    "cifar10": Cifar10Command,
+    "digits": DigitsCommand,
 }
 
 

@@ -1,0 +1,161 @@
+"""What is trained and how it is compressed, for Figures 1 and 3–6 of the Entropy article.
+
+JAX is imported inside, so that the command line can show its options at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ratedist import _checks
+
+if TYPE_CHECKING:
+    from ratedist.networks.ensemble import EnsembleConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One way to change a network.
+
+    Attributes:
+        compressor: "original"; "last_layer_scaled", its weights by the factor that suits the held-out images
+            best; "kmeans"; "hessian_weighted", K-means with importances; "hessian_weighted_relative", the
+            same with β in units of a layer's total importance; "clipped", the original with each layer's
+            weights confined to the range of the Hessian-weighted codebook.
+        num_clusters: K a layer, 0 where nothing is quantised.
+        diameter_penalty: β.
+        block_length: m.
+    """
+
+    compressor: str
+    num_clusters: int = 0
+    diameter_penalty: float = 0.0
+    block_length: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+    """What is trained, and how it is compressed; the defaults of MNIST."""
+
+    data: ClassVar[str] = "mnist"
+
+    models: int = 50
+    """Number of networks."""
+    fraction: float = 0.1
+    """Part of the training images that each network gets, a part of its own."""
+    holdout: float = 0.1
+    """Part of that which is kept from training: temperatures, factors and beta are chosen on it."""
+    with_replacement: bool = False
+    """Whether a network's images are drawn with replacement."""
+    learning_rate: float = 0.01
+    """Of stochastic gradient descent with momentum 0.9 and weight decay 0.0001."""
+    batch_size: int = 10
+    """Images per step."""
+    epochs: int = 25
+    """Passes over the images."""
+    dropout: float = 0.2
+    """Of the hidden units of dense layers."""
+    clusters: tuple[int, ...] = (2, 3, 4, 5, 6, 7, 9, 12, 16, 20, 32, 256)
+    """Numbers K of clusters a layer; a block of m weights gets K to the power of m."""
+    beta: tuple[float, ...] = (0.0, 50.0)
+    """Diameter penalties of Hessian-weighted K-means, for importances of mean 1 in each layer."""
+    block_length: tuple[int, ...] = (1, 2)
+    """Weights m that share a label."""
+    max_vector_clusters: int = 7
+    """Largest K for blocks of more than one weight."""
+    sweep_clusters: int = 7
+    """K of the sweep over beta."""
+    sweep_beta: tuple[float, ...] = (0.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
+    """Diameter penalties of that sweep."""
+    relative_beta: tuple[float, ...] = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+    """The same sweep with penalties in units of the total importance of a layer."""
+    biases: bool = False
+    """Whether biases are quantised too, each vector with a codebook of its own."""
+    curvature_images: int = 0
+    """Random training images of each network that its curvature is measured on; 0 for all."""
+    seed: int = 0
+    """Seed of every random draw; network i depends on (seed, i) alone."""
+
+    def check(self) -> None:
+        """Raise ``ValueError``, in words, for a setting that makes no sense."""
+        _checks.integer("models", self.models, 1)
+        _checks.integer("seed", self.seed, 0)
+        _checks.integer("curvature_images", self.curvature_images, 0)
+        _checks.integer("sweep_clusters", self.sweep_clusters, 1)
+        for name, least in (("clusters", 1), ("block_length", 1)):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one number")
+            for value in getattr(self, name):
+                _checks.integer(name, value, least)
+        for name in ("beta", "sweep_beta", "relative_beta"):
+            _checks.in_range(name, getattr(self, name), high=1e300)
+        if 0.0 not in self.beta:
+            raise ValueError("beta must contain 0, which the others are compared with")
+
+    def ensemble(self) -> EnsembleConfig:
+        """The networks of this configuration."""
+        from ratedist.networks.architecture import convolutional_network, mlp
+        from ratedist.networks.ensemble import EnsembleConfig
+        from ratedist.networks.training import Recipe
+
+        architecture = convolutional_network() if self.data == "cifar10" else mlp(*_WIDTHS[self.data])
+        recipe = Recipe(
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            dropout=self.dropout,
+        )
+        return EnsembleConfig(
+            architecture, recipe, self.fraction, self.holdout, self.with_replacement, self.seed
+        )
+
+    def points(self) -> list[Point]:
+        """Every change to a network, each once."""
+        points = [Point("original"), Point("last_layer_scaled")]
+        points += [Point("kmeans", K) for K in self.clusters]
+        for m in self.block_length:
+            for K in self.clusters:
+                if m == 1 or self.max_vector_clusters >= K:
+                    points += [Point("hessian_weighted", K**m, beta, m) for beta in self.beta]
+        for compressor in ("hessian_weighted", "clipped"):
+            points += [Point(compressor, self.sweep_clusters, beta) for beta in self.sweep_beta]
+        points += [
+            Point("hessian_weighted_relative", self.sweep_clusters, beta) for beta in self.relative_beta
+        ]
+        return list(dict.fromkeys(points))
+
+
+_WIDTHS = {"mnist": (784, (256, 256), 10), "digits": (64, (64, 64), 10)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cifar10Config(NetworkConfig):
+    """What is trained, and how it is compressed; the defaults of CIFAR10."""
+
+    data: ClassVar[str] = "cifar10"
+
+    models: int = 50
+    fraction: float = 0.2
+    learning_rate: float = 0.003
+    epochs: int = 20
+    clusters: tuple[int, ...] = (4, 6, 8, 12, 16, 32)
+    beta: tuple[float, ...] = (0.0, 25.0)
+    block_length: tuple[int, ...] = (1,)
+    sweep_clusters: int = 8
+    sweep_beta: tuple[float, ...] = (0.0, 25.0, 100.0, 1000.0, 10_000.0)
+    curvature_images: int = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class DigitsConfig(NetworkConfig):
+    """The same on scikit-learn's digits, which need no download: seconds in place of minutes."""
+
+    data: ClassVar[str] = "digits"
+
+    models: int = 8
+    fraction: float = 0.5
+    holdout: float = 0.3
+    epochs: int = 60
+    clusters: tuple[int, ...] = (2, 3, 4, 5, 6, 8, 12, 16)
+    max_vector_clusters: int = 6

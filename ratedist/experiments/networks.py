@@ -1,0 +1,63 @@
+"""Figures 1 and 3–6 of the Entropy article: networks on MNIST and CIFAR10, compressed layer by layer."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from ratedist.experiments.network_config import NetworkConfig
+from ratedist.experiments.network_points import Stopwatch, assess_points
+from ratedist.experiments.table import Table, versions
+from ratedist.networks.data import load
+from ratedist.networks.ensemble import subset, train_member
+
+
+def run(config: NetworkConfig, folder: Path | None = None, progress: bool = False) -> Table:
+    """Train (or read) the networks, compress each in every way, and tabulate what became of it.
+
+    Args:
+        config: of the experiment.
+        folder: of the trained networks and finished points, from which an interrupted run goes on; ``None``
+            to keep nothing.
+        progress: show a bar with the time left on standard error.
+
+    Returns:
+        A ``Table`` with one row per network and point: every mean can be computed from it, see
+        ``ratedist.experiments.network_summary.summarize``.
+
+    Raises:
+        ValueError: a setting that makes no sense, data that cannot be had, files of other networks.
+    """
+    config.check()
+    ensemble = config.ensemble()
+    ensemble.check()
+    data = load(config.data)
+    stopwatch, started = Stopwatch(), time.perf_counter()
+    rows = []
+    trained, held_out = subset(ensemble, data, 0)
+    work = config.epochs + 1
+    with tqdm(total=config.models * work, unit="epoch", disable=not progress) as bar:
+        for index in range(config.models):
+            bar.set_description(f"network {index + 1} of {config.models}")
+            begun = time.perf_counter()
+            member = train_member(ensemble, data, index, folder, lambda _: bar.update())
+            stopwatch.spent("training", begun)
+            rows += assess_points(config, ensemble, data, member, folder, stopwatch)
+            bar.update((index + 1) * work - bar.n)
+    record = {
+        "configuration": {"data": config.data} | dataclasses.asdict(config),
+        "recipe": dataclasses.asdict(ensemble.recipe),
+        "layers": [[layer.name, *layer.weight_shape] for layer in ensemble.architecture.layers],
+        "train_images_per_network": len(trained),
+        "held_out_images_per_network": len(held_out),
+        "test_images": len(data.test_images),
+        "data_source": data.source,
+        "seconds": dataclasses.asdict(stopwatch),
+        "seconds_in_all": time.perf_counter() - started,
+        "versions": versions(),
+    }
+    return Table(pd.DataFrame(rows), record)

@@ -1,0 +1,205 @@
+"""What a change of its parameters does to any model: the same samples before and after."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from ratedist import _checks
+from ratedist.estimate import Estimate, Moments
+from ratedist.networks.calibration import fit_temperature
+from ratedist.networks.curvature_generic import num_samples
+from ratedist.networks.losses import sample_cross_entropies
+from ratedist.networks.pytrees import split_arrays, take
+
+# Of parameters and samples: logits of shape (batch, classes), or losses of shape (batch,).
+Function = Callable[[Any, Any], Any]
+RETURNS = ("logits", "loss")
+# Samples at once.
+CHUNK = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One quantity before and after.
+
+    Attributes:
+        before: mean over samples, its standard error, and their number.
+        after: the same.
+        difference: after minus before, paired sample by sample; ``None`` where there is no pairing.
+    """
+
+    before: Estimate
+    after: Estimate
+    difference: Estimate | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    """A table of changes; ``print`` shows it.
+
+    Attributes:
+        rows: ``train_loss`` (nats), ``train_accuracy``, and the same for ``holdout`` and ``test``;
+            ``temperature``, and ``calibrated_test_loss``, the loss with logits divided by it.
+        columns: names of what is compared.
+    """
+
+    rows: dict[str, Change]
+    columns: tuple[str, str] = ("before", "after")
+
+    def __getitem__(self, name: str) -> Change:
+        return self.rows[name]
+
+    def __str__(self) -> str:
+        lines = [["", *self.columns, "difference, paired"]]
+        for name, change in self.rows.items():
+            difference = "" if change.difference is None else _cell(change.difference, "+")
+            lines.append([name.replace("_", " "), _cell(change.before), _cell(change.after), difference])
+        widths = [max(len(line[place]) for line in lines) for place in range(4)]
+        return "\n".join(
+            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+
+def compare(
+    function: Function,
+    before: Any,
+    after: Any,
+    train: Any,
+    holdout: Any = None,
+    test: Any = None,
+    *,
+    returns: str = "logits",
+    columns: tuple[str, str] = ("before", "after"),
+) -> Comparison:
+    """Losses, accuracies and calibration of a model under two sets of parameters.
+
+    A cross-entropy falls, too, when a network merely gets less confident. Each side therefore has a
+    temperature of its own, that divides its logits and minimises its loss on ``holdout``: only what is left
+    of the difference between the calibrated losses is more than calibration.
+
+    Args:
+        function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where
+            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample.
+        before: parameters, any pytree.
+        after: others, in a tree of the same structure.
+        train: what the model was trained on, ``(inputs, labels)``; for a loss any pytree of arrays with
+            samples along the first axis.
+        holdout: samples that it was not trained on, of the same form. Without them there are no temperatures.
+        test: of the same form.
+        returns: "logits" or "loss".
+        columns: names of the two sides.
+
+    Raises:
+        ValueError: trees of different structure, samples of another form, outputs of another shape.
+    """
+    _checks.one_of("returns", returns, RETURNS)
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        raise ValueError("before and after must be trees of one structure")
+    splits = {"train": train, "holdout": holdout, "test": test}
+    splits = {name: samples for name, samples in splits.items() if samples is not None}
+    sides = [_compiled(function, parameters) for parameters in (before, after)]
+    rows: dict[str, Change] = {}
+    if returns == "loss":
+        for name, samples in splits.items():
+            rows[f"{name}_loss"] = _change(*(_losses(side, samples) for side in sides))
+        return Comparison(rows, columns)
+    logits = {name: [_logits(side, samples) for side in sides] for name, samples in splits.items()}
+    for name, pair in logits.items():
+        y = np.asarray(splits[name][1])
+        rows[f"{name}_loss"] = _change(*(sample_cross_entropies(z, y) for z in pair))
+        rows[f"{name}_accuracy"] = _change(*((np.argmax(z, axis=1) == y).astype(float) for z in pair))
+    if "holdout" in logits:
+        y = np.asarray(splits["holdout"][1])
+        fits = [fit_temperature(z, y) for z in logits["holdout"]]
+        estimates = [Estimate(fit.temperature, fit.standard_error, len(y)) for fit in fits]
+        rows["temperature"] = Change(estimates[0], estimates[1], None)
+        for name in [name for name in splits if name != "train"]:
+            y = np.asarray(splits[name][1])
+            pair = zip(logits[name], fits, strict=True)
+            rows[f"calibrated_{name}_loss"] = _change(
+                *(sample_cross_entropies(z / fit.temperature, y) for z, fit in pair)
+            )
+    return Comparison(rows, columns)
+
+
+def sample_losses(
+    function: Function, parameters: Any, samples: Any, *, returns: str = "logits"
+) -> np.ndarray:
+    """The loss of each sample.
+
+    Args:
+        function: as in ``compare``.
+        parameters: any pytree.
+        samples: ``(inputs, labels)``, or for a loss any pytree of arrays.
+        returns: "logits" or "loss".
+
+    Returns:
+        Float64 of shape ``(samples,)``; nats, if made of logits.
+
+    Raises:
+        ValueError: as ``compare``.
+    """
+    compiled = _compiled(function, parameters)
+    if _checks.one_of("returns", returns, RETURNS) == "loss":
+        return _losses(compiled, samples)
+    return sample_cross_entropies(_logits(compiled, samples), np.asarray(samples[1]))
+
+
+def check_pair(name: str, samples: Any) -> None:
+    """Raise ``ValueError`` unless samples are inputs and their labels, as many of one as of the other."""
+    if not isinstance(samples, tuple | list) or len(samples) != 2:
+        raise ValueError(f"{name} must be a pair (inputs, labels), got a {type(samples).__name__}")
+    num_samples(samples)
+
+
+def _compiled(function: Function, parameters: Any) -> Callable[[Any], np.ndarray]:
+    """What the function returns for all samples, in chunks of one shape, so that it is compiled once."""
+    arrays, rebuild = split_arrays(parameters)
+    of_chunk = jax.jit(lambda arrays, chunk: function(rebuild(arrays), chunk))
+
+    def of_all(samples: Any) -> np.ndarray:
+        length = num_samples(samples)
+        outputs = []
+        for start in range(0, length, CHUNK):
+            rows = np.minimum(np.arange(start, start + CHUNK), length - 1)
+            chunk = np.asarray(of_chunk(arrays, take(samples, rows)))
+            if chunk.ndim == 0 or len(chunk) != CHUNK:
+                raise ValueError(
+                    f"function must return one row a sample, got shape {chunk.shape} for a batch of {CHUNK}"
+                )
+            outputs.append(chunk[: length - start])
+        return np.concatenate(outputs)
+
+    return of_all
+
+
+def _logits(compiled: Callable[[Any], np.ndarray], samples: Any) -> np.ndarray:
+    check_pair("samples", samples)
+    return compiled(samples[0])
+
+
+def _losses(compiled: Callable[[Any], np.ndarray], samples: Any) -> np.ndarray:
+    losses = _checks.real_array("losses", compiled(samples))
+    if losses.ndim != 1:
+        raise ValueError(
+            f"function must return the loss of each sample, shape (batch,), got {losses.shape} for "
+            f"{len(losses)} samples; for logits say returns='logits'"
+        )
+    return losses
+
+
+def _change(before: np.ndarray, after: np.ndarray) -> Change:
+    moments = Moments.of(("before", "after"), np.stack([before, after], axis=1))
+    return Change(
+        moments.estimate("before"), moments.estimate("after"), moments.difference("after", "before")
+    )
+
+
+def _cell(estimate: Estimate, sign: str = "") -> str:
+    return f"{estimate.mean:{sign}.4f} ± {estimate.sem:.4f}"

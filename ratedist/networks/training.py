@@ -1,0 +1,209 @@
+"""Training a classifier by stochastic gradient descent, several on a GPU at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ratedist import _checks
+from ratedist.networks.architecture import Architecture, Convolution, Parameters, initialize, logits
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: stochastic gradient descent with momentum, on the mean cross-entropy.
+
+    Attributes:
+        learning_rate: η, constant.
+        momentum: of the velocity ``v ← momentum·v + ∇``, ``w ← w − ηv``.
+        weight_decay: λ of ``∇ + λw``, on weights and biases.
+        batch_size: images per step; each epoch leaves out what does not fill a batch.
+        epochs: passes over the training images, in a new order each.
+        dropout: probability of leaving a hidden unit of a dense layer out of a step.
+    """
+
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    batch_size: int = 10
+    epochs: int = 25
+    dropout: float = 0.2
+
+    def check(self) -> None:
+        """Raise ``ValueError`` if a number is out of its range."""
+        _checks.positive_number("learning_rate", self.learning_rate)
+        _checks.in_range("momentum", self.momentum, 0.0, 1.0)
+        _checks.in_range("weight_decay", self.weight_decay)
+        _checks.integer("batch_size", self.batch_size, 1)
+        _checks.integer("epochs", self.epochs, 0)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout!r}")
+
+
+def train(
+    architecture: Architecture,
+    recipe: Recipe,
+    images: np.ndarray,
+    labels: np.ndarray,
+    key: jax.Array,
+    after_epoch: Callable[[int], object] | None = None,
+) -> Parameters:
+    """Train one network from a random start.
+
+    Args:
+        architecture: of the network.
+        recipe: of the training.
+        images: shape ``(n, *input_shape)``, scaled, float32.
+        labels: integers of shape ``(n,)``.
+        key: JAX PRNG key, for the start, the order of the images and dropout.
+        after_epoch: called with the number of epochs done.
+
+    Returns:
+        The parameters after the last step.
+
+    Raises:
+        ValueError: images of another shape than the network takes, labels that do not match them, fewer
+            images than a batch, a recipe out of range.
+    """
+    _check_images(architecture, recipe, images, labels)
+    start_key, epochs_key = jax.random.split(key)
+    parameters = initialize(architecture, start_key)
+    state = _optimizer(recipe).init(parameters)
+    x, y = jnp.asarray(images, jnp.float32), jnp.asarray(labels, jnp.int32)
+    for epoch in range(recipe.epochs):
+        epoch_key = jax.random.fold_in(epochs_key, epoch)
+        if _steps_in_python(architecture):
+            parameters, state = _epoch_of_steps(architecture, recipe, parameters, state, x, y, epoch_key)
+        else:
+            parameters, state = _epoch(architecture, recipe, parameters, state, x, y, epoch_key)
+        if after_epoch is not None:
+            jax.block_until_ready(parameters)
+            after_epoch(epoch + 1)
+    return parameters
+
+
+def train_together(
+    architecture: Architecture, recipe: Recipe, images: np.ndarray, labels: np.ndarray, keys: jax.Array
+) -> Parameters:
+    """Train several networks at once, each on images and with a key of its own: for a GPU.
+
+    Args:
+        architecture: of the networks.
+        recipe: of the training.
+        images: shape ``(models, n, *input_shape)``.
+        labels: shape ``(models, n)``.
+        keys: JAX PRNG keys, shape ``(models,)``.
+
+    Returns:
+        Parameters with a leading axis of models; each model as ``train`` would give, up to rounding.
+
+    Raises:
+        ValueError: as ``train``.
+    """
+    for one, those in zip(images, labels, strict=True):
+        _check_images(architecture, recipe, one, those)
+
+    def whole(x: jax.Array, y: jax.Array, key: jax.Array) -> Parameters:
+        start_key, epochs_key = jax.random.split(key)
+        parameters = initialize(architecture, start_key)
+        carry = parameters, _optimizer(recipe).init(parameters)
+
+        def one_epoch(carry: Any, epoch: jax.Array) -> tuple[Any, None]:
+            parameters, state = carry
+            epoch_key = jax.random.fold_in(epochs_key, epoch)
+            return _epoch(architecture, recipe, parameters, state, x, y, epoch_key), None
+
+        return jax.lax.scan(one_epoch, carry, jnp.arange(recipe.epochs))[0][0]
+
+    x, y = jnp.asarray(images, jnp.float32), jnp.asarray(labels, jnp.int32)
+    return jax.jit(jax.vmap(whole))(x, y, keys)
+
+
+def _check_images(architecture: Architecture, recipe: Recipe, images: np.ndarray, labels: np.ndarray) -> None:
+    recipe.check()
+    if images.shape[1:] != architecture.input_shape or labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"images must have shape (n, {', '.join(map(str, architecture.input_shape))}) and labels (n,), "
+            f"got {images.shape} and {labels.shape}"
+        )
+    if len(images) < recipe.batch_size:
+        raise ValueError(f"a batch of {recipe.batch_size} needs as many images, got {len(images)}")
+
+
+def _steps_in_python(architecture: Architecture) -> bool:
+    """Whether to loop over steps outside of JAX: a scan around a convolution is slow on XLA's CPU backend."""
+    convolutional = any(isinstance(layer, Convolution) for layer in architecture.layers)
+    return convolutional and jax.default_backend() == "cpu"
+
+
+def _optimizer(recipe: Recipe) -> optax.GradientTransformation:
+    return optax.chain(
+        optax.add_decayed_weights(recipe.weight_decay),
+        optax.sgd(recipe.learning_rate, momentum=recipe.momentum),
+    )
+
+
+def _step(
+    architecture: Architecture, recipe: Recipe, parameters: Any, state: Any, x: Any, y: Any, key: Any
+) -> tuple[Any, Any]:
+    def loss(parameters: Parameters) -> jax.Array:
+        outputs = logits(architecture, parameters, x, recipe.dropout, key)
+        return optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean()
+
+    updates, state = _optimizer(recipe).update(jax.grad(loss)(parameters), state, parameters)
+    return optax.apply_updates(parameters, updates), state
+
+
+def _batches(recipe: Recipe, key: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+    """Indices of the images of each step, shape ``(steps, batch_size)``, and a key for each step."""
+    order_key, dropout_key = jax.random.split(key)
+    steps = size // recipe.batch_size
+    order = jax.random.permutation(order_key, size)[: steps * recipe.batch_size]
+    return order.reshape(steps, recipe.batch_size), jax.random.split(dropout_key, steps)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _epoch(
+    architecture: Architecture, recipe: Recipe, parameters: Any, state: Any, x: Any, y: Any, key: Any
+) -> tuple[Any, Any]:
+    """One pass over the images as one computation."""
+
+    def step(carry: Any, batch: Any) -> tuple[Any, None]:
+        rows, step_key = batch
+        parameters, state = carry
+        return _step(architecture, recipe, parameters, state, x[rows], y[rows], step_key), None
+
+    return jax.lax.scan(step, (parameters, state), _batches(recipe, key, len(x)))[0]
+
+
+def _epoch_of_steps(
+    architecture: Architecture, recipe: Recipe, parameters: Any, state: Any, x: Any, y: Any, key: Any
+) -> tuple[Any, Any]:
+    """As ``_epoch``, one computation a step."""
+    rows, keys = _batches(recipe, key, len(x))
+    for place in range(len(rows)):
+        parameters, state = _jitted_step(
+            architecture, recipe, parameters, state, x, y, rows[place], keys[place]
+        )
+    return parameters, state
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=(2, 3))
+def _jitted_step(
+    architecture: Architecture,
+    recipe: Recipe,
+    parameters: Any,
+    state: Any,
+    x: Any,
+    y: Any,
+    rows: Any,
+    key: Any,
+) -> tuple[Any, Any]:
+    return _step(architecture, recipe, parameters, state, x[rows], y[rows], key)

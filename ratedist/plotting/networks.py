@@ -1,0 +1,242 @@
+"""Figures 1 and 3–6 of the Entropy article, drawn from the tables of ``ratedist.experiments``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ratedist.plotting.style import house_style
+
+STANDARD_ERRORS = 2
+BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+# A point whose test loss is above this multiple of the original's is left out, so that the rest can be read.
+CEILING = 1.25
+# Figures 3 to 5 show ratios up to this one, as the article's do; Figure 1 shows all.
+LARGEST_RATIO = 0.15
+POINT = ("compressor", "num_clusters", "diameter_penalty", "block_length")
+# A bin of a reliability diagram with fewer images than this says nothing.
+LEAST_COUNT = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """One compressor in a figure; colour, marker and dashes each tell it apart alone."""
+
+    label: str
+    compressor: str
+    diameter_penalty: float = 0.0
+    block_length: int = 1
+    color: str = BLUE
+    marker: str = "o"
+    linestyle: str = "-"
+
+
+def hessian_weighted_curves(beta: float, block_lengths: Sequence[int] = (1,)) -> list[Curve]:
+    """The curves of Figures 3 to 5: without and with the diameter regulariser, for each block length."""
+    curves = []
+    for m, marker, linestyle in zip(block_lengths, ("o", "s", "^"), ("-", "--", ":"), strict=False):
+        block = f", m = {m}" if len(block_lengths) > 1 else ""
+        curves.append(Curve(f"β = 0{block}", "hessian_weighted", 0.0, m, BLUE, marker, linestyle))
+        curves.append(Curve(f"β = {beta:g}{block}", "hessian_weighted", beta, m, ORANGE, marker, linestyle))
+    return curves
+
+
+def draw_against_ratio(
+    summary: pd.DataFrame, curves: Sequence[Curve], title: str, largest_ratio: float = LARGEST_RATIO
+) -> Figure:
+    """Risks against the compression ratio, in four panels, the last two with the control.
+
+    (a) empirical risk; (b) population risk (filled) and generalisation error (open); (c) population risk
+    when every network, compressed or not, has its logits divided by a temperature of its own; (d) what
+    compression changes, network by network: population risk as it is (filled), and with temperatures (open).
+
+    Args:
+        summary: of ``ratedist.experiments.network_summary.summarize``.
+        curves: what is drawn.
+        title: a line above the panels; another says which points are left out because they are too bad.
+        largest_ratio: points of larger ratio are not drawn.
+
+    Returns:
+        The figure; error bars are two standard errors over networks.
+    """
+    drawn = {(curve.compressor, curve.diameter_penalty, curve.block_length) for curve in curves}
+    points = zip(*(summary[name] for name in ("compressor", "diameter_penalty", "block_length")), strict=True)
+    shown, remark = _without_flattening(
+        summary[[point in drawn or point[0] == "original" for point in points]]
+    )
+    ratios: Any = shown[shown["quantity"] == "huffman_ratio"]
+    large = ratios.loc[ratios["mean"] > largest_ratio, "num_clusters"].unique()
+    summary = shown[~shown["num_clusters"].isin(large)]
+    with house_style():
+        figure, panels = plt.subplots(1, 4, figsize=(14.5, 4.2))
+        empirical, population, calibrated, change = panels
+        for curve in curves:
+            _ratio_curve(empirical, summary, curve, "train_loss")
+            _ratio_curve(population, summary, curve, "test_loss")
+            _ratio_curve(population, summary, curve, "generalization_error", open_marker=True)
+            _ratio_curve(calibrated, summary, curve, "calibrated_test_loss")
+            _ratio_curve(change, summary, curve, "test_loss", values="change")
+            _ratio_curve(change, summary, curve, "calibrated_test_loss", True, "change")
+        _level(empirical, summary, "train_loss", "original network")
+        _level(population, summary, "test_loss", "original network")
+        _level(calibrated, summary, "calibrated_test_loss", "original network")
+        empirical.set_title("(a) empirical risk", loc="left")
+        population.set_title("(b) population risk; gen. error: open", loc="left")
+        calibrated.set_title("(c) population risk, own temperature", loc="left")
+        change.axhline(0.0, color=BLACK, linestyle="--", linewidth=1.0)
+        change.set_title("(d) paired change; own temp.: open", loc="left")
+        for axes in panels:
+            axes.set_xlabel("compression ratio, Huffman code [%]")
+            axes.set_ylabel("cross-entropy [nats]")
+        _finish(figure, panels, title + remark)
+    return figure
+
+
+def draw_penalty_sweep(summary: pd.DataFrame, num_clusters: int, title: str) -> Figure:
+    """Figure 6: risks against β, beside the original clipped to the same ranges and not quantised.
+
+    Args:
+        summary: of ``ratedist.experiments.network_summary.summarize``.
+        num_clusters: K of the sweep.
+        title: a line above the panels.
+
+    Returns:
+        The figure; error bars are two standard errors over networks.
+    """
+    curves = (
+        Curve(f"quantised, K = {num_clusters}", "hessian_weighted", color=BLUE),
+        Curve("clipped to the same range, not quantised", "clipped", color=PINK, marker="^", linestyle="--"),
+    )
+    panels = (
+        ("train_loss", "(a) empirical risk"),
+        ("generalization_error", "(b) generalisation error"),
+        ("test_loss", "(c) population risk"),
+        ("calibrated_test_loss", "(d) population risk, own temperature"),
+    )
+    with house_style():
+        figure, all_axes = plt.subplots(1, 4, figsize=(14.5, 4.2))
+        of_sweep = (summary["num_clusters"] == num_clusters) & (summary["block_length"] == 1)
+        of_curves = summary["compressor"].isin([curve.compressor for curve in curves])
+        shown, remark = _without_flattening(
+            summary[(summary["compressor"] == "original") | of_sweep & of_curves]
+        )
+        sweep = shown[shown["compressor"] != "original"]
+        sweep = sweep.sort_values("diameter_penalty")
+        penalties = sorted({beta for beta in sweep["diameter_penalty"] if beta > 0}) or [1.0]
+        least = penalties[0]
+        for axes, (quantity, name) in zip(all_axes, panels, strict=True):
+            for curve in curves:
+                rows = sweep[(sweep["compressor"] == curve.compressor) & (sweep["quantity"] == quantity)]
+                _errorbars(axes, rows["diameter_penalty"], rows, curve)
+            _level(axes, summary, quantity, "original network")
+            axes.set_title(name, loc="left")
+            axes.set_xlabel("diameter penalty β")
+            axes.set_ylabel("cross-entropy [nats]")
+            axes.set_xscale("symlog", linthresh=least, linscale=0.5)
+            axes.set_xlim(-0.3 * least, 1.5 * penalties[-1])
+            axes.set_xticks(
+                [0.0, *(tick for tick in 10.0 ** np.arange(-9, 10) if least <= tick <= penalties[-1])]
+            )
+        _finish(figure, all_axes, title + remark)
+    return figure
+
+
+def draw_reliability(
+    diagrams: pd.DataFrame, curves: Sequence[tuple[str, dict[str, Any]]], title: str
+) -> Figure:
+    """Accuracy against confidence on the test set, over all networks together; bins of few images left out.
+
+    Args:
+        diagrams: of ``ratedist.experiments.network_summary.pooled_diagrams``.
+        curves: label, and the values of the columns that choose its rows.
+        title: a line above the panel.
+    """
+    looks = ((BLACK, "s"), (BLACK, "D"), (BLUE, "o"), (ORANGE, "^"), (GREEN, "v"))
+    with house_style():
+        figure, axes = plt.subplots(figsize=(5.4, 4.8))
+        axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", label="calibrated perfectly")
+        for (label, chosen), (color, marker) in zip(curves, looks, strict=False):
+            rows: Any = diagrams
+            for column, value in chosen.items():
+                rows = rows[rows[column] == value]
+            rows = rows[rows["count"] >= LEAST_COUNT]
+            dashes = "--" if chosen.get("logits") == "calibrated" else "-"
+            axes.errorbar(
+                rows["confidence"], rows["accuracy"], yerr=STANDARD_ERRORS * rows["gap_sem"], label=label,
+                color=color, marker=marker, linestyle=dashes,
+                markerfacecolor="white" if dashes == "--" else color,
+            )  # fmt: skip
+        axes.set_xlabel("confidence (largest probability)")
+        axes.set_ylabel("accuracy on the test set")
+        axes.set_ylim(0, 1.05)
+        axes.legend(loc="upper left")
+        figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def _ratio_curve(
+    axes: Axes,
+    summary: pd.DataFrame,
+    curve: Curve,
+    quantity: str,
+    open_marker: bool = False,
+    values: str = "mean",
+) -> None:
+    chosen: Any = summary[
+        (summary["compressor"] == curve.compressor)
+        & (summary["diameter_penalty"] == curve.diameter_penalty)
+        & (summary["block_length"] == curve.block_length)
+    ]
+    ratios = chosen[chosen["quantity"] == "huffman_ratio"].set_index("num_clusters")["mean"]
+    rows = chosen[chosen["quantity"] == quantity].set_index("num_clusters")
+    ratios = ratios.sort_values()
+    _errorbars(axes, 100 * ratios, rows.loc[ratios.index], curve, open_marker, values)
+
+
+def _errorbars(
+    axes: Axes, x: Any, rows: Any, curve: Curve, open_marker: bool = False, values: str = "mean"
+) -> None:
+    sem = rows["sem" if values == "mean" else f"{values}_sem"]
+    errors = {} if sem.isna().all() else {"yerr": STANDARD_ERRORS * sem.to_numpy()}
+    axes.errorbar(
+        x.to_numpy(), rows[values].to_numpy(), label=None if open_marker else curve.label,
+        color=curve.color, marker=curve.marker, linestyle=curve.linestyle,
+        markerfacecolor="white" if open_marker else curve.color, linewidth=0.8 if open_marker else None,
+        **errors,
+    )  # fmt: skip
+
+
+def _level(axes: Axes, summary: pd.DataFrame, quantity: str, label: str) -> None:
+    rows: Any = summary[(summary["compressor"] == "original") & (summary["quantity"] == quantity)]
+    axes.axhline(float(rows["mean"].iloc[0]), color=BLACK, linestyle="--", linewidth=1.0, label=label)
+
+
+def _without_flattening(summary: Any) -> tuple[Any, str]:
+    """The rows of points whose loss is not far above the original's, and a remark on the others."""
+    rows = summary[summary["quantity"] == "test_loss"]
+    ceiling = CEILING * float(rows.loc[rows["compressor"] == "original", "mean"].iloc[0])
+    bad = rows[rows["mean"] > ceiling]
+    if bad.empty:
+        return summary, ""
+    keys = set(zip(*(bad[name] for name in POINT), strict=True))
+    kept = [point not in keys for point in zip(*(summary[name] for name in POINT), strict=True)]
+    varied = "num_clusters" if len(set(bad["diameter_penalty"])) <= 2 else "diameter_penalty"
+    symbol = "K" if varied == "num_clusters" else "β"
+    values = ", ".join(f"{value:g}" for value in sorted(set(bad[varied])))
+    return summary[kept], f"\nnot drawn, population risk above {ceiling:.2f}: {symbol} = {values}"
+
+
+def _finish(figure: Figure, all_axes: Sequence[Axes], title: str) -> None:
+    """One title and one legend for all panels."""
+    entries: dict[str, Any] = {}
+    for axes in all_axes:
+        entries |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=5)
+    figure.suptitle(title, fontsize=9)

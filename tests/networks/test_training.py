@@ -1,0 +1,150 @@
+"""Networks as data, and their training: shapes, determinism, and what does not change the result."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ratedist.networks.architecture import convolutional_network, initialize, logits, mlp
+from ratedist.networks.training import Recipe, train, train_together
+
+RECIPE = Recipe(learning_rate=0.05, batch_size=5, epochs=2, dropout=0.2)
+
+
+@pytest.fixture(scope="module")
+def samples() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 23)
+    return (rng.normal(size=(23, 6)) + labels[:, None]).astype(np.float32), labels
+
+
+def same(one: object, other: object, rtol: float = 0.0) -> None:
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=rtol, atol=rtol)
+
+
+def test_the_papers_architectures() -> None:
+    assert [layer.weight_shape for layer in mlp().layers] == [(784, 256), (256, 256), (256, 10)]
+    network = convolutional_network()
+    assert len(network.layers) == 8
+    assert network.layers[5].weight_shape == (4 * 4 * 128, 256)
+    parameters = jax.eval_shape(lambda key: initialize(network, key), jax.random.key(0))
+    assert sum(layer["weight"].size for layer in parameters.values()) == network.num_weights == 946_272
+    images = jax.ShapeDtypeStruct((2, 32, 32, 3), jnp.float32)
+    assert jax.eval_shape(lambda p, x: logits(network, p, x), parameters, images).shape == (2, 10)
+
+
+def test_logits_are_what_numpy_computes() -> None:
+    network = mlp(6, (4, 5), 3)
+    parameters = initialize(network, jax.random.key(1))
+    x = np.random.default_rng(2).normal(size=(7, 6))
+    hidden = x
+    for name in ("dense1", "dense2", "dense3"):
+        hidden = hidden @ np.asarray(parameters[name]["weight"]) + np.asarray(parameters[name]["bias"])
+        hidden = np.maximum(hidden, 0) if name != "dense3" else hidden
+    np.testing.assert_allclose(logits(network, parameters, jnp.asarray(x)), hidden, rtol=1e-6, atol=1e-7)
+
+
+def test_pooling_is_the_maximum_over_squares() -> None:
+    network = convolutional_network((5, 4, 1), (2,), (), 3, pooling_after=(1,))
+    parameters = initialize(network, jax.random.key(1))
+    x = np.random.default_rng(2).normal(size=(1, 5, 4, 1)).astype(np.float32)
+    padded, kernel = np.pad(x[0, :, :, 0], 1), np.asarray(parameters["conv1"]["weight"])[:, :, 0]
+    maps = np.zeros((4, 4, 2))
+    for i in range(4):
+        for j in range(4):
+            maps[i, j] = np.einsum("ab,abc->c", padded[i : i + 3, j : j + 3], kernel)
+    maps = np.maximum(maps + np.asarray(parameters["conv1"]["bias"]), 0)
+    pooled = maps.reshape(2, 2, 2, 2, 2).max(axis=(1, 3)).reshape(-1)
+    expected = pooled @ np.asarray(parameters["dense1"]["weight"]) + np.asarray(parameters["dense1"]["bias"])
+    np.testing.assert_allclose(logits(network, parameters, jnp.asarray(x))[0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_dropout_keeps_the_mean_and_is_off_by_default() -> None:
+    network = mlp(3, (2000,), 2)
+    parameters = initialize(network, jax.random.key(0))
+    x = jnp.ones((1, 3))
+    plain = logits(network, parameters, x)
+    draws = jnp.stack([logits(network, parameters, x, 0.5, jax.random.key(i)) for i in range(30)])
+    sem = draws.std(axis=0, ddof=1) / np.sqrt(30)
+    assert float(sem.max()) < 0.1
+    assert np.all(np.abs(draws.mean(axis=0) - plain) < 4 * sem)
+
+
+def test_one_step_is_the_recipe(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    """One batch of all images without dropout: ``w − η(∇ + λw)``, whatever their order."""
+    x, y = samples
+    recipe = Recipe(learning_rate=0.1, weight_decay=0.03, batch_size=23, epochs=1, dropout=0.0)
+    network, key = mlp(6, (4,), 3), jax.random.key(5)
+    start = initialize(network, jax.random.split(key)[0])
+
+    def loss(parameters: object) -> jax.Array:
+        outputs = logits(network, parameters, jnp.asarray(x))
+        return optax.softmax_cross_entropy_with_integer_labels(outputs, jnp.asarray(y)).mean()
+
+    expected = jax.tree.map(lambda w, g: w - 0.1 * (g + 0.03 * w), start, jax.grad(loss)(start))
+    same(train(network, recipe, x, y, key), expected, 1e-5)
+
+
+def test_training_learns_and_repeats(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = samples
+    epochs: list[int] = []
+    network, key = mlp(6, (8,), 3), jax.random.key(0)
+    parameters = train(network, Recipe(0.05, batch_size=5, epochs=30, dropout=0.0), x, y, key)
+    assert np.mean(np.argmax(logits(network, parameters, jnp.asarray(x)), axis=1) == y) > 0.9
+    first = train(network, RECIPE, x, y, key, epochs.append)
+    same(first, train(network, RECIPE, x, y, key))
+    assert epochs == [1, 2]
+
+
+def test_steps_in_python_are_the_scan(
+    samples: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ratedist.networks.training as module
+
+    x, y = samples
+    network, key = mlp(6, (8,), 3), jax.random.key(0)
+    scanned = train(network, RECIPE, x, y, key)
+    monkeypatch.setattr(module, "_steps_in_python", lambda _: True)
+    same(train(network, RECIPE, x, y, key), scanned, 1e-5)
+
+
+def test_together_as_apart(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = samples
+    network = mlp(6, (8,), 3)
+    keys = jax.random.split(jax.random.key(3), 2)
+    images, labels = np.stack([x, x[::-1]]), np.stack([y, y[::-1]])
+    together = train_together(network, RECIPE, images, labels, keys)
+    for place in range(2):
+        one = jax.tree.map(lambda leaf, place=place: leaf[place], together)
+        same(one, train(network, RECIPE, images[place], labels[place], keys[place]), 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"momentum": 1.5}, "momentum"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"epochs": -1}, "epochs"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1"),
+        ({"batch_size": 24}, "a batch of 24 needs as many images, got 23"),
+    ],
+)
+def test_bad_recipes(samples: tuple[np.ndarray, np.ndarray], change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(mlp(6, (4,), 3), Recipe(**change), *samples, jax.random.key(0))
+
+
+def test_bad_shapes(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = samples
+    with pytest.raises(ValueError, match=r"images must have shape \(n, 5\)"):
+        train(mlp(5, (4,), 3), RECIPE, x, y, jax.random.key(0))
+    with pytest.raises(ValueError, match="labels"):
+        train(mlp(6, (4,), 3), RECIPE, x, y[:-1], jax.random.key(0))
+    with pytest.raises(ValueError, match="too small for pooling"):
+        convolutional_network((4, 4, 1), pooling_after=(1, 2, 5))
+    with pytest.raises(ValueError, match="width"):
+        mlp(6, (0,), 3)
