@@ -37,7 +37,11 @@ class _Networks:
         from ratedist.experiments.network_summary import pooled_diagrams, summarize
         from ratedist.experiments.networks import run
 
-        table = run(config, models_folder, progress=sys.stderr.isatty())
+        try:
+            table = run(config, models_folder, progress=sys.stderr.isatty())
+        except KeyboardInterrupt:
+            print(f"\nthe same command goes on from what is in {models_folder}/", file=sys.stderr)
+            raise
         summary, diagrams = summarize(table.frame), pooled_diagrams(table.frame)
         stopwatch.lap("training, compression and assessment")
 

@@ -21,7 +21,8 @@ class Point:
     Attributes:
         compressor: "original"; "last_layer_scaled", its weights by the factor that suits the held-out images
             best; "kmeans"; "hessian_weighted", K-means with importances; "hessian_weighted_relative", the
-            same with β in units of a layer's total importance; "clipped", the original with each layer's
+            same with β in units of a layer's total importance; "last_layer_penalised" and
+            "other_layers_penalised", with β there and 0 elsewhere; "clipped", the original with each layer's
             weights confined to the range of the Hessian-weighted codebook.
         num_clusters: K a layer, 0 where nothing is quantised.
         diameter_penalty: β.
@@ -74,6 +75,8 @@ class NetworkConfig:
     """Whether biases are quantised too, each vector with a codebook of its own."""
     curvature_images: int = 0
     """Random training images of each network that its curvature is measured on; 0 for all."""
+    train_images: int = 0
+    """Images, of those a network was trained on, that its train loss is measured on; 0 for all."""
     seed: int = 0
     """Seed of every random draw; network i depends on (seed, i) alone."""
 
@@ -82,6 +85,7 @@ class NetworkConfig:
         _checks.integer("models", self.models, 1)
         _checks.integer("seed", self.seed, 0)
         _checks.integer("curvature_images", self.curvature_images, 0)
+        _checks.integer("train_images", self.train_images, 0)
         _checks.integer("sweep_clusters", self.sweep_clusters, 1)
         for name, least in (("clusters", 1), ("block_length", 1)):
             if not getattr(self, name):
@@ -121,6 +125,12 @@ class NetworkConfig:
         for compressor in ("hessian_weighted", "clipped"):
             points += [Point(compressor, self.sweep_clusters, beta) for beta in self.sweep_beta]
         points += [
+            Point(compressor, self.sweep_clusters, beta)
+            for compressor in ("last_layer_penalised", "other_layers_penalised")
+            for beta in self.beta
+            if beta > 0
+        ]
+        points += [
             Point("hessian_weighted_relative", self.sweep_clusters, beta) for beta in self.relative_beta
         ]
         return list(dict.fromkeys(points))
@@ -139,12 +149,14 @@ class Cifar10Config(NetworkConfig):
     fraction: float = 0.2
     learning_rate: float = 0.003
     epochs: int = 20
-    clusters: tuple[int, ...] = (4, 6, 8, 12, 16, 32)
+    clusters: tuple[int, ...] = (4, 6, 8, 16)
     beta: tuple[float, ...] = (0.0, 25.0)
     block_length: tuple[int, ...] = (1,)
     sweep_clusters: int = 8
-    sweep_beta: tuple[float, ...] = (0.0, 25.0, 100.0, 1000.0, 10_000.0)
+    sweep_beta: tuple[float, ...] = (0.0, 25.0, 250.0, 2500.0)
+    relative_beta: tuple[float, ...] = ()
     curvature_images: int = 500
+    train_images: int = 2000
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,12 +16,14 @@ from ratedist.experiments.network_config import NetworkConfig, Point
 from ratedist.files import write_together
 from ratedist.networks.assessment import Splits, assess
 from ratedist.networks.controls import clip_weights, scale_last_layer, weight_ranges
-from ratedist.networks.curvature import gauss_newton_diagonal
+from ratedist.networks.curvature import gauss_newton_diagonal, sample_gauss_newton_diagonal
 from ratedist.networks.data import ImageData
 from ratedist.networks.ensemble import EnsembleConfig, Member
 from ratedist.networks.importance import normalized_importance
 from ratedist.networks.layers import compress_network, measured
+from ratedist.networks.parameter_files import save_parameters
 from ratedist.networks.scaling import fit_last_layer_factor
+from ratedist.trees import QuantizedTree
 
 FORMAT = 1
 
@@ -65,7 +67,7 @@ def assess_points(
     cache = _Cache(config, member, folder)
     missing = [point for point in config.points() if point not in cache]
     if missing:
-        worker = _Worker(config, ensemble, data, member, stopwatch)
+        worker = _Worker(config, ensemble, data, member, stopwatch, folder)
         for point in missing:
             cache[point] = worker.row(point)
     return [{"model": member.index, **dataclasses.asdict(p), **cache[p]} for p in config.points()]
@@ -79,6 +81,7 @@ class _Cache:
             "format": FORMAT,
             "biases": config.biases,
             "curvature_images": config.curvature_images,
+            "train_images": config.train_images,
             "seed": config.seed,
             "parameters": _digest(member.parameters),
         }
@@ -120,20 +123,23 @@ class _Worker:
         data: ImageData,
         member: Member,
         stopwatch: Stopwatch,
+        folder: Path | None,
     ) -> None:
         self._config, self._architecture, self._member = config, ensemble.architecture, member
-        self._stopwatch = stopwatch
+        self._stopwatch, self._folder = stopwatch, folder
 
         def images(pixels: np.ndarray) -> np.ndarray:
             return data.scaled(pixels).reshape(-1, *ensemble.architecture.input_shape)
 
+        # In an order that is random already.
+        judged = member.train_rows[: config.train_images or None]
         self._splits = Splits(
-            (images(data.train_images[member.train_rows]), data.train_labels[member.train_rows]),
+            (images(data.train_images[judged]), data.train_labels[judged]),
             (images(data.train_images[member.holdout_rows]), data.train_labels[member.holdout_rows]),
             (images(data.test_images), data.test_labels),
         )
         begun = time.perf_counter()
-        self._importance = self._curvature(self._splits.train[0])
+        self._importance = self._curvature(images(data.train_images[member.train_rows]))
         stopwatch.spent("curvature", begun)
 
     def row(self, point: Point) -> dict[str, Any]:
@@ -151,31 +157,56 @@ class _Worker:
     def _changed(self, point: Point) -> tuple[Any, dict[str, float]]:
         original = self._member.parameters
         if point.compressor == "original":
-            return original, {}
+            return original, {"curvature_error": self._curvature_error}
         if point.compressor == "last_layer_scaled":
             factor = fit_last_layer_factor(self._architecture, original, self._splits.holdout)
             return scale_last_layer(self._architecture, original, factor, bias=False), {"factor": factor}
         begun = time.perf_counter()
-        tree = compress_network(
-            original,
-            point.num_clusters,
-            None if point.compressor == "kmeans" else self._importance,
-            point.diameter_penalty,
-            point.block_length,
-            self._config.biases,
-            relative_penalty=point.compressor == "hessian_weighted_relative",
-        )
+        tree = self._tree(point, point.diameter_penalty)
         compressed = tree.reconstruction()
         self._stopwatch.spent("quantization", begun)
         if point.compressor == "clipped":
             return clip_weights(original, weight_ranges(compressed)), {}
+        if point.compressor in ("last_layer_penalised", "other_layers_penalised"):
+            without = self._tree(point, 0.0).reconstruction()
+            last = self._architecture.layers[-1].name
+            inside, outside = (compressed, without) if "last" in point.compressor else (without, compressed)
+            return {**outside, last: inside[last]}, {}
         return compressed, measured(tree)
 
+    def _tree(self, point: Point, diameter_penalty: float) -> QuantizedTree:
+        return compress_network(
+            self._member.parameters,
+            point.num_clusters,
+            None if point.compressor == "kmeans" else self._importance,
+            diameter_penalty,
+            point.block_length,
+            self._config.biases,
+            relative_penalty=point.compressor == "hessian_weighted_relative",
+        )
+
     def _curvature(self, images: np.ndarray) -> Any:
-        """Normalised curvature, on the images the network was trained on or a random part of them."""
+        """Normalised curvature, on the images the network was trained on or a random part of them.
+
+        The error that the part makes, ``curvature_error`` in the row of the original network, is the relative
+        standard error of a median weight of the layer where that is largest.
+        """
         config = self._config
+        parameters = self._member.parameters
         if 0 < config.curvature_images < len(images):
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), 1), self._member.index)
-            images = images[np.asarray(jax.random.permutation(key, len(images))[: config.curvature_images])]
-        diagonal = gauss_newton_diagonal(self._architecture, self._member.parameters, images)
-        return normalized_importance(diagonal)
+            sample = sample_gauss_newton_diagonal(
+                self._architecture, parameters, images, config.curvature_images, key
+            )
+            diagonal = sample.diagonal
+            self._curvature_error = max(errors["weight"].median for errors in sample.errors.values())
+        else:
+            diagonal, self._curvature_error = (
+                gauss_newton_diagonal(self._architecture, parameters, images),
+                0.0,
+            )
+        importance = normalized_importance(diagonal)
+        if self._folder is not None:  # for `ratedist quantize NETWORK --importance FILE`
+            path = self._folder / f"{config.data}-{self._member.index:03d}-importance.safetensors"
+            save_parameters(path, jax.tree.map(np.float32, importance))
+        return importance

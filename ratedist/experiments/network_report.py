@@ -9,6 +9,9 @@ import pandas as pd
 from ratedist.experiments.network_config import NetworkConfig
 from ratedist.experiments.network_summary import POINT, chosen_penalties
 
+# Ratios that the article's Figure 3 shows.
+SMALLEST_RATIO, LARGEST_RATIO = 0.04, 0.12
+
 
 def report(config: NetworkConfig, frame: pd.DataFrame, summary: pd.DataFrame) -> str:
     """The findings as text; every ± is one standard error over networks, differences are paired.
@@ -33,15 +36,29 @@ def report(config: NetworkConfig, frame: pd.DataFrame, summary: pd.DataFrame) ->
     best = quantised["mean", "test_loss"].idxmin()
     lines.append(f"least test loss of all: {_named(best)}: {_change(wide.loc[best])}")
     beta = max(config.beta)
-    effects: Any = quantised.xs(beta, level="diameter_penalty")["effect_of_penalty", "test_loss"]
-    if beta > 0 and effects.notna().any():
-        compressor, K, m = effects.idxmin()
-        row = wide.loc[compressor, K, beta, m]
-        lines.append(
-            f"diameter penalty β = {beta:g} against 0, most at K = {K}, m = {m}: test loss "
-            f"{_paired(row, 'effect_of_penalty', 'test_loss')}, with temperatures "
-            f"{_paired(row, 'effect_of_penalty', 'calibrated_test_loss')}"
-        )
+    if beta > 0:
+        penalised = quantised.xs(beta, level="diameter_penalty", drop_level=False)
+        ratios = penalised["mean", "huffman_ratio"]
+        shown: Any = penalised[(ratios >= SMALLEST_RATIO) & (ratios <= LARGEST_RATIO)]
+        for quantity, name in (("test_loss", "test loss"), ("calibrated_test_loss", "own temperature")):
+            effects: Any = shown["effect_of_penalty", quantity].dropna()
+            if not effects.empty:
+                lines.append(
+                    f"β = {beta:g} against 0, {name}, ratios "
+                    f"{SMALLEST_RATIO:.0%} to {LARGEST_RATIO:.0%}: from "
+                    + " to ".join(
+                        f"{_paired(shown.loc[at], 'effect_of_penalty', quantity)} (K = {at[1]}, m = {at[3]})"
+                        for at in (effects.idxmin(), effects.idxmax())
+                    )
+                )
+        for where in ("last_layer", "other_layers"):
+            point = f"{where}_penalised", config.sweep_clusters, beta, 1
+            without = "hessian_weighted", config.sweep_clusters, 0.0, 1
+            if point in wide.index and without in wide.index:
+                lines.append(
+                    f"β = {beta:g} in the {where.replace('_', ' ')} alone against nowhere, K = "
+                    f"{config.sweep_clusters}: test loss {_difference(frame, point, without)}"
+                )
     chosen: Any = chosen_penalties(frame, config.sweep_clusters)
     lines.append(
         f"β chosen on held-out training images at K = {config.sweep_clusters}: median "
@@ -54,7 +71,49 @@ def report(config: NetworkConfig, frame: pd.DataFrame, summary: pd.DataFrame) ->
         f"{_mean(row, 'calibrated_test_loss')}, minus the original's "
         f"{_paired(row, 'change', 'calibrated_test_loss')}"
     )
+    return "\n".join([*lines, "", controls_table(config, wide)])
+
+
+def controls_table(config: NetworkConfig, wide: Any) -> str:
+    """Compressed networks beside the controls, as a table in Markdown; ± one standard error over networks."""
+    K = config.sweep_clusters
+    plain = 4 if ("kmeans", 4, 0.0, 1) in wide.index else min(config.clusters)
+    sweep = wide.loc["hessian_weighted"].xs((K, 1), level=("num_clusters", "block_length"))
+    best = float(sweep["mean", "test_loss"].idxmin())
+    rows = {
+        "original": ("original", 0, 0.0, 1),
+        "last layer's weights times one factor": ("last_layer_scaled", 0, 0.0, 1),
+        f"K-means, K = {plain}": ("kmeans", plain, 0.0, 1),
+    }
+    for beta in dict.fromkeys((0.0, max(config.beta), best)):
+        rows[f"Hessian-weighted, K = {K}, β = {beta:g}"] = ("hessian_weighted", K, beta, 1)
+    rows["original, clipped to the range of the last and not quantised"] = ("clipped", K, best, 1)
+    lines = [
+        "| network | ratio | accuracy | test loss | change | own temperature | change |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, point in rows.items():
+        if point not in wide.index:
+            continue
+        row = wide.loc[point]
+        ratio = row["mean", "huffman_ratio"]
+        cells = [
+            name,
+            "" if pd.isna(ratio) else f"{100 * ratio:.1f}%",
+            f"{100 * row['mean', 'test_accuracy']:.2f}%",
+        ]
+        for quantity in ("test_loss", "calibrated_test_loss"):
+            change = "" if name == "original" else _paired(row, "change", quantity)
+            cells += [_mean(row, quantity) if name == "original" else f"{row['mean', quantity]:.4f}", change]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _difference(frame: pd.DataFrame, point: tuple, reference: tuple) -> str:
+    """Paired difference in test loss of two points."""
+    losses: Any = frame.set_index([*POINT, "model"])["test_loss"].sort_index()
+    differences = losses.loc[point] - losses.loc[reference]
+    return f"{differences.mean():+.4f} ± {differences.sem():.4f}"
 
 
 def _named(point: tuple[str, int, float, int]) -> str:

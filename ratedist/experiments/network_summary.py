@@ -24,6 +24,7 @@ QUANTITIES = [
     "huffman_ratio",
     "file_ratio",
     "largest_diameter",
+    "curvature_error",
 ]
 
 

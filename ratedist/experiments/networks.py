@@ -13,7 +13,7 @@ from ratedist.experiments.network_config import NetworkConfig
 from ratedist.experiments.network_points import Stopwatch, assess_points
 from ratedist.experiments.table import Table, versions
 from ratedist.networks.data import load
-from ratedist.networks.ensemble import subset, train_member
+from ratedist.networks.ensemble import subset, train_members
 
 
 def run(config: NetworkConfig, folder: Path | None = None, progress: bool = False) -> Table:
@@ -41,10 +41,11 @@ def run(config: NetworkConfig, folder: Path | None = None, progress: bool = Fals
     trained, held_out = subset(ensemble, data, 0)
     work = config.epochs + 1
     with tqdm(total=config.models * work, unit="epoch", disable=not progress) as bar:
+        members = train_members(ensemble, data, config.models, folder, lambda _: bar.update())
         for index in range(config.models):
             bar.set_description(f"network {index + 1} of {config.models}")
             begun = time.perf_counter()
-            member = train_member(ensemble, data, index, folder, lambda _: bar.update())
+            member = next(members)
             stopwatch.spent("training", begun)
             rows += assess_points(config, ensemble, data, member, folder, stopwatch)
             bar.update((index + 1) * work - bar.n)

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from ratedist.networks.data import load
     from ratedist.networks.ensemble import EnsembleConfig, train_member
     from ratedist.networks.fine_tuning import fine_tune_centers
-    from ratedist.networks.importance import load_importance, normalized_importance, save_importance
+    from ratedist.networks.importance import normalized_importance
     from ratedist.networks.layers import compress_network
     from ratedist.networks.losses import evaluate
+    from ratedist.networks.parameter_files import load_parameters, save_parameters
     from ratedist.networks.quantization import QuantizedModel, quantize
     from ratedist.networks.training import Recipe, train
 
@@ -54,7 +55,7 @@ _HOME = {
     "gauss_newton_diagonal": "curvature",
     "initialize": "architecture",
     "load": "data",
-    "load_importance": "importance",
+    "load_parameters": "parameter_files",
     "logits": "architecture",
     "mlp": "architecture",
     "normalized_importance": "importance",
@@ -62,7 +63,7 @@ _HOME = {
     "reliability": "calibration",
     "sample_gauss_newton_diagonal": "curvature",
     "sample_losses": "comparison",
-    "save_importance": "importance",
+    "save_parameters": "parameter_files",
     "scale_last_layer": "controls",
     "squared_loss_hessian_diagonal": "curvature",
     "train": "training",
@@ -89,7 +90,7 @@ __all__ = [
     "gauss_newton_diagonal",
     "initialize",
     "load",
-    "load_importance",
+    "load_parameters",
     "logits",
     "mlp",
     "normalized_importance",
@@ -97,7 +98,7 @@ __all__ = [
     "reliability",
     "sample_gauss_newton_diagonal",
     "sample_losses",
-    "save_importance",
+    "save_parameters",
     "scale_last_layer",
     "squared_loss_hessian_diagonal",
     "train",

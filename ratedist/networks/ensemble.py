@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -15,10 +15,12 @@ from ratedist import _checks
 from ratedist.container import TensorFile
 from ratedist.networks.architecture import Architecture, Parameters, initialize
 from ratedist.networks.data import ImageData
-from ratedist.networks.parameter_files import read_parameters, write_parameters
+from ratedist.networks.parameter_files import load_parameters, save_parameters
 from ratedist.networks.training import Recipe, train, train_together
 
 IDENTITY = "ratedist.ensemble"
+# Networks that a GPU trains at once: their images have to fit its memory.
+TOGETHER = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,8 +121,29 @@ def train_member(
         config.architecture, config.recipe, images, data.train_labels[trained], key, after_epoch
     )
     if path is not None:
-        write_parameters(path, parameters, {IDENTITY: _identity(config, data, index)})
+        save_parameters(path, parameters, {IDENTITY: _identity(config, data, index)})
     return Member(index, parameters, trained, kept)
+
+
+def train_members(
+    config: EnsembleConfig,
+    data: ImageData,
+    num_models: int,
+    folder: pathlib.Path | None = None,
+    after_epoch: Callable[[int], object] | None = None,
+) -> Iterator[Member]:
+    """Networks 0, 1, …: one after the other on a CPU, several in one computation on anything else.
+
+    Args and raises as ``train_member``; ``after_epoch`` is called on a CPU only.
+    """
+    num_models = _checks.integer("num_models", num_models, 1)
+    if jax.default_backend() == "cpu":
+        for index in range(num_models):
+            yield train_member(config, data, index, folder, after_epoch)
+        return
+    for first in range(0, num_models, TOGETHER):
+        indices = list(range(first, min(first + TOGETHER, num_models)))
+        yield from train_members_together(config, data, indices, folder)
 
 
 def train_members_together(
@@ -142,7 +165,7 @@ def train_members_together(
             made[i] = Member(i, parameters, trained, kept)
             if folder is not None:
                 path = member_path(folder, data, i)
-                write_parameters(path, parameters, {IDENTITY: _identity(config, data, i)})
+                save_parameters(path, parameters, {IDENTITY: _identity(config, data, i)})
     return [made[i] if i in made else train_member(config, data, i, folder) for i in indices]
 
 
@@ -176,4 +199,4 @@ def _read(path: pathlib.Path, config: EnsembleConfig, data: ImageData, index: in
             f"{path} belongs to networks of another configuration; name another folder, or remove it"
         )
     like = initialize(config.architecture, jax.random.key(0))
-    return jax.tree_util.tree_map(jax.numpy.asarray, read_parameters(path, like))
+    return jax.tree_util.tree_map(jax.numpy.asarray, load_parameters(path, like))

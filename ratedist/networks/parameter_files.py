@@ -1,4 +1,4 @@
-"""Parameters as safetensors files, named by their paths in the tree: ``dense1.weight``."""
+"""Trees of parameters, or of what belongs to them, as safetensors files: ``dense1.weight``."""
 
 from __future__ import annotations
 
@@ -11,60 +11,54 @@ import numpy as np
 
 from ratedist.container import Entry, TensorFile, encode_header, write_tensor_file
 from ratedist.container.dtypes import dtype_name, to_bytes
+from ratedist.trees import is_array, named_leaves
 
 
-def write_parameters(
+def save_parameters(
     path: str | os.PathLike[str], parameters: Any, metadata: Mapping[str, str] | None = None
 ) -> int:
-    """Write the arrays of any pytree to a safetensors file, and return its size in bytes.
+    """Write the arrays of any pytree to a safetensors file: parameters, or their importances.
+
+    A tensor has the name that ``ratedist.trees`` gives it, the parts of its path with dots between them.
+    Importances written so are found by ``ratedist quantize MODEL --importance FILE``.
 
     Args:
         path: the file; written beside and renamed.
-        parameters: pytree of arrays.
+        parameters: pytree; leaves that are no arrays are left out.
         metadata: strings by name, kept in the header.
 
+    Returns:
+        The size of the file in bytes.
+
     Raises:
-        ValueError: leaves that are no arrays, two leaves of one name, a place that cannot be written to.
+        ValueError: nothing to write, two leaves of one name, a place that cannot be written to.
     """
-    arrays = named_arrays(parameters)
+    leaves, _ = named_leaves(parameters)
+    arrays = {name: np.asarray(leaf) for name, leaf in leaves.items() if is_array(leaf)}
+    if not arrays:
+        raise ValueError("a tree to be written must have at least one array")
     entries = {name: Entry(dtype_name(array.dtype), array.shape) for name, array in arrays.items()}
     header = encode_header(entries, metadata)
     return write_tensor_file(path, entries, header, lambda name: [to_bytes(arrays[name])])
 
 
-def read_parameters(path: str | os.PathLike[str], like: Any) -> Any:
-    """The arrays of a safetensors file in a pytree of the structure and shapes of ``like``.
+def load_parameters(path: str | os.PathLike[str], like: Any) -> Any:
+    """The tree that ``save_parameters`` wrote, its arrays as NumPy arrays.
+
+    Args:
+        path: the file.
+        like: tree of the structure and shapes that were saved; of what is no array in it the leaves are kept.
 
     Raises:
-        ValueError: a file that cannot be read, tensors of other names or shapes than ``like`` has.
+        ValueError: a file that cannot be read, tensors that are missing or have other shapes.
     """
-    expected = named_arrays(like)
+    leaves, structure = named_leaves(like)
+    loaded = []
     with TensorFile(path) as file:
-        if file.entries.keys() != expected.keys():
-            odd = sorted(file.entries.keys() ^ expected.keys())
-            raise ValueError(f"{path} and the parameters differ in their arrays: {', '.join(odd[:5])}")
-        for name, entry in file.entries.items():
-            if entry.shape != expected[name].shape:
+        for name, leaf in leaves.items():
+            if is_array(leaf) and file.entry(name).shape != tuple(leaf.shape):
                 raise ValueError(
-                    f"{name!r} of {path} must have shape {expected[name].shape}, got {entry.shape}"
+                    f"{name!r} must have the shape {tuple(leaf.shape)}, {path} has {file.entry(name).shape}"
                 )
-        leaves = [file.read(name) for name in expected]
-    return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(like), leaves)
-
-
-def named_arrays(tree: Any) -> dict[str, np.ndarray]:
-    """The leaves of a pytree as NumPy arrays, by the parts of their path with dots between.
-
-    Raises:
-        ValueError: leaves that are no arrays, two leaves of one name.
-    """
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    arrays = {}
-    for path, leaf in leaves:
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
-        if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
-            raise ValueError(f"parameters must be arrays, but {name!r} is a {type(leaf).__name__}")
-        arrays[name] = np.asarray(leaf)
-    if len(arrays) != len(leaves):
-        raise ValueError("two leaves have the same name, their paths with dots between the parts")
-    return arrays
+            loaded.append(file.read(name) if is_array(leaf) else leaf)
+    return jax.tree.unflatten(structure, loaded)

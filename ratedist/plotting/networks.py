@@ -69,7 +69,7 @@ def draw_against_ratio(
     drawn = {(curve.compressor, curve.diameter_penalty, curve.block_length) for curve in curves}
     points = zip(*(summary[name] for name in ("compressor", "diameter_penalty", "block_length")), strict=True)
     shown, remark = _without_flattening(
-        summary[[point in drawn or point[0] == "original" for point in points]]
+        summary[[point in drawn or point[0] == "original" for point in points]], "num_clusters"
     )
     ratios: Any = shown[shown["quantity"] == "huffman_ratio"]
     large = ratios.loc[ratios["mean"] > largest_ratio, "num_clusters"].unique()
@@ -125,7 +125,7 @@ def draw_penalty_sweep(summary: pd.DataFrame, num_clusters: int, title: str) -> 
         of_sweep = (summary["num_clusters"] == num_clusters) & (summary["block_length"] == 1)
         of_curves = summary["compressor"].isin([curve.compressor for curve in curves])
         shown, remark = _without_flattening(
-            summary[(summary["compressor"] == "original") | of_sweep & of_curves]
+            summary[(summary["compressor"] == "original") | of_sweep & of_curves], "diameter_penalty"
         )
         sweep = shown[shown["compressor"] != "original"]
         sweep = sweep.sort_values("diameter_penalty")
@@ -218,8 +218,8 @@ def _level(axes: Axes, summary: pd.DataFrame, quantity: str, label: str) -> None
     axes.axhline(float(rows["mean"].iloc[0]), color=BLACK, linestyle="--", linewidth=1.0, label=label)
 
 
-def _without_flattening(summary: Any) -> tuple[Any, str]:
-    """The rows of points whose loss is not far above the original's, and a remark on the others."""
+def _without_flattening(summary: Any, varied: str) -> tuple[Any, str]:
+    """The rows of points whose loss is not far above the original's, and a remark that names the others."""
     rows = summary[summary["quantity"] == "test_loss"]
     ceiling = CEILING * float(rows.loc[rows["compressor"] == "original", "mean"].iloc[0])
     bad = rows[rows["mean"] > ceiling]
@@ -227,8 +227,7 @@ def _without_flattening(summary: Any) -> tuple[Any, str]:
         return summary, ""
     keys = set(zip(*(bad[name] for name in POINT), strict=True))
     kept = [point not in keys for point in zip(*(summary[name] for name in POINT), strict=True)]
-    varied = "num_clusters" if len(set(bad["diameter_penalty"])) <= 2 else "diameter_penalty"
-    symbol = "K" if varied == "num_clusters" else "β"
+    symbol = {"num_clusters": "K", "diameter_penalty": "β"}[varied]
     values = ", ".join(f"{value:g}" for value in sorted(set(bad[varied])))
     return summary[kept], f"\nnot drawn, population risk above {ceiling:.2f}: {symbol} = {values}"
 

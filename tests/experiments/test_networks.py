@@ -195,7 +195,13 @@ def test_report_and_figures(table, tmp_path: pathlib.Path) -> None:
 
     summary = summarize(table.frame)
     text = report(CONFIG, table.frame, summary)
-    for words in ("original network", "K-means, K = 4", "diameter penalty β = 5", "own temperature"):
+    for words in (
+        "original network",
+        "K-means, K = 4",
+        "β = 5 against 0, test loss",
+        "β = 5 in the last layer alone",
+        "own temperature",
+    ):
         assert words in text
     figures = _figures(CONFIG, summary, pooled_diagrams(table.frame))
     assert set(figures) == {"figure1", "figure3", "figure5", "figure6", "reliability"}

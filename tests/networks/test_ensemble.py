@@ -11,12 +11,13 @@ import pytest
 
 from ratedist.networks import ensemble as module
 from ratedist.networks.architecture import mlp
-from ratedist.networks.data import ImageData
+from ratedist.networks.data import ImageData, load
 from ratedist.networks.ensemble import (
     EnsembleConfig,
     member_path,
     subset,
     train_member,
+    train_members,
     train_members_together,
 )
 from ratedist.networks.training import Recipe
@@ -81,30 +82,35 @@ def test_together_as_apart(data: ImageData, tmp_path: pathlib.Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_groups_on_an_accelerator_are_the_same_networks(
+    data: ImageData, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_by_one = list(train_members(CONFIG, data, 3))
+    monkeypatch.setattr(module.jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(module, "TOGETHER", 2)
+    grouped = list(train_members(CONFIG, data, 3, tmp_path))
+    assert [member.index for member in grouped] == [0, 1, 2]
+    for a, b in zip(one_by_one, grouped, strict=True):
+        same(a.parameters, b.parameters, 1e-4)
+
+
 def test_the_same_networks_without_double_precision() -> None:
-    """Random bits are drawn in one dtype whatever ``jax_enable_x64`` says."""
-    script = """
-import sys
-import jax
-jax.config.update("jax_enable_x64", sys.argv[1] == "1")
-import dataclasses
-import numpy as np
-from ratedist.networks.data import load
-from tests.networks.test_ensemble import CONFIG
-from ratedist.networks.ensemble import train_member
-config = dataclasses.replace(CONFIG, fraction=0.05, with_replacement=True)
-member = train_member(config, load("digits"), 0)
-total = sum(float(np.abs(np.asarray(leaf, np.float64)).sum()) for leaf in jax.tree.leaves(member.parameters))
-print(member.train_rows.sum(), member.holdout_rows.sum(), f"{total:.4f}")
-"""
+    """Random bits are drawn in one dtype whatever ``jax_enable_x64`` says; here it is on."""
+    script = "from tests.networks.test_ensemble import fingerprint; print(fingerprint())"
     folder = pathlib.Path(__file__).parents[2]
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-c", script, flag], cwd=folder, check=True, capture_output=True, text=True
-        ).stdout
-        for flag in "01"
-    ]
-    assert outputs[0] == outputs[1]
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, check=True, capture_output=True, text=True
+    )
+    assert run.stdout.strip() == fingerprint()
+
+
+def fingerprint() -> str:
+    """Of a small network's training images and weights, the latter to single precision."""
+    data, config = load("digits"), dataclasses.replace(CONFIG, fraction=0.05, with_replacement=True)
+    member = train_member(config, data, 0)
+    leaves = jax.tree.leaves(member.parameters)
+    total = sum(float(np.abs(np.asarray(leaf, np.float64)).sum()) for leaf in leaves)
+    return f"{member.train_rows.sum()} {member.holdout_rows.sum()} {total:.3f}"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from ratedist.cli import main
 from ratedist.container import RdzFile
 from ratedist.networks import importance as importances
+from ratedist.networks import parameter_files
 from ratedist.networks.architecture import initialize, mlp
 from ratedist.quantizers import kmeans
 from ratedist.trees import quantize_tree
@@ -48,16 +49,16 @@ def test_bad_input_is_named(diagonal, floor, message):
 
 def test_there_and_back(tmp_path):
     path = tmp_path / "new" / "h.safetensors"
-    assert importances.save_importance(path, DIAGONAL) == path.stat().st_size
-    back = importances.load_importance(path, PARAMETERS)
+    assert parameter_files.save_parameters(path, DIAGONAL) == path.stat().st_size
+    back = parameter_files.load_parameters(path, PARAMETERS)
     jax.tree.map(np.testing.assert_array_equal, back, DIAGONAL)
     other = {**PARAMETERS, "dense3": PARAMETERS["dense2"]}
     with pytest.raises(ValueError, match=r"no tensor 'dense3\.bias'"):
-        importances.load_importance(path, other)
+        parameter_files.load_parameters(path, other)
     with pytest.raises(ValueError, match=r"'dense1\.bias' must have the shape \(3,\)"):
-        importances.load_importance(path, {"dense1": {"bias": np.zeros(3)}})
+        parameter_files.load_parameters(path, {"dense1": {"bias": np.zeros(3)}})
     with pytest.raises(ValueError, match="at least one array"):
-        importances.save_importance(path, {"activation": jnp.tanh})
+        parameter_files.save_parameters(path, {"activation": jnp.tanh})
 
 
 def test_the_command_takes_them(tmp_path, capsys):
@@ -70,7 +71,7 @@ def test_the_command_takes_them(tmp_path, capsys):
     }
     safetensors.save_file(model, tmp_path / "model.safetensors")
     h = importances.normalized_importance(DIAGONAL)
-    importances.save_importance(tmp_path / "h.safetensors", h)
+    parameter_files.save_parameters(tmp_path / "h.safetensors", h)
     out = tmp_path / "model.rdz"
     options = [
         "--importance",

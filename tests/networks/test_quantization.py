@@ -211,7 +211,7 @@ def test_a_pytorch_state_dict(tmp_path):
         np.testing.assert_array_equal(array, result.parameters[name])
     # The same without Python, from a file of importances.
     importance = rd.networks.normalized_importance(result.curvature)
-    rd.networks.save_importance(tmp_path / "importance.safetensors", importance)
+    rd.networks.save_parameters(tmp_path / "importance.safetensors", importance)
     config = QuantizationConfig(num_clusters=4)
     quantize_file(
         tmp_path / "model.safetensors", tmp_path / "cli.rdz", config, tmp_path / "importance.safetensors"
