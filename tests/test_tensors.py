@@ -86,6 +86,26 @@ def test_fewer_values_than_clusters():
     np.testing.assert_array_equal(quantize_tensor(constant, CONFIG, 1).reconstruction(), constant)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_relative_penalty_is_free_of_scale_and_size(dtype, weighted):
+    w = weights(400).astype(dtype)
+    h = np.random.default_rng(1).exponential(size=400) if weighted else None
+    total = h.sum() if weighted else 400
+    relative = QuantizationConfig(4, diameter_penalty=0.02, relative_penalty=True, codebook_dtype="float32")
+    absolute = QuantizationConfig(4, diameter_penalty=0.02 * total, codebook_dtype="float32")
+    found = quantize_tensor(w, relative, importance=h)
+    np.testing.assert_allclose(found.codebook, quantize_tensor(w, absolute, importance=h).codebook, rtol=1e-6)
+    for weights_, h_ in (
+        (w, None if h is None else 1e-4 * h),
+        (np.tile(w, 3), None if h is None else np.tile(h, 3)),
+    ):
+        np.testing.assert_allclose(
+            quantize_tensor(weights_, relative, importance=h_).codebook, found.codebook, rtol=1e-5
+        )
+    assert found.diameter < quantize_tensor(w, QuantizationConfig(4), importance=h).diameter
+
+
 def test_chunks_do_not_matter(monkeypatch):
     w, h = weights(5000).astype(np.float16), np.random.default_rng(2).exponential(size=5000)
     whole = quantize_tensor(w, CONFIG, importance=h)

@@ -16,7 +16,7 @@ import numpy as np
 from ratedist import _checks
 
 DIRECTORY_VARIABLE = "RATEDIST_DATA_DIR"
-CONNECTION_TIMEOUT = 3.0  # seconds to wait for a server to answer
+TIMEOUT = (1.5, 30.0)  # seconds to wait for a server to answer, and for its next bytes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def _downloaded(name: str, published: _Published) -> pathlib.Path:
 
 def _downloader(pooch: Any) -> Any:
     """One that shows a bar, and gives up where nobody answers."""
-    return pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=CONNECTION_TIMEOUT)
+    return pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
 
 
 def _advice(name: str) -> str:
