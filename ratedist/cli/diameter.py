@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ratedist.cli.stopwatch import Stopwatch
-from ratedist.experiments.diameter import DiameterConfig
+from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.files import require_writable, write_together
 
 

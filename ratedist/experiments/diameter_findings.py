@@ -5,19 +5,18 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ratedist.experiments.diameter_config import DiameterConfig, Penalty
 from ratedist.problem import GaussianLinearModel
 from ratedist.units import nats_to_bits
 
 if TYPE_CHECKING:
     from ratedist.compressors.base import Compressed, Compressor
-    from ratedist.experiments.diameter import DiameterConfig
     from ratedist.results import SimulationResult
 
-Penalty = Literal["squared", "linear"]
 # Relative objectives closer than this are one.
 SAME = 1e-6
 

@@ -44,7 +44,7 @@ class NetworkConfig:
     models: int = 50
     """Number of networks."""
     fraction: float = 0.1
-    """Part of the training images that each network gets, a part of its own."""
+    """Part of the training images that each network gets, drawn for each independently."""
     holdout: float = 0.1
     """Part of that which is kept from training: temperatures, factors and beta are chosen on it."""
     with_replacement: bool = False
@@ -72,7 +72,7 @@ class NetworkConfig:
     relative_beta: tuple[float, ...] = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2)
     """The same sweep with penalties in units of the total importance of a layer."""
     biases: bool = False
-    """Whether biases are quantised too, each vector with a codebook of its own."""
+    """Whether biases are quantised too, each vector of at least K with a codebook of its own."""
     curvature_images: int = 0
     """Random training images of each network that its curvature is measured on; 0 for all."""
     train_images: int = 0
@@ -87,15 +87,18 @@ class NetworkConfig:
         _checks.integer("curvature_images", self.curvature_images, 0)
         _checks.integer("train_images", self.train_images, 0)
         _checks.integer("sweep_clusters", self.sweep_clusters, 1)
-        for name, least in (("clusters", 1), ("block_length", 1)):
+        for name in ("clusters", "block_length"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one number")
             for value in getattr(self, name):
-                _checks.integer(name, value, least)
+                _checks.integer(name, value, 1)
         for name in ("beta", "sweep_beta", "relative_beta"):
             _checks.in_range(name, getattr(self, name), high=1e300)
-        if 0.0 not in self.beta:
-            raise ValueError("beta must contain 0, which the others are compared with")
+        for name in ("beta", "sweep_beta"):
+            if 0.0 not in getattr(self, name):
+                raise ValueError(f"{name} must contain 0, which the others are compared with")
+        if 1 not in self.block_length:
+            raise ValueError("block_length must contain 1, which the others are compared with")
 
     def ensemble(self) -> EnsembleConfig:
         """The networks of this configuration."""
@@ -153,7 +156,7 @@ class Cifar10Config(NetworkConfig):
     beta: tuple[float, ...] = (0.0, 25.0)
     block_length: tuple[int, ...] = (1,)
     sweep_clusters: int = 8
-    sweep_beta: tuple[float, ...] = (0.0, 25.0, 250.0, 2500.0)
+    sweep_beta: tuple[float, ...] = (0.0, 5.0, 10.0, 25.0, 50.0, 100.0)
     relative_beta: tuple[float, ...] = ()
     curvature_images: int = 500
     train_images: int = 2000

@@ -30,12 +30,13 @@ FORMAT = 1
 
 @dataclasses.dataclass
 class Stopwatch:
-    """Seconds spent on each kind of work."""
+    """Seconds spent on each kind of work, and the number of points that were not read but computed."""
 
     training: float = 0.0
     curvature: float = 0.0
     quantization: float = 0.0
     assessment: float = 0.0
+    points: int = 0
 
     def spent(self, kind: str, since: float) -> None:
         """Add the time since ``since``, a ``time.perf_counter()``."""
@@ -64,25 +65,27 @@ def assess_points(
         Per point its fields, the numbers of ``assess``, and under ``diagrams`` count, confidence and accuracy
         of each bin of the reliability diagrams.
     """
-    cache = _Cache(config, member, folder)
+    cache = _Cache(config, data, member, folder)
     missing = [point for point in config.points() if point not in cache]
     if missing:
         worker = _Worker(config, ensemble, data, member, stopwatch, folder)
         for point in missing:
             cache[point] = worker.row(point)
+            stopwatch.points += 1
     return [{"model": member.index, **dataclasses.asdict(p), **cache[p]} for p in config.points()]
 
 
 class _Cache:
     """Rows of one network by point; written after each new one."""
 
-    def __init__(self, config: NetworkConfig, member: Member, folder: Path | None) -> None:
+    def __init__(self, config: NetworkConfig, data: ImageData, member: Member, folder: Path | None) -> None:
         self._identity = {
             "format": FORMAT,
             "biases": config.biases,
             "curvature_images": config.curvature_images,
             "train_images": config.train_images,
             "seed": config.seed,
+            "data": data.digest,
             "parameters": _digest(member.parameters),
         }
         self._path = None if folder is None else folder / f"{config.data}-{member.index:03d}-rows.json"

@@ -12,6 +12,7 @@ from ratedist import _checks
 POINT = ["compressor", "num_clusters", "diameter_penalty", "block_length"]
 QUANTITIES = [
     "train_loss",
+    "holdout_loss",
     "test_loss",
     "generalization_error",
     "calibrated_test_loss",

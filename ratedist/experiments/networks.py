@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tqdm import tqdm
 from ratedist.experiments.network_config import NetworkConfig
 from ratedist.experiments.network_points import Stopwatch, assess_points
 from ratedist.experiments.table import Table, versions
+from ratedist.networks.architecture import Architecture
 from ratedist.networks.data import load
 from ratedist.networks.ensemble import subset, train_members
 
@@ -39,6 +41,11 @@ def run(config: NetworkConfig, folder: Path | None = None, progress: bool = Fals
     stopwatch, started = Stopwatch(), time.perf_counter()
     rows = []
     trained, held_out = subset(ensemble, data, 0)
+    if len(held_out) == 0:
+        raise ValueError(
+            f"holdout must leave at least one image to fit temperatures on, got {config.holdout:g}"
+        )
+    _require_enough_weights(config, ensemble.architecture)
     work = config.epochs + 1
     with tqdm(total=config.models * work, unit="epoch", disable=not progress) as bar:
         members = train_members(ensemble, data, config.models, folder, lambda _: bar.update())
@@ -57,8 +64,21 @@ def run(config: NetworkConfig, folder: Path | None = None, progress: bool = Fals
         "held_out_images_per_network": len(held_out),
         "test_images": len(data.test_images),
         "data_source": data.source,
-        "seconds": dataclasses.asdict(stopwatch),
+        # Of this run alone: what an earlier one had finished was read.
+        "spent": dataclasses.asdict(stopwatch),
         "seconds_in_all": time.perf_counter() - started,
         "versions": versions(),
     }
     return Table(pd.DataFrame(rows), record)
+
+
+def _require_enough_weights(config: NetworkConfig, architecture: Architecture) -> None:
+    """Raise ``ValueError`` if a layer has fewer blocks than some codebook: ratios would leave it out."""
+    for point in config.points():
+        for layer in architecture.layers:
+            blocks = -(-math.prod(layer.weight_shape) // point.block_length)
+            if blocks < point.num_clusters:
+                raise ValueError(
+                    f"clusters must be at most the {blocks} blocks of layer {layer.name}, "
+                    f"got {point.num_clusters} for blocks of {point.block_length}"
+                )

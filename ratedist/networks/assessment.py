@@ -57,10 +57,11 @@ def assess(architecture: Architecture, parameters: Parameters, splits: Splits) -
         splits: images and labels.
 
     Returns:
-        ``train_loss``, ``holdout_loss``, ``test_loss`` (nats), their ``generalization_error`` (test − train),
-        ``train_accuracy``, ``test_accuracy``, ``temperature``, the same losses and the expected calibration
-        error on the test set before and after dividing by T, and ``diagrams``, the reliability diagrams
-        behind these errors.
+        ``train_loss``, ``holdout_loss``, ``test_loss`` (nats) and the accuracies of the same names,
+        ``generalization_error`` (test − train), ``temperature``, ``calibrated_train_loss`` and
+        ``calibrated_test_loss`` after dividing by T, the expected ``calibration_error`` on the test set,
+        before and (``calibrated_calibration_error``) after, and ``diagrams``, the reliability diagrams
+        behind these.
     """
     outputs = {
         name: (predict(architecture, parameters, images), labels)

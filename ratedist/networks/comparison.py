@@ -119,10 +119,10 @@ def compare(
         fits = [fit_temperature(z, y) for z in logits["holdout"]]
         estimates = [Estimate(fit.temperature, fit.standard_error, len(y)) for fit in fits]
         rows["temperature"] = Change(estimates[0], estimates[1], None)
-        for name in [name for name in splits if name != "train"]:
-            y = np.asarray(splits[name][1])
-            pair = zip(logits[name], fits, strict=True)
-            rows[f"calibrated_{name}_loss"] = _change(
+        if "test" in logits:
+            y = np.asarray(splits["test"][1])
+            pair = zip(logits["test"], fits, strict=True)
+            rows["calibrated_test_loss"] = _change(
                 *(sample_cross_entropies(z / fit.temperature, y) for z, fit in pair)
             )
     return Comparison(rows, columns)
@@ -156,6 +156,12 @@ def check_pair(name: str, samples: Any) -> None:
     if not isinstance(samples, tuple | list) or len(samples) != 2:
         raise ValueError(f"{name} must be a pair (inputs, labels), got a {type(samples).__name__}")
     num_samples(samples)
+    labels = np.asarray(samples[1])
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or np.any(labels < 0):
+        raise ValueError(
+            f"labels of {name} must be integers from 0 on, of shape (samples,), "
+            f"got {labels.dtype} of shape {labels.shape}"
+        )
 
 
 def _compiled(function: Function, parameters: Any) -> Callable[[Any], np.ndarray]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 import os
 import pathlib
 import sys
@@ -42,6 +44,15 @@ class ImageData:
     pixel_mean: tuple[float, ...]
     pixel_deviation: tuple[float, ...]
     source: str
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over the four arrays."""
+        digest = hashlib.sha256()
+        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def scaled(self, images: np.ndarray) -> np.ndarray:
         """Images as float32 of mean 0 and standard deviation 1 a channel over the training set."""

@@ -184,9 +184,7 @@ def _identity(config: EnsembleConfig, data: ImageData, index: int) -> str:
     """What has to agree for a file to be the network that is asked for, as text."""
     record: dict[str, Any] = dataclasses.asdict(config) | {
         "index": index,
-        "data": data.name,
-        "train_images": list(data.train_images.shape),
-        "pixel_sum": int(data.train_images.sum(dtype=np.int64)),
+        "data": data.digest,
     }
     return json.dumps(record, sort_keys=True)
 

@@ -46,11 +46,6 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return jax.nn.softplus(jax.nn.logsumexp(margins, axis=-1, where=~own))
 
 
-def mean_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """What training minimises: the mean of ``cross_entropy``, nats."""
-    return cross_entropy(logits, labels).mean()
-
-
 def evaluate(logits: ArrayLike, labels: ArrayLike) -> Evaluation:
     """Loss and accuracy of a classifier with their standard errors, means taken in float64.
 

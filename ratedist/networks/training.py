@@ -133,6 +133,11 @@ def _check_images(architecture: Architecture, recipe: Recipe, images: np.ndarray
             f"images must have shape (n, {', '.join(map(str, architecture.input_shape))}) and labels (n,), "
             f"got {images.shape} and {labels.shape}"
         )
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"images must be scaled, of a floating-point dtype, got {images.dtype}")
+    classes = architecture.layers[-1].outputs
+    if labels.dtype.kind not in "iu" or np.any((labels < 0) | (labels >= classes)):
+        raise ValueError(f"labels must be integers from 0 to {classes - 1}, got {labels.dtype}")
     if len(images) < recipe.batch_size:
         raise ValueError(f"a batch of {recipe.batch_size} needs as many images, got {len(images)}")
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from ratedist.plotting.style import house_style
 
 STANDARD_ERRORS = 2
-BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+BLACK, BLUE, ORANGE, PINK = "#000000", "#0072B2", "#D55E00", "#CC79A7"
 # A point whose test loss is above this multiple of the original's is left out, so that the rest can be read.
 CEILING = 1.25
 # Figures 3 to 5 show ratios up to this one, as the article's do; Figure 1 shows all.
@@ -71,9 +71,8 @@ def draw_against_ratio(
     shown, remark = _without_flattening(
         summary[[point in drawn or point[0] == "original" for point in points]], "num_clusters"
     )
-    ratios: Any = shown[shown["quantity"] == "huffman_ratio"]
-    large = ratios.loc[ratios["mean"] > largest_ratio, "num_clusters"].unique()
-    summary = shown[~shown["num_clusters"].isin(large)]
+    ratios: Any = shown[(shown["quantity"] == "huffman_ratio") & (shown["mean"] > largest_ratio)]
+    summary = _without(shown, ratios)
     with house_style():
         figure, panels = plt.subplots(1, 4, figsize=(14.5, 4.2))
         empirical, population, calibrated, change = panels
@@ -158,7 +157,7 @@ def draw_reliability(
         curves: label, and the values of the columns that choose its rows.
         title: a line above the panel.
     """
-    looks = ((BLACK, "s"), (BLACK, "D"), (BLUE, "o"), (ORANGE, "^"), (GREEN, "v"))
+    looks = ((BLACK, "s"), (BLACK, "D"), (BLUE, "o"), (ORANGE, "^"))
     with house_style():
         figure, axes = plt.subplots(figsize=(5.4, 4.8))
         axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", label="calibrated perfectly")
@@ -225,11 +224,18 @@ def _without_flattening(summary: Any, varied: str) -> tuple[Any, str]:
     bad = rows[rows["mean"] > ceiling]
     if bad.empty:
         return summary, ""
-    keys = set(zip(*(bad[name] for name in POINT), strict=True))
-    kept = [point not in keys for point in zip(*(summary[name] for name in POINT), strict=True)]
-    symbol = {"num_clusters": "K", "diameter_penalty": "β"}[varied]
-    values = ", ".join(f"{value:g}" for value in sorted(set(bad[varied])))
-    return summary[kept], f"\nnot drawn, population risk above {ceiling:.2f}: {symbol} = {values}"
+    if varied == "diameter_penalty":
+        names = ["β = " + ", ".join(f"{beta:g}" for beta in sorted(set(bad["diameter_penalty"])))]
+    else:
+        sizes = sorted(set(zip(bad["block_length"], bad["num_clusters"], strict=True)))
+        names = [f"K = {K}" + (f" (m = {m})" if m > 1 else "") for m, K in sizes]
+    return _without(summary, bad), f"\nnot drawn, population risk above {ceiling:.2f}: {', '.join(names)}"
+
+
+def _without(summary: Any, points: Any) -> Any:
+    """The rows of a summary that are of none of some points."""
+    keys = set(zip(*(points[name] for name in POINT), strict=True))
+    return summary[[point not in keys for point in zip(*(summary[name] for name in POINT), strict=True)]]
 
 
 def _finish(figure: Figure, all_axes: Sequence[Axes], title: str) -> None:

@@ -61,6 +61,8 @@ class CenterUpdate:
     def __call__(self, means: np.ndarray, mass: np.ndarray, gap: float) -> np.ndarray:
         """Centres whose cost is within the part ``gap`` of the least, as far as rounding lets it be known."""
         beta = self._diameter_penalty
+        if farthest_pair(means)[2] == 0:
+            return means
         A = np.maximum(mass, VANISHING_MASS * mass.max())
         if len(self._pairs) == 0:
             self._pairs, self._multipliers = np.array([farthest_pair(means)[:2]]), np.ones(1)

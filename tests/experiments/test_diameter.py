@@ -8,7 +8,8 @@ import pytest
 
 from ratedist.cli.diameter import summary
 from ratedist.estimate import Estimate
-from ratedist.experiments.diameter import COLUMNS, DiameterConfig, equivalent_shrinkage, run
+from ratedist.experiments.diameter import COLUMNS, equivalent_shrinkage, run
+from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.table import Table
 from ratedist.plotting.diameter import draw_diameter
 from tests.statistics import assert_agrees

@@ -249,12 +249,35 @@ def test_without_data_one_clear_message(tmp_path, monkeypatch: pytest.MonkeyPatc
         ({"beta": (50.0,)}, "beta must contain 0"),
         ({"beta": (0.0, -1.0)}, "beta"),
         ({"sweep_beta": (float("nan"),)}, "sweep_beta"),
+        ({"sweep_beta": (5.0,)}, "sweep_beta must contain 0"),
+        ({"block_length": (2,)}, "block_length must contain 1"),
+        ({"train_images": -1}, "train_images"),
         ({"curvature_images": -1}, "curvature_images"),
     ],
 )
 def test_bad_settings(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(CONFIG, **change).check()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"holdout": 0.0}, "holdout must leave at least one image"),
+        ({"clusters": (641,)}, "clusters must be at most the 640 blocks of layer dense3, got 641"),
+    ],
+)
+def test_settings_that_the_data_refuse(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(dataclasses.replace(CONFIG, **change))
+
+
+def test_other_data_are_not_taken_for_the_same(table, folder: pathlib.Path, monkeypatch) -> None:
+    data = load("digits")
+    relabelled = dataclasses.replace(data, train_labels=data.train_labels[::-1].copy())
+    monkeypatch.setattr("ratedist.experiments.networks.load", lambda _: relabelled)
+    with pytest.raises(ValueError, match="another configuration"):
+        run(CONFIG, folder)
 
 
 def test_the_published_recipe_is_the_default() -> None:

@@ -144,6 +144,11 @@ def test_bad_shapes(samples: tuple[np.ndarray, np.ndarray]) -> None:
         train(mlp(5, (4,), 3), RECIPE, x, y, jax.random.key(0))
     with pytest.raises(ValueError, match="labels"):
         train(mlp(6, (4,), 3), RECIPE, x, y[:-1], jax.random.key(0))
+    for bad in (y + 1, y - 1, y.astype(float)):
+        with pytest.raises(ValueError, match="labels must be integers from 0 to 2"):
+            train(mlp(6, (4,), 3), RECIPE, x, bad, jax.random.key(0))
+    with pytest.raises(ValueError, match="images must be scaled, of a floating-point dtype, got int64"):
+        train(mlp(6, (4,), 3), RECIPE, x.astype(np.int64), y, jax.random.key(0))
     with pytest.raises(ValueError, match="too small for pooling"):
         convolutional_network((4, 4, 1), pooling_after=(1, 2, 5))
     with pytest.raises(ValueError, match="width"):

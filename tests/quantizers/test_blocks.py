@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from ratedist.quantizers import kmeans
-from ratedist.quantizers.block_centers import block_centers, farthest_pair
+from ratedist.quantizers.block_centers import CenterUpdate, block_centers, farthest_pair
 
 
 def best_assignment(points, importance, num_clusters):
@@ -224,3 +224,21 @@ def test_nearest_centre_of_many(num_clusters):
     )
     expected = np.argmin(np.sum((points[:, None] - centers) ** 2, axis=2), axis=1)
     np.testing.assert_array_equal(result.labels, expected)
+
+
+def test_centers_that_coincide_stay():
+    """One centre, or several in one place: nothing to draw together."""
+    for means in (np.array([[1.0, 2.0]]), np.array([[1.0, 2.0], [1.0, 2.0]])):
+        np.testing.assert_array_equal(block_centers(means, np.ones_like(means), 1.0), means)
+
+
+def test_warm_center_updates_agree_with_cold_ones():
+    """Pairs and multipliers kept from other means do not change the minimum."""
+    rng = np.random.default_rng(3)
+    means, mass = rng.normal(size=(20, 2)), rng.gamma(0.5, 10, size=(20, 2))
+    update = CenterUpdate(20.0)
+    for step in range(4):
+        means = means + 0.05 * step * rng.normal(size=means.shape)
+        warm, cold = update(means, mass, 1e-9), block_centers(means, mass, 20.0)
+        costs = [np.sum(mass * (c - means) ** 2) + 20.0 * farthest_pair(c)[2] ** 2 for c in (warm, cold)]
+        assert costs[0] == pytest.approx(costs[1], rel=3e-9)
