@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.quantizers.block_boxes import BlockBoxes
+from ratedist.quantizers.block_assignment import BlockAssignment
 from ratedist.quantizers.block_centers import GAP, CenterUpdate, farthest_pair
-from ratedist.quantizers.block_distances import BlockDistances
+from ratedist.quantizers.block_seeding import BlockSeeding
 from ratedist.quantizers.center_update import printed_pair
 from ratedist.quantizers.initialization import RANDOM_INITIALIZATIONS, generator, required_key
 from ratedist.quantizers.objective import diameter_cost, quantization_objective
@@ -20,28 +20,18 @@ from ratedist.quantizers.quantized import Quantized
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Blocks:
-    """N blocks: ``values`` (N, m) minus ``shift`` (m,), importances (N, m) or ``None`` where all are 1.
+    """N blocks: ``values`` (m, N) minus ``shift`` (m,), importances (m, N) or ``None`` where all are 1.
 
-    ``search`` finds the nearest centres in the distance of (36) or, Hessian-weighted, of (35), and sums;
+    ``assignment`` finds the nearest centres in the distance of (36) or, Hessian-weighted, of (35);
     ``update`` moves the centres.
     """
 
     values: np.ndarray
     importance: np.ndarray | None
-    search: BlockBoxes | BlockDistances
+    assignment: BlockAssignment
     shift: np.ndarray
     diameter_penalty: float
     update: CenterUpdate
-
-    def assign(self, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Labels of the nearest centres, in an order of the search's own, and two arrays of shape ``(K, m)``.
-
-        These are the mass Σh and the first moment Σhw of each cluster and coordinate.
-        """
-        labels, sums = self.search.assign(centers)
-        m = centers.shape[1]
-        first = sums[-m:].T
-        return labels, np.broadcast_to(sums[:-m].T, first.shape), first
 
     def cost(self, centers: np.ndarray, mass: np.ndarray, first: np.ndarray) -> float:
         """Objective (35) up to a term without centres."""
@@ -71,61 +61,50 @@ def kmeans_of_blocks(
     """
     d, m = weights.size, block_length
     padding = -d % m
-    values = np.pad(weights, (0, padding), mode="edge").reshape(-1, m)
+    # Coordinate by coordinate in memory: so the assignment takes them.
+    values = np.pad(weights, (0, padding), mode="edge").reshape(-1, m).T.copy()
     h = None
     if importance is not None or padding:
         h = np.ones(d) if importance is None else importance
-        h = np.ascontiguousarray(np.pad(h, (0, padding)).reshape(-1, m).T).T
-    shift = values.T.mean(axis=1)
-    # Coordinate by coordinate in memory, like the importances: so the search takes them.
-    values = np.subtract(values.T, shift[:, None], order="C").T
-    search = _search(values, h, method, padding, num_clusters)
-    blocks = _Blocks(values, h, search, shift, diameter_penalty, CenterUpdate(diameter_penalty))
+        h = np.pad(h, (0, padding)).reshape(-1, m).T.copy()
+    shift = values.mean(axis=1)
+    values -= shift[:, None]
+    assignment = BlockAssignment(values, _metric(values, h, method, padding), h)
+    blocks = _Blocks(values, h, assignment, shift, diameter_penalty, CenterUpdate(diameter_penalty))
     step = _printed_step if method == "algorithm1" else _exact_step
     runs = (
         _alternate(blocks, start, step, max_iterations, final_assignment=method == "lloyd")
         for start in _starts(blocks, num_clusters, init, key, num_starts)
     )
-    results = [
-        _quantized(weights, importance, blocks, centers, labels, converged, iterations)
-        for centers, labels, converged, iterations in runs
-    ]
+    results = (_quantized(weights, importance, blocks, *run) for run in runs)
     return min(results, key=lambda result: result.objective)
 
 
-def _search(
-    values: np.ndarray, h: np.ndarray | None, method: str, padding: int, num_clusters: int
-) -> BlockBoxes | BlockDistances:
-    """Search for the nearest centres in the metric of ``method``: importances, or 1 for what is counted."""
-    m = values.shape[1]
-    sums = [np.ones(len(values)), *values.T] if h is None else [*h.T, *(h * values).T]
-    metric = None
-    if h is not None and (method == "lloyd" or padding):
-        # A block that costs nothing anywhere goes to the centre nearest in the ordinary sense.
-        weighted = np.any(h > 0, axis=1, keepdims=True) & (method == "lloyd")
-        metric = h
-        if not weighted.all():
-            counted = np.ones_like(values)
-            if padding:
-                counted[-1, -padding:] = 0.0
-            metric = np.where(weighted, h, counted)
-    # Boxes rule out centres in two or three dimensions, of which the ratio of two importances is one.
-    if m == 2 or (m == 3 and metric is None):
-        return BlockBoxes(values, metric, sums, num_clusters)
-    return BlockDistances(values, metric, sums)
+def _metric(values: np.ndarray, h: np.ndarray | None, method: str, padding: int) -> np.ndarray | None:
+    """Weights of the squared differences by which ``method`` assigns, (m, N); ``None`` where all are 1."""
+    if h is None or not (method == "lloyd" or padding):
+        return None
+    # A block that costs nothing anywhere goes to the centre nearest in the ordinary sense.
+    weighted = np.any(h > 0, axis=0) & (method == "lloyd")
+    if weighted.all():
+        return h
+    counted = np.ones_like(values)
+    if padding:
+        counted[-padding:, -1] = 0.0
+    return np.where(weighted, h, counted)
 
 
 def _alternate(
     blocks: _Blocks, initial: np.ndarray, step: Any, max_iterations: int, final_assignment: bool
 ) -> tuple[np.ndarray, np.ndarray, bool, int]:
-    centers, (labels, mass, first) = initial, blocks.assign(initial)
+    centers, (labels, mass, first) = initial, blocks.assignment.assign(initial)
     for iteration in range(1, max_iterations + 1):
         updated = step(blocks, centers, mass, first)
         settled = np.array_equal(updated, centers)
         centers = updated
         if settled or (iteration == max_iterations and not final_assignment):
             return centers, labels, settled, iteration
-        previous, (labels, mass, first) = labels, blocks.assign(centers)
+        previous, (labels, mass, first) = labels, blocks.assignment.assign(centers)
         # Without penalty the centres are a function of the assignment, and empty clusters rest.
         if blocks.diameter_penalty == 0 and np.array_equal(labels, previous):
             return centers, labels, True, iteration
@@ -154,7 +133,7 @@ def _printed_step(blocks: _Blocks, centers: np.ndarray, mass: np.ndarray, first:
 def _starts(
     blocks: _Blocks, num_clusters: int, init: str | ArrayLike | None, key: Any, num_starts: int
 ) -> list[np.ndarray]:
-    shape = (num_clusters, blocks.values.shape[1])
+    shape = (num_clusters, len(blocks.values))
     if init is not None and not isinstance(init, str):
         centers = _checks.real_array("init", init)
         if centers.shape != shape:
@@ -163,25 +142,10 @@ def _starts(
     name = _checks.one_of("init for blocks", "kmeans++" if init is None else init, RANDOM_INITIALIZATIONS)
     rng = generator(required_key(name, key))
     if name == "random":
-        size = len(blocks.values)
-        return [blocks.values[rng.choice(size, num_clusters, replace=False)] for _ in range(num_starts)]
-    return [_plus_plus(blocks, num_clusters, rng) for _ in range(num_starts)]
-
-
-def _plus_plus(blocks: _Blocks, num_clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """Blocks drawn one by one with probability proportional to their cost under those drawn before."""
-    values, h = blocks.values, 1.0 if blocks.importance is None else blocks.importance
-    centers = np.empty((num_clusters, values.shape[1]))
-    weight = np.ones(len(values)) if blocks.importance is None else blocks.importance.sum(axis=1)
-    least = np.full(len(values), np.inf)
-    for k in range(num_clusters):
-        cumulative = np.cumsum(weight)
-        level = rng.random() * cumulative[-1]
-        # Where every block is a centre already (duplicates) any block will do.
-        centers[k] = values[min(int(np.searchsorted(cumulative, level, side="right")), len(values) - 1)]
-        least = np.minimum(least, np.sum(h * (values - centers[k]) ** 2, axis=1))
-        weight = least
-    return centers
+        size = blocks.values.shape[1]
+        return [blocks.values.T[rng.choice(size, num_clusters, replace=False)] for _ in range(num_starts)]
+    seeding = BlockSeeding(blocks.values, blocks.importance)
+    return [seeding.plus_plus(num_clusters, rng) for _ in range(num_starts)]
 
 
 def _quantized(
@@ -194,7 +158,7 @@ def _quantized(
     iterations: int,
 ) -> Quantized:
     c = centers + blocks.shift
-    small = blocks.search.in_order(labels).astype(np.min_scalar_type(len(c) - 1), copy=False)
+    small = labels.astype(np.min_scalar_type(len(c) - 1), copy=False)
     reconstruction = c.take(small, axis=0).ravel()[: weights.size]
     beta = blocks.diameter_penalty
     diameter = farthest_pair(c)[2] if beta > 0 else 0.0
