@@ -214,11 +214,14 @@ def confined_centers(
     gap = jnp.maximum(high_mean[None, :] - low_mean[:, None], 0)
     compliance = low_inverse[:, None] + high_inverse[None, :]
     if penalty == "squared":
-        tension = jnp.max(beta * gap / (1 + beta * compliance))
+        tension = jnp.max(gap / (1 / beta + compliance))
+        low = jnp.min(low_mean + tension * low_inverse)
+        high = low + jnp.max(gap / (1 + beta * compliance))
     else:
-        tension = jnp.minimum(jnp.max(gap * _safe_inverse(compliance)), beta / 4)
-    low = jnp.min(low_mean + tension * low_inverse)
-    high = jnp.max(high_mean - tension * high_inverse)
+        tension = jnp.max(gap * _safe_inverse(compliance))
+        together, tension = tension < beta / 4, jnp.minimum(tension, beta / 4)
+        low = jnp.where(together, low_mean[-1], jnp.min(low_mean + tension * low_inverse))
+        high = jnp.where(together, low, jnp.max(high_mean - tension * high_inverse))
     return jnp.where(beta > 0, jnp.clip(means, low, jnp.maximum(low, high)), means)
 
 

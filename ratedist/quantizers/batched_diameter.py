@@ -20,10 +20,11 @@ def optimal_under_diameter_penalty(
     """Global minimiser of ``Σ_j h_j (w_j − c_{k(j)})² + P(max c − min c)`` for β > 0.
 
     The weights of an optimum outside its two outer runs lie between c_1 and c_K, or they would be nearer to
-    one of these. Hence the inner clusters feel no penalty and are an optimal clustering of a run [i, j)
-    into K − 2; the outer two solve (37) jointly; and it remains to try all i and j for which c_1 and c_K then
-    enclose the inner weights. The table of inner clusterings, K − 2 min-plus products of d × d matrices, does
-    not depend on β: under ``vmap`` over β it is computed once.
+    one of these. Hence the inner clusters feel no penalty and are an optimal clustering of a run [i, j) into
+    K − 2; the outer two solve (37) jointly (the linear penalty moves each by β/4 over its mass); and it
+    remains to try all i and j for which c_1 and c_K then enclose the inner weights. The table of inner
+    clusterings, K − 2 min-plus products of d × d matrices, does not depend on β: under ``vmap`` over β it is
+    computed once.
 
     Args:
         weights: shape ``(d,)``.

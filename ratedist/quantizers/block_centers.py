@@ -16,7 +16,7 @@ FRACTION_OF_GAP, MAX_STEPS, SHORTEST_STEP, ROUNDING = 0.3, 50, 1e-4, 1e-14
 RIDGE, SUM_WEIGHT = 1e-10, 1e3
 # Pairs that may enter in one round, if they are about as far apart as the farthest.
 NEW_PAIRS, NEAR = 6, 1e-2
-# Mass of a coordinate nobody has weighed, relative to the largest: holds it where it was.
+# Least mass of a coordinate, relative to the largest or to β: holds what nobody has weighed where it was.
 VANISHING_MASS = 1e-9
 
 
@@ -30,9 +30,12 @@ def farthest_pair(centers: np.ndarray) -> tuple[int, int, float]:
 def block_centers(means: np.ndarray, mass: np.ndarray, diameter_penalty: float) -> np.ndarray:
     """Minimise ``Σ_k Σ_i A_ki (c_ki − m_ki)² + β max_{k,l} ‖c_k − c_l‖²`` to a relative gap of 1e-9.
 
+    That gap is of masses raised to 1e-9 of the largest, or of β if that is smaller. Where β is so much larger
+    than the masses that float64 fails, all centres are drawn together, which then costs as good as nothing.
+
     Args:
         means: m, shape ``(K, m)``. Where a coordinate has no mass its entry is where it was, and it is held
-            there by a vanishing mass.
+            there by the mass that is raised.
         mass: A, shape ``(K, m)``.
         diameter_penalty: β > 0.
 
@@ -49,8 +52,8 @@ class CenterUpdate:
 
     The maximum is one over weights λ on pairs that sum to 1. For given λ the centres solve, in each
     coordinate i, ``(diag A_i + βL_λ) c_i = A_i m_i`` with the Laplacian L_λ of the pairs, and the minimum is
-    concave in λ with gradient ``β‖c_k − c_l‖²``: a lower bound. Pairs enter when they are the farthest, leave
-    when they weigh nothing, and are kept, with their weights, for the next time.
+    concave in λ with gradient ``β‖c_k − c_l‖²``: a lower bound, if no mass was raised. Pairs enter when they
+    are the farthest, leave when they weigh nothing, and are kept, with their weights, for the next time.
     """
 
     def __init__(self, diameter_penalty: float) -> None:
@@ -61,15 +64,24 @@ class CenterUpdate:
     def __call__(self, means: np.ndarray, mass: np.ndarray, gap: float) -> np.ndarray:
         """Centres whose cost is within the part ``gap`` of the least, as far as rounding lets it be known."""
         beta = self._diameter_penalty
-        if farthest_pair(means)[2] == 0:
+        first, second, longest_mean = farthest_pair(means)
+        if longest_mean == 0:
             return means
-        A = np.maximum(mass, VANISHING_MASS * mass.max())
+        A = np.maximum(mass, VANISHING_MASS * min(mass.max(), beta))
         if len(self._pairs) == 0:
-            self._pairs, self._multipliers = np.array([farthest_pair(means)[:2]]), np.ones(1)
-        best, best_value = means, np.inf
+            self._pairs, self._multipliers = np.array([[first, second]]), np.ones(1)
+        # Where β is too small or large for the systems to be solved, one of these is as good as optimal.
+        together = np.broadcast_to(np.sum(A * means, axis=0) / np.sum(A, axis=0), means.shape)
+        values = beta * longest_mean**2, float(np.sum(A * (together - means) ** 2))
+        best, best_value = (means, values[0]) if values[0] < values[1] else (together, values[1])
         for _ in range(MAX_ROUNDS):
-            self._multipliers, inner = _solve_dual(self._pairs, self._multipliers, means, A, beta, gap)
+            try:
+                self._multipliers, inner = _solve_dual(self._pairs, self._multipliers, means, A, beta, gap)
+            except np.linalg.LinAlgError:
+                break
             centers, lower = inner.centers, inner.value
+            if not np.isfinite(lower):
+                break
             lengths = np.triu(_squared_distances(centers))
             value = float(np.sum(A * (centers - means) ** 2) + beta * lengths.max())
             if value < best_value:

@@ -39,10 +39,10 @@ def certified_optimum(
 ) -> Certified:
     """Minimise ``Σ_j h_j (w_j − c_{k(j)})² + P(c_K − c_1)`` by branch and bound over boxes of (c_1, c_K).
 
-    Each box has a lower bound (``TiltedCosts``) that is wrong by the square of its size only, so few boxes
-    are needed. The assignment that attains the bound, with its exact centres, is an upper bound. The mean
-    of an optimal reconstruction is that of the weights (moving all centres together costs no diameter), hence
-    c_1 <= mean <= c_K.
+    Each box has a lower bound (``TiltedCosts``) that is wrong by the square of its size once that is small,
+    so few boxes are needed. The assignment that attains the bound, with its exact centres, is an upper
+    bound. The mean of an optimal reconstruction is that of the weights (moving all centres together costs no
+    diameter), hence c_1 <= mean <= c_K.
 
     Args:
         statistics: of M > 1 distinct weights.
@@ -63,6 +63,8 @@ def certified_optimum(
     values = statistics.values
     best_centers = initial
     upper, _ = _exact_objective(statistics.sums, statistics.bounds(initial), diameter_penalty, penalty)
+    # Bins assigned as a whole make no more runs than there are bins.
+    K = min(num_clusters, sums.mass.size - 1)
     counter = itertools.count()
     root = (values[0], 0.0), (0.0, values[-1])
     boxes: list[tuple[float, int, Interval, Interval]] = [(-np.inf, next(counter), *root)]
@@ -73,7 +75,7 @@ def certified_optimum(
         inherited, _, low, high = heapq.heappop(boxes)
         for low_part, high_part in [root] if num_boxes == 0 else _halves(low, high):
             costs = TiltedCosts(sums, low_part, high_part, diameter_penalty, penalty)
-            [(least, bounds)] = optimal_runs(costs, range(num_clusters, num_clusters + 1))
+            [(least, bounds)] = optimal_runs(costs, range(K, K + 1))
             num_boxes += 1
             objective, centers = _exact_objective(sums, bounds, diameter_penalty, penalty)
             if objective < upper:

@@ -38,15 +38,19 @@ def confined_centers(
     low_mean, high_mean = np.cumsum(A * m) / low_mass, np.cumsum((A * m)[::-1]) / high_mass
     stiffness = 1 / diameter_penalty if penalty == "squared" else 0.0
     cap = np.inf if penalty == "squared" else diameter_penalty / 4
-    tension, lo, hi = 0.0, m[0], m[-1]
+    tension = 0.0
     while True:
         p, q = int(np.argmin(low_mean + tension / low_mass)), int(np.argmax(high_mean - tension / high_mass))
-        gap = high_mean[q] - low_mean[p]
-        root = min(gap / (stiffness + 1 / low_mass[p] + 1 / high_mass[q]), cap)
-        lo, hi = low_mean[p] + root / low_mass[p], high_mean[q] - root / high_mass[q]
+        gap, compliance = high_mean[q] - low_mean[p], float(1 / low_mass[p] + 1 / high_mass[q])
+        root = min(gap / (stiffness + compliance), cap)
         if root <= tension:
             break
         tension = root
+    # Of a gap that is nothing but rounding a large β would make something.
+    lo = low_mean[p] + root / low_mass[p]
+    hi = lo + gap / (1 + diameter_penalty * compliance)
+    if penalty == "linear":
+        lo, hi = (lo, high_mean[q] - root / high_mass[q]) if root == cap else (low_mean[-1], low_mean[-1])
     hi = max(lo, hi)
     return np.clip(means, lo, hi), (float(lo), float(hi))
 
@@ -58,7 +62,7 @@ def printed_pair(
 
     ``(A + β)x = Aa + βy`` and ``(B + β)y = Bb + βx``, each c_t on the right-hand side being the new one: the
     mean of the pair stays and its gap shrinks to ``AB(b − a)/(AB + β(A + B))``. A coordinate without mass in
-    one cluster follows the other; without mass in either it stays.
+    one cluster follows the other if β > 0; without mass in either it stays.
 
     Args:
         low, high: means a and b of the two clusters, shape ``(m,)``.

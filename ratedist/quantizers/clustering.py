@@ -17,9 +17,11 @@ from ratedist.quantizers.initialization import scalar_starts
 from ratedist.quantizers.lloyd import lloyd_centers, printed_centers
 from ratedist.quantizers.objective import PENALTIES, quantization_objective
 from ratedist.quantizers.quantized import Quantized, checked_weights
-from ratedist.quantizers.statistics import SortedStatistics, sorted_statistics
+from ratedist.quantizers.statistics import SortedStatistics, is_counted, sorted_statistics
 
 METHODS = ("lloyd", "optimal", "algorithm1")
+# Part of the objective by which a global optimum may miss its lower bound and count as reached.
+RESOLUTION = 1e-12
 
 
 def kmeans(
@@ -42,7 +44,8 @@ def kmeans(
     .. math:: \sum_j h_j |w_j − c_{k(j)}|² + β \max_{k,l} |c_k − c_l|²
 
     The paper's symbols: w = ``weights``, K = ``num_clusters``, h = ``importance`` (a Hessian diagonal;
-    h = diag(A/n) makes (30) exact for the linear model), β = ``diameter_penalty``, m = ``block_length``.
+    h = diag(A/n) is that of (30) for the linear model, and exact for diagonal A),
+    β = ``diameter_penalty``, m = ``block_length``.
 
     Args:
         weights: shape ``(d,)``.
@@ -171,7 +174,14 @@ def _optimal(problem: _Scalar) -> Quantized:
 
 def _from_runs(problem: _Scalar, runs: np.ndarray) -> Quantized:
     result = problem.quantized(problem.statistics.means(runs, np.zeros(runs.size - 1)), True, 1)
-    return dataclasses.replace(result, lower_bound=result.objective)
+    if problem.importance is None:
+        return dataclasses.replace(result, lower_bound=result.objective)
+    # The programme has minimised the rest; what it left out costs at least nothing.
+    rest = np.where(is_counted(problem.importance), 0.0, problem.importance)
+    left_out = quantization_objective(problem.weights, result.reconstruction, rest, 0.0, 0.0)
+    lower = max(result.objective - float(left_out), 0.0)
+    closed = result.objective - lower <= RESOLUTION * result.objective
+    return dataclasses.replace(result, lower_bound=lower, converged=bool(closed))
 
 
 def _descended(problem: _Scalar, start: np.ndarray, max_iterations: int) -> Quantized:

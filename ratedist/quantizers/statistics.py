@@ -23,9 +23,10 @@ class PrefixSums(NamedTuple):
 class SortedStatistics:
     """Distinct weights of positive importance in ascending order, and what is known of them.
 
-    Weights of importance zero (or below 2⁻⁵² of the sum) cost nothing and are left out; equal weights are one
-    entry, since no optimal quantiser needs to separate them. Prefix sums are of the weights minus
-    ``shift``, their weighted mean: sums of squares of values far from zero would cancel.
+    Weights of importance up to 2⁻⁵² of the sum are left out (``is_counted``), which lowers every objective by
+    what they cost, nothing if their importance is zero: a lower bound stays one. Equal weights are one entry,
+    since no optimal quantiser needs to separate them. Prefix sums are of the weights minus ``shift``, their
+    weighted mean: sums of squares of values far from zero would cancel.
 
     Attributes:
         values: M distinct weights minus ``shift``, ascending, shape ``(M,)``.
@@ -87,13 +88,17 @@ class SortedStatistics:
         return sums, float(np.max(np.diff(sums.mass) * width)) / 2
 
 
+def is_counted(importance: np.ndarray) -> np.ndarray:
+    """Which importances are not lost in the sum of all: differences of prefix sums have to be positive."""
+    return importance > np.finfo(np.float64).eps * importance.sum()
+
+
 def sorted_statistics(weights: np.ndarray, importance: np.ndarray | None) -> SortedStatistics:
     """Sort once; ``weights`` and ``importance`` float64 of shape ``(d,)``, the latter not all zero."""
     if importance is None:
         values, h = ascending(weights), None
     else:
-        # Below this an importance is lost in the sums, whose differences have to be positive.
-        relevant = importance > np.finfo(np.float64).eps * importance.sum()
+        relevant = is_counted(importance)
         values, h = weights, importance
         if not relevant.all():
             values, h = values[relevant], h[relevant]

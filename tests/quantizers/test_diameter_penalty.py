@@ -156,7 +156,7 @@ def test_bound_of_a_box_is_below_every_quantiser_in_it(dense_size, monkeypatch):
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_bound_of_a_box_around_the_optimum_is_wrong_by_the_square_of_its_size(penalty):
-    """With the linear penalty not at all."""
+    """With the linear penalty not at all, if the outer centres have weights on both sides."""
     rng = np.random.default_rng(0)
     weights, importance = rng.normal(size=60), rng.exponential(size=60)
     beta = {"squared": 3.0, "linear": 20.0}[penalty]
