@@ -1,4 +1,4 @@
-r"""A proved lower bound on the exact rate–distortion function, every error source in it.
+r"""A proved lower bound on the exact rate–distortion function, every error in it but rounding.
 
 For any measurable s > 0 on the source radii, ``R(D) ≥ E ln s − λD − ln sup_ρ c(ρ)`` with
 ``c(ρ) = E[s K(·, ρ)]``. Here s is chosen so that all three parts can be bounded:
@@ -105,7 +105,7 @@ def lower_bound(
         log_heights -= lowering(kernel.values, columns)[inner]
     nodes = np.exp(log_mixture(grid, log_heights, x)[0] + np.log(grid.step) + log_peak)
 
-    low, high = _tail_probabilities(source, grid)
+    low, high = source.tails(*grid.ends)
     edge = radial_source.points(grid.ends[1:], np.ones(1))
     log_low = np.log(TAIL_SHARE / low) if low > 0 else 0.0
     log_high = np.log(TAIL_SHARE / high) - float(radial_kernel.log_peak(edge, energy_scale, rule)[0])
@@ -154,13 +154,6 @@ def log_mixture(
     total = np.sum(weights, axis=1)
     # A Gaussian of unit mass is 1/(width √2π) high; heights are those of m, so 1/WIDTH remains.
     return np.log(total) + largest[:, 0], -np.sum(weights * distance, axis=1) / (total * width)
-
-
-def _tail_probabilities(source: RadialSource, grid: RadialGrid) -> tuple[float, float]:
-    """Probabilities below and above the part of the source that carries Gaussians."""
-    a, b = source.d / 2, source.degrees_of_freedom / 2
-    low = special.betainc(a, b, np.tanh(grid.ends[0]) ** 2)
-    return float(low), float(special.betainc(b, a, np.cosh(grid.ends[1]) ** -2.0))
 
 
 def _mean_log_multiplier(source: RadialSource, grid: RadialGrid, log_heights: np.ndarray) -> float:

@@ -2,8 +2,8 @@ r"""The exact rate–distortion function of the Gaussian linear model, with a ce
 
 For the Markov chain S → W → Ŵ and the distortion ``d(w, ŵ) = E[L_S(ŵ) − L_S(W) | W = w]`` the function
 ``R(D) = min I(W; Ŵ)`` over channels with ``E d(W, Ŵ) ≤ D`` has no closed form, but a one-dimensional
-one: only radii matter. Every point has an achievable rate, a lower bound with every error source in it,
-and is *certified* when the two are within ``CERTIFIED_GAP`` nats.
+one: only radii matter. Every point has an achievable rate, a lower bound with every error in it but
+rounding, and is *certified* when the two are within ``CERTIFIED_GAP`` nats.
 
 The model enters through d, n and σ² alone; Σ and w* drop out. Derived in docs/exact-rate-distortion.md.
 """
@@ -24,6 +24,10 @@ from ratedist.theory.exact_point import CERTIFIED_GAP, Point, point_at_slope
 from ratedist.theory.radial_source import RadialSource
 
 SANDWICH_POINTS = 30
+ROUNDING = 1e-6  # nats by which a lower bound may exceed the rate before it counts as an error
+# Where the curve is straight from the zero-rate point on, its tangent has the critical slope. The tangent is
+# taken this part above what the search found, lest there be none.
+ABOVE_CRITICAL = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,9 +37,10 @@ class RateDistortionCurve:
     Attributes:
         slopes: λ = −dR/dD, nats per unit of distortion.
         distortion: D.
-        rate: achievable at D: a channel of this mutual information and at most this distortion exists.
+        rate: achievable at D: a channel of at most this mutual information and this distortion exists.
         rate_lower: no channel of distortion at most D has less mutual information than this.
-        certified: whether ``gap`` is at most ``CERTIFIED_GAP``; ``rate_lower`` is a bound either way.
+        certified: whether ``gap`` is at most ``CERTIFIED_GAP``, and not below zero by more than rounding;
+            ``rate_lower`` is a bound either way.
         reason: why a point is not certified, one string each, empty where it is.
     """
 
@@ -124,20 +129,21 @@ def critical_slope(model: GaussianLinearModel) -> float:
 
     The largest λ for which ``c(ρ) = E exp(−λ[d(U, V) − d(U, 0)]) ≤ 1`` at every radius ρ = ‖V‖. It is
     reached either as ρ → 0, where it is ``n²(n+3)/(2ν(n+1)σ²)``, or at some radius away from 0
-    (100.705 at d = 50, n = 80, σ² = 1, ρ ≈ 0.497). Found by search, not certified; nothing rests on it
-    but the choice to report the zero-rate point, which is exact at any slope.
+    (100.705 at d = 50, n = 80, σ² = 1, ρ ≈ 0.497). Found by search, not certified: no bound rests on it,
+    only the choice to report the zero-rate point, which lies on the curve whatever the slope.
     """
     source, noise_variance = _unit_problem(model)
     return unit_critical_slope(source) / noise_variance
 
 
 def high_rate_asymptote(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
-    r"""Rate in nats that the exact curve approaches from below as D → 0, same shape as ``distortion``.
+    r"""Rate in nats that the exact curve approaches as D → 0, same shape as ``distortion``.
 
     .. math:: h(U) - \tfrac12 E\ln(1+\|U\|^2) - \tfrac d2 \ln\frac{2\pi e D n}{(n+1)\sigma^2 d},
 
-    U multivariate t with ν = n − d + 1 degrees of freedom and scale I/ν: a Shannon lower bound for the
-    distortion's metric at the source. The difference from the exact rate is proportional to D.
+    U multivariate t with ν = n − d + 1 degrees of freedom and scale I/ν: Shannon's formula for the
+    distortion's metric at the source. The exact rate is lower by about ``(d+1)nD/(2(n+1)σ²)`` (a formal
+    expansion, checked against the certified curve; docs/exact-rate-distortion.md, section 9).
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
@@ -166,10 +172,12 @@ def _curve(
 ) -> RateDistortionCurve:
     # A mutual information is at least zero; the rate can only be below by rounding.
     lower, rate = np.maximum(lower, 0.0), np.maximum(rate, 0.0)
-    certified = rate - lower <= CERTIFIED_GAP
+    gap = rate - lower
+    # A lower bound above the rate by more than rounding could only mean that one of the two is wrong.
+    certified = (gap <= CERTIFIED_GAP) & (gap >= -ROUNDING)
     texts = tuple(
-        "" if good else f"the gap is {gap:.2g} nats, above {CERTIFIED_GAP:g}: {text}"
-        for good, gap, text in zip(certified, rate - lower, reasons, strict=True)
+        "" if good else f"the gap is {size:.2g} nats, not from 0 to {CERTIFIED_GAP:g}: {text}"
+        for good, size, text in zip(certified, gap, reasons, strict=True)
     )
     return RateDistortionCurve(slopes, distortion, rate, lower, certified, texts)
 
@@ -184,7 +192,8 @@ def _sandwich(
 
     left = right = Point(0.0, source.d / source.n, 0.0, 0.0, "")
     points = [right]
-    slope = max(unit_critical_slope(source), source.d / (2 * target) if axis == "distortion" else 0.0)
+    least = unit_critical_slope(source) * (1 + ABOVE_CRITICAL)
+    slope = max(least, source.d / (2 * target) if axis == "distortion" else 0.0)
     while not beyond(left):
         slope *= 2
         right, left = left, point_at_slope(source, slope)
@@ -199,9 +208,11 @@ def _sandwich(
         else:
             distortion, rate = right.distortion - (target - right.rate) / chord, target
         lower = max(point.intercept_lower - point.slope * distortion for point in points)
-        if rate - lower <= CERTIFIED_GAP / 2 or len(points) > SANDWICH_POINTS:
+        tangent = max(chord, least)
+        known = any(point.slope == tangent for point in points)
+        if rate - lower <= CERTIFIED_GAP / 2 or known or len(points) > SANDWICH_POINTS:
             break
-        middle = point_at_slope(source, chord)
+        middle = point_at_slope(source, tangent)
         points.append(middle)
         left, right = (middle, right) if beyond(middle) else (left, middle)
     return _curve(

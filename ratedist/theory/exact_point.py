@@ -30,7 +30,10 @@ FEW_ATOMS = 30
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One point at σ² = 1, and the line ``intercept_lower − slope·D`` below the curve."""
+    """One point at σ² = 1, and the line ``intercept_lower − slope·D`` below the curve.
+
+    The zero-rate point carries the line R ≥ 0, at whatever slope it is the optimum.
+    """
 
     slope: float
     distortion: float
@@ -48,8 +51,8 @@ def point_at_slope(
 ) -> Point:
     """Solve at σ² = 1. The two keyword arguments exist for the tests, which set them carelessly."""
     if slope <= unit_critical_slope(source):
-        zero_rate = source.d / source.n
-        return Point(slope, zero_rate, 0.0, slope * zero_rate, "")
+        # No tangent of this slope: the critical slope is found by search and proves none.
+        return Point(0.0, source.d / source.n, 0.0, 0.0, "")
     energy_scale = slope * (source.n + 1) / source.n
     if tail_probability is None:
         tail_probability = _tail_probability(source, energy_scale)
@@ -149,7 +152,9 @@ def _achievable_point(
     mean_energy = (kernel.energies @ weights) / normalizer
     ranges = radial_kernel.log_range(kernel.steepest, rule)
     relative = rule.error(ranges)
-    energy_error = cells.probability @ (2 * (relative * mean_energy + rule.energy_error(ranges)))
+    # |N̂/Ẑ − N/Z| ≤ (2rN/Z + ε)/(1 − r), which is no more than this as long as 7(Ē + 1)r ≤ 1.
+    bound = 2 * (relative * mean_energy + rule.energy_error(ranges))
+    energy_error = cells.probability @ np.where(7 * (mean_energy + 1) * relative <= 1, bound, np.inf)
     rate_error = cells.probability @ np.where(relative < 0.5, -np.log1p(-np.minimum(relative, 0.5)), np.inf)
     energy = cells.probability @ mean_energy
     rate = -(cells.probability @ (np.log(normalizer) + kernel.log_scale)) - energy

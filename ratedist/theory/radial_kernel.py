@@ -68,7 +68,7 @@ class AngularRule:
 
 
 def angular_rule(d: int, log_range: float, log_tolerance: float) -> AngularRule:
-    """The rule whose errors stay below ``exp(log_tolerance)`` of any K down to ``exp(−log_range)``."""
+    """The rule whose errors are at most about ``exp(log_tolerance)`` of any K down to ``exp(−log_range)``."""
     if d == 1:
         return AngularRule(1, np.zeros(2), np.array([2.0, 0.0]), np.full(2, np.log(0.5)), 0.0, -np.inf)
     step = 1.0
@@ -88,9 +88,10 @@ def angular_rule(d: int, log_range: float, log_tolerance: float) -> AngularRule:
 
 
 def log_peak(letters: RadialCells, energy_scale: float, rule: AngularRule) -> np.ndarray:
-    """An upper bound on ``ln K`` over all reproduction radii, shape ``(m,)``; decreasing in the radius.
+    """An upper bound on the rule's ``ln K`` over all reproduction radii, shape ``(m,)``.
 
-    For every t the energy is least at one ρ, and there equals ``L s²(1 − t²)/(1 − t²s²)``, ``s = sinφ``.
+    For every t the energy is least at one ρ, and there equals ``L s²(1 − t²)/(1 − t²s²)``, ``s = sinφ``: the
+    bound falls with the source radius (but for d = 1, where it is 0).
     """
     s2, c2 = letters.sine_squared[:, None], letters.cosine_squared[:, None]
     fraction = s2 * rule.one_minus_square / (c2 + s2 * rule.one_minus_square)
@@ -102,7 +103,7 @@ class Kernel:
     """``K exp(−log_scale)`` and its energies, sparse, of shape ``(m, k)``.
 
     Attributes:
-        values: ``exp(−log_scale)·K``; entries with ``ln K < log_scale − depth`` are left out.
+        values: ``exp(−log_scale)·K``; left out are entries whose upper bound is below ``log_scale − depth``.
         energies: ``exp(−log_scale)·E_t[λd exp(−λd)]``, the same entries.
         log_scale: shape ``(m,)``.
         steepest: largest α + β among the entries of each row, shape ``(m,)``: the errors depend on it.
@@ -205,9 +206,10 @@ def _kernel_rows(
 def log_range(steepness: np.ndarray, rule: AngularRule) -> np.ndarray:
     """Upper bound on ``−ln E exp(−X)`` for α + β ≤ ``steepness``, shape ``(m,)``.
 
-    On t ≥ 0, half of the law of t, 1 − t ≤ 1 − t².
+    On t ≥ 0, half of the law of t, 1 − t ≤ 1 − t². The other ln 2 is for the rule, from which the expectation
+    is taken: it is at most twice the true one wherever the rule's error is below 1 at this range.
     """
-    return np.log(2) - log_laplace(steepness, rule)
+    return 2 * np.log(2) - log_laplace(steepness, rule)
 
 
 def log_laplace(argument: np.ndarray, rule: AngularRule) -> np.ndarray:

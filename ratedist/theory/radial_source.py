@@ -29,7 +29,10 @@ class RadialSource:
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """Log density of x > 0; concave in x."""
         d, nu = self.d, self.degrees_of_freedom
-        log_cosh = np.logaddexp(x, -x) - np.log(2)
+        # ν may be large where x is small, and multiplies what rounding leaves of ln cosh x.
+        log_cosh = np.where(
+            x < 1, np.log1p(np.sinh(np.minimum(x, 1)) ** 2) / 2, np.logaddexp(x, -x) - np.log(2)
+        )
         log_tanh = np.log(np.tanh(x)) if d > 1 else 0.0
         return np.log(2) - special.betaln(d / 2, nu / 2) + (d - 1) * log_tanh - nu * log_cosh
 
@@ -52,6 +55,13 @@ class RadialSource:
         """Exact probabilities of the cells between ``edges``, shape ``(m + 1,)``; the last may be ∞."""
         return _beta_differences(self.d / 2, self.degrees_of_freedom / 2, edges)
 
+    def tails(self, low: float, high: float) -> tuple[float, float]:
+        """Probabilities of x < ``low`` and of x > ``high``."""
+        below, above = _beta_probabilities(
+            self.d / 2, self.degrees_of_freedom / 2, np.array([low, high], np.float64)
+        )
+        return float(below[0]), float(above[1])
+
     def cells(self, edges: np.ndarray) -> RadialCells:
         """Exact probabilities and mean coefficients of cells between ``edges``, by incomplete beta functions.
 
@@ -60,7 +70,7 @@ class RadialSource:
         a, b = self.d / 2, self.degrees_of_freedom / 2
         probability = self.cell_probabilities(edges)
         kept = probability > 0
-        half_product = np.exp(special.betaln(a + 0.5, b + 0.5) - special.betaln(a, b))
+        half_product = _half_step(a) * _half_step(b) / (a + b)  # B(a + ½, b + ½)/B(a, b)
         means = (
             a / (a + b) * _beta_differences(a + 1, b, edges),
             b / (a + b) * _beta_differences(a, b + 1, edges),
@@ -81,10 +91,27 @@ class RadialCells:
 
 def _beta_differences(a: float, b: float, edges: np.ndarray) -> np.ndarray:
     """Probabilities of ``tanh²x ~ Beta(a, b)`` between edges in x, from the side that loses fewer digits."""
-    with np.errstate(over="ignore"):
-        sine_squared, cosine_squared = np.tanh(edges) ** 2, np.cosh(edges) ** -2.0
-    below, above = special.betainc(a, b, sine_squared), special.betainc(b, a, cosine_squared)
+    below, above = _beta_probabilities(a, b, edges)
     return np.where(below[:-1] < 0.5, np.diff(below), -np.diff(above))
+
+
+def _beta_probabilities(a: float, b: float, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """P(tanh²X < tanh²x) and P(tanh²X > tanh²x) for ``tanh²X ~ Beta(a, b)``, small ones to full accuracy."""
+    with np.errstate(over="ignore"):
+        sine_squared, cosine_squared = np.tanh(x) ** 2, np.cosh(x) ** -2.0
+    # Of the two that add up to 1 the smaller is the more accurate.
+    near = sine_squared < 0.5
+    below = np.where(near, special.betainc(a, b, sine_squared), special.betaincc(b, a, cosine_squared))
+    above = np.where(near, special.betaincc(a, b, sine_squared), special.betainc(b, a, cosine_squared))
+    return below, above
+
+
+def _half_step(z: float) -> float:
+    """``Γ(z + ½)/Γ(z)``, from z = 32 on by its expansion in 1/z: differences of ln Γ lose digits there."""
+    if z < 32:
+        return float(np.exp(special.gammaln(z + 0.5) - special.gammaln(z)))
+    terms = [1, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304]
+    return float(np.sqrt(z) * np.polynomial.polynomial.polyval(1 / z, terms))
 
 
 def points(x: np.ndarray, probability: np.ndarray) -> RadialCells:
