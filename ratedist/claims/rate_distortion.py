@@ -228,8 +228,12 @@ def asymptote(evidence: Evidence) -> Finding:
         curve.rate[-1] + excess[-1], curve.rate[-1], float(curve.gap[-1]),
     )  # fmt: skip
     ratios = excess[-2:] / curve.distortion[-2:]
-    comment = f"excess/D = {ratios[0]:.2f} and {ratios[1]:.2f} at the last two points: proportional"
-    if np.any(excess <= 0) or abs(ratios[1] / ratios[0] - 1) > 0.05:
+    d, n = evidence.model.d, evidence.model.n
+    limit = (d + 1) * n / (2 * (n + 1) * evidence.model.noise_variance)
+    comment = (
+        f"excess/D = {ratios[0]:.2f} and {ratios[1]:.2f} at the last two points, {limit:.2f} in the limit"
+    )
+    if np.any(excess <= 0) or not abs(ratios[1] - limit) < abs(ratios[0] - limit) < 0.05 * limit:
         return judging.finding(last, Verdict.FAILS, comment)
     return judging.in_the_limit(last, list(excess), f"excess {excess[-1]:.3f} nats here; {comment}")
 
@@ -333,7 +337,7 @@ CLAIMS = [
     ),
     Claim(
         "asymptote",
-        "R ≈ h(U) − ½E ln(1 + ‖U‖²) − (d/2) ln(2πeDn/((n+1)σ²d)), met from below with a difference ∝ D.",
+        "R ≈ h(U) − ½E ln(1 + ‖U‖²) − (d/2) ln(2πeDn/((n+1)σ²d)), met from below with a difference (d+1)nD/(2(n+1)σ²) + O(D²).",
         "", "", "D → 0", Verdict.LIMIT, asymptote,
     ),
 ]  # fmt: skip
