@@ -337,7 +337,7 @@ CLAIMS = [
     ),
     Claim(
         "asymptote",
-        "R ≈ h(U) − ½E ln(1 + ‖U‖²) − (d/2) ln(2πeDn/((n+1)σ²d)), met from below with a difference (d+1)nD/(2(n+1)σ²) + O(D²).",
+        "R = h(U) − ½E ln(1 + ‖U‖²) − (d/2) ln(2πeDn/((n+1)σ²d)) − (d+1)nD/(2(n+1)σ²) + O(D²).",
         "", "", "D → 0", Verdict.LIMIT, asymptote,
     ),
 ]  # fmt: skip
