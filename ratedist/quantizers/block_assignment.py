@@ -43,16 +43,19 @@ class BlockAssignment:
             importance: h >= 0 by which clusters sum, shape ``(m, N)``; ``None`` for 1.
         """
         m = len(values)
-        points = [values] if metric is None else [values, metric]
-        if metric is not None and m > LONGEST_DIRECT:
-            points = [np.concatenate([metric * values, metric])]
         self._values, self._weighted = values, metric is not None
-        self._points = list(zip(*map(slabs, points), strict=True))
-        h = np.ones((1, values.shape[1])) if importance is None else importance
+        coordinates = slabs(values)
+        h = slabs(np.ones((1, values.shape[1])) if importance is None else importance)
         with jax.enable_x64(True):
-            pairs = zip(slabs(h), slabs(values), strict=True)
-            self._rows = [_rows_to_sum(*pair) for pair in pairs]
-        self._mass = slice(m, m + len(h))
+            self._rows = [_rows_to_sum(*pair) for pair in zip(h, coordinates, strict=True)]
+            self._mass = slice(m, m + len(h[0]))
+            if metric is None:
+                self._points = [(w,) for w in coordinates]
+            else:
+                a = h if metric is importance else slabs(metric)
+                self._points = list(zip(coordinates, a, strict=True))
+                if m > LONGEST_DIRECT:
+                    self._points = [(_features(*pair),) for pair in self._points]
 
     def assign(self, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Label of the nearest of ``centers`` (K, m) for every block, and two sums over each cluster.
@@ -150,6 +153,11 @@ def _product_distances(features: jax.Array, centers: jax.Array) -> jax.Array:
     if len(features) == centers.shape[1]:
         return (-2 * centers) @ features + jnp.sum(squares, axis=1, keepdims=True)
     return jnp.concatenate([-2 * centers, squares], axis=1) @ features
+
+
+@jax.jit
+def _features(values: jax.Array, metric: jax.Array) -> jax.Array:
+    return jnp.concatenate([metric * values, metric])
 
 
 @jax.jit
