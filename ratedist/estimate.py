@@ -29,7 +29,9 @@ class Estimate:
     def standard_errors_from(self, value: float) -> float:
         """How many standard errors the mean lies above ``value`` (0 if they are equal)."""
         difference = self.mean - value
-        return difference / self.sem if difference else 0.0
+        if difference == 0:
+            return 0.0
+        return difference / self.sem if self.sem else math.copysign(math.inf, difference)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

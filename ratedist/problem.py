@@ -117,6 +117,12 @@ def _canonical_covariance(covariance: ArrayLike | None, d: int) -> np.ndarray:
     smallest = np.linalg.eigvalsh(sigma)[0]
     if smallest <= 0:
         raise ValueError(f"covariance must be positive definite, its smallest eigenvalue is {smallest:g}")
+    try:
+        np.linalg.cholesky(sigma)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            f"covariance must be positive definite beyond rounding, its smallest eigenvalue is {smallest:g}"
+        ) from None
     return sigma
 
 

@@ -38,15 +38,19 @@ def erm_risks(model: ModelArrays, draw: ErmDraw, reconstruction: jax.Array) -> R
         E[d_S | W, ŵ] = ((n + 1)/n) (‖e‖²_Σ − (vᵀΣe)²/(1 + ‖v‖²_Σ)),
         E[L_S(ŵ) | W, ŵ] = σ²(n − d)/n + E[d_S | W, ŵ].
 
+    The bracket is ``‖e − av‖²_Σ + a²s/(1 + s)`` with s = ‖v‖²_Σ and a = vᵀΣe/s, which loses no digits where
+    s is large.
+
     Source: docs/derivations.md §2.
     """
     n, d = model.num_samples, model.w_star.shape[0]
     v = draw.standardized_deviation
     e = reconstruction - draw.weights
-    sigma_e = model.times_covariance(e)
-    squared_error = jnp.sum(e * sigma_e)
-    seen = jnp.sum(v * sigma_e) ** 2 / (1 + jnp.sum(v * model.times_covariance(v)))
-    distortion = (n + 1) / n * (squared_error - seen)
+    spread = jnp.sum(v * model.times_covariance(v))
+    along = jnp.sum(v * model.times_covariance(e)) / jnp.where(spread > 0, spread, 1.0)
+    across = e - along * v
+    squared = jnp.sum(across * model.times_covariance(across))
+    distortion = (n + 1) / n * (squared + along**2 * (spread / (1 + spread)))
     return _from_empirical(model, reconstruction, model.noise_scale**2 * (n - d) / n + distortion, distortion)
 
 

@@ -265,6 +265,12 @@ def _check_problem(model: GaussianLinearModel, compressors: Mapping[str, Compres
     for name, compressor in compressors.items():
         if isinstance(compressor, type) or not hasattr(compressor, "bind"):
             raise ValueError(f"compressor {name!r} must be one such as rd.KMeans(2), got {compressor!r}")
+    held = jnp.finfo(jnp.result_type(float))
+    if model.noise_variance > 0 and not float(held.tiny) <= model.noise_variance <= float(held.max):
+        raise ValueError(
+            f"noise_variance must lie in [{float(held.tiny):.2g}, {float(held.max):.2g}], which is what "
+            f"{held.dtype} holds, got {model.noise_variance:g}: rescale the problem or enable x64"
+        )
     # What one rounding of a weight is, against what the weights vary by.
     resolution = float(jnp.finfo(jnp.result_type(float)).eps) * float(np.max(np.abs(model.w_star)))
     spread = (model.noise_variance / model.covariance_norm / model.degrees_of_freedom) ** 0.5

@@ -76,6 +76,7 @@ def blahut_arimoto(
     Source: Blahut, IEEE Trans. IT-18 (1972) 460–473; CT06, section 10.8; Berger, Theorem 2.5.3 (dual bound).
     """
     p, d = _checked(probabilities, distortion)
+    p, d = p[p > 0], d[p > 0]  # what never occurs costs nothing, and has no output letter to keep alive
     lam = float(_checks.in_range("slope", slope, high=np.finfo(np.float64).max))
     _checks.positive_number("tolerance", tolerance)
     kernel = np.exp(-lam * (d - d.min(axis=1, keepdims=True)))  # d less its row minimum: never all zero
@@ -100,10 +101,12 @@ def certified_point(p: np.ndarray, d: np.ndarray, slope: float, q: np.ndarray) -
     Z = kernel @ q
     c = (p / Z) @ kernel
     channel = q * kernel / Z[:, None]
-    D = float(p @ np.sum(channel * d, axis=1))
-    dual = -slope * D - float(p @ (np.log(Z) - slope * offset))
+    # Of the distortion beyond each row's minimum: with it λD would be the difference of large numbers.
+    D = float(p @ np.sum(channel * (d - offset[:, None]), axis=1))
+    dual = -slope * D - float(p @ np.log(Z))
     rate = max(dual - float(np.sum(q * xlogy(c, c))), 0.0)
-    return RateDistortionPoint(slope, D, rate, max(dual - float(np.log(c.max())), 0.0), q * c)
+    lower = max(dual - float(np.log(c.max())), 0.0)
+    return RateDistortionPoint(slope, D + float(p @ offset), rate, lower, q * c)
 
 
 def optimal_output(p: np.ndarray, kernel: np.ndarray, start: np.ndarray, tolerance: float) -> np.ndarray:

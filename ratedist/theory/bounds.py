@@ -165,14 +165,15 @@ def exact_cgf_factor(rate_per_sample: ArrayLike) -> np.ndarray:
 def log_slope_root(rate_per_sample: ArrayLike) -> np.ndarray:
     """The root z ≥ 0 of ``z − 1 + e^{−z} = 2η``: ln(1 + 2λσ*²) at the best slope λ of the exact-CGF bound."""
     eta = _checks.in_range("rate_per_sample", rate_per_sample)
-    target = np.where(np.isfinite(eta), 2 * eta, 1.0)
+    finite = eta < np.finfo(np.float64).max / 4
+    target = np.where(finite, 2 * np.where(finite, eta, 0.0), 1.0)
     # The function is convex and increasing: one step lands above the root, the next ones descend to it.
     z = np.sqrt(2 * target) + target / 3
     for _ in range(NEWTON_ITERATIONS):
         slope = -np.expm1(-z)
         step = np.where(slope > 0, (exp_remainder(-z) - target) / np.where(slope > 0, slope, 1.0), 0.0)
         z = np.maximum(z - step, 0.0)
-    return np.where(np.isfinite(eta), z, np.inf)
+    return np.where(finite, z, np.inf)
 
 
 def exp_remainder(x: ArrayLike) -> np.ndarray:

@@ -154,6 +154,7 @@ def _conditional_log_slope(s: np.ndarray, w: np.ndarray, eta: float) -> float:
         return -np.inf
     if np.isinf(eta) or present.size == 0:
         return np.inf
+    eta = max(eta, np.finfo(np.float64).tiny)  # a slope that is not the best still gives a bound
 
     def excess(x: float) -> float:
         return float(np.log(max(w @ exp_remainder(-_log_terms(s, x)), np.finfo(np.float64).tiny) / (2 * eta)))
@@ -181,15 +182,18 @@ def _conditional_terms(s: np.ndarray, x: float, eta: float) -> np.ndarray:
 
 
 def _quadratic_log_slope(s: np.ndarray, w: np.ndarray, eta: float) -> float:
+    scale = float(s.max())
+    if scale == 0:
+        return np.inf
     with np.errstate(divide="ignore"):
-        fourth = float(w @ s**2)
-        return float(np.log(eta) - np.log(fourth)) / 2 if fourth > 0 else np.inf
+        fourth = float(w @ (s / scale) ** 2)
+        return float(np.log(eta) - np.log(fourth)) / 2 - float(np.log(scale)) if fourth > 0 else np.inf
 
 
 def _quadratic_terms(s: np.ndarray, x: float, eta: float) -> np.ndarray:
     if np.isinf(x):
         return np.where(s > 0, x, 0.0) if x > 0 else np.zeros_like(s)
-    return eta * np.exp(-x) + np.exp(x) * s**2
+    return eta * np.exp(-x) + (np.exp(x) * s) * s
 
 
 def _log_terms(s: np.ndarray, x: float) -> np.ndarray:

@@ -109,7 +109,7 @@ def gibbs_symmetrized_information(
     b = 2 * gamma / n * eigenvalues
     precision, mean_precision = b + 1 / tau2, 2 * gamma * sigma + 1 / tau2
     second_moment = (signal * b**2 + 2 * gamma * s2 / n * b) / precision**2
-    terms = mean_precision / precision - 1 + (mean_precision + precision) * second_moment
+    terms = (2 * gamma * sigma - b) / precision + (mean_precision + precision) * second_moment
     return float(weights @ (terms / 2 - 2 * gamma * sigma * signal * b / precision))
 
 

@@ -14,6 +14,7 @@ from scipy.stats import chi2
 
 from ratedist import _checks
 from ratedist.problem import GaussianLinearModel
+from ratedist.theory.bounds import exp_remainder
 
 # Quadrature in the logarithm of a χ² variable. Its tails beyond this probability are dropped.
 TAIL_PROBABILITY = 1e-18
@@ -26,6 +27,8 @@ LARGEST_EXPONENT = 700.0
 def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
     """``α = nD/(dσ²)`` for a distortion ``0 ≤ D ≤ dσ²/n`` (any shape), as in Entropy 2021 eq. (26)."""
     limit = oracle_distortion(model, 1.0)
+    if limit == 0:
+        raise ValueError("noise_variance must be above zero: without noise every α has distortion 0, got 0")
     D = _checks.in_range("distortion", distortion, high=float(limit))
     return D / limit
 
@@ -116,6 +119,8 @@ def oracle_alpha_at_rate(model: GaussianLinearModel, rate: float) -> float:
     m = max(model.n - model.d - 1, 0)
     highest = -float(np.log1p(m / model.n * np.expm1(2 * R / model.d)))
     lowest = highest - 1.0
+    if excess(highest) > 0:  # the two rates agree to rounding; at α = 1 the rate is 0
+        lowest, highest = highest, 0.0
     while excess(lowest) < 0:
         highest, lowest = lowest, lowest - 2.0
     return float(np.exp(root_scalar(excess, bracket=(lowest, highest), xtol=1e-14).root))
@@ -149,25 +154,31 @@ def _exact_rate(model: GaussianLinearModel, alpha: float) -> float:
         d,
     )
     step = log_square[1] - log_square[0]
-    entropy = 0.0
+    entropy = total = 0.0
     for block in np.array_split(log_square, max(1, log_square.size * offset.size // 2_000_000)):
         log_density = logsumexp(offset - np.exp(block)[:, None] * precision, axis=1)
         # From the density of x to that of log |x|²: times π^{d/2}/Γ(d/2) |x|^d.
         log_mass = log_density + d / 2 * (np.log(np.pi) + block) - gammaln(d / 2)
-        entropy -= step * np.sum(np.exp(log_mass) * log_density)
+        mass = step * np.exp(log_mass)
+        total += np.sum(mass)
+        entropy -= np.sum(mass * log_density)
     noise_entropy = d / 2 * np.log(2 * np.pi * np.e * (1 - alpha) * alpha / model.n)
-    return float(entropy - noise_entropy)
+    # Near α = 1 and for n far above d the rates differ by less than rounding.
+    rate = max(float(entropy / total - noise_entropy), 0.0)
+    return min(rate, float(oracle_gaussian_rate(model, alpha))) if model.n > d + 1 else rate
 
 
 def _log_chi_square_nodes(degrees_of_freedom: int, sharpness: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes t and log-weights of the law of ``t = ln g``, g ~ χ², for integrands of width √(2/sharpness)."""
-    half = degrees_of_freedom / 2
-    t = _nodes(
-        float(np.log(chi2.ppf(TAIL_PROBABILITY, degrees_of_freedom))),
-        float(np.log(chi2.isf(TAIL_PROBABILITY, degrees_of_freedom))),
+    nu = degrees_of_freedom
+    x = _nodes(
+        float(np.log(chi2.ppf(TAIL_PROBABILITY, nu) / nu)),
+        float(np.log(chi2.isf(TAIL_PROBABILITY, nu) / nu)),
         sharpness,
     )
-    return t, half * t - np.exp(t) / 2 - half * np.log(2) - gammaln(half) + np.log(t[1] - t[0])
+    # With x = ln(g/ν) the log-density is −(ν/2)(eˣ − 1 − x) and a constant: nothing large is subtracted.
+    log_weight = -nu / 2 * exp_remainder(x)
+    return x + np.log(nu), log_weight - logsumexp(log_weight)
 
 
 def _nodes(low: float, high: float, sharpness: int) -> np.ndarray:

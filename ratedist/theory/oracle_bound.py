@@ -66,7 +66,7 @@ def oracle_loss_variance(model: GaussianLinearModel, alpha: float) -> tuple[np.n
     q, q_weights = _chi_square_quadrature(model.d, lower_tail=model.d)
     spread = (1 - a) ** 2 * s2 / g + (1 - a) * a * s2 / n
     nodes, probabilities = (s2 + np.outer(spread, q)).ravel(), np.outer(g_weights, q_weights).ravel()
-    squares = probabilities * nodes**2
+    squares = probabilities * (nodes / nodes.max()) ** 2
     kept = (probabilities > NEGLIGIBLE) | (squares > NEGLIGIBLE * squares.sum())
     return nodes[kept], probabilities[kept] / probabilities[kept].sum()
 

@@ -9,6 +9,10 @@ from scipy.special import gammaln, psi
 
 from ratedist import _checks
 from ratedist.problem import GaussianLinearModel
+from ratedist.theory.bounds import exp_remainder
+
+# Degrees of freedom from which differences of ln Γ lose more digits than its series leaves out.
+STIRLING = 1000
 
 
 def rate_distortion_bound(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
@@ -155,9 +159,9 @@ def time_sharing_rate(model: GaussianLinearModel) -> float:
     if n >= 2 * d + 2:
         return 0.0
 
-    def chord_above_tangent(x: float) -> float:  # x = 2R/d; D is proportional to 1/(n + m expm1(x))
-        denominator = n + m * np.expm1(x)
-        return (1 + x * m * np.exp(x) / denominator) * n / denominator - 1
+    # x = 2R/d; D is proportional to 1/(n + m expm1(x)). In this form nothing cancels where x is small.
+    def chord_above_tangent(x: float) -> float:
+        return float(n * exp_remainder(-x) - 4 * m * np.sinh(x / 2) ** 2)
 
     inflection = np.log((d + 1) / m)
     upper = inflection + 1.0
@@ -184,6 +188,15 @@ def erm_gaussian_divergence(model: GaussianLinearModel) -> float:
     """
     model.require_finite_risk("the divergence from a Gaussian of the same covariance")
     d, nu = model.d, model.degrees_of_freedom
+    if nu >= STIRLING:
+        # Stirling's series of ln Γ and ψ, its leading terms cancelled by hand.
+        a, b = nu / 2, d / 2
+        c = a + b
+        return float(
+            -b * np.log1p(-1 / a) - np.log1p(b / a) / 2 - b / (2 * a)
+            + (1 / c - 1 / a) / 12 - c * (1 / a**2 - 1 / c**2) / 12
+            + (1 / a**3 - 1 / c**3) / 360 + c * (1 / a**4 - 1 / c**4) / 120
+        )  # fmt: skip
     # W = w* + σΣ^{-1/2} U, U of scale I/ν: density Γ((ν+d)/2)/(Γ(ν/2) π^{d/2}) (1+‖u‖²)^{-(ν+d)/2}.
     entropy = (
         gammaln(nu / 2) - gammaln((nu + d) / 2) + d / 2 * np.log(np.pi)

@@ -144,7 +144,7 @@ def remote_gaussian_distortion(source_variance: float, noise_variance: float, ra
     P = _checks.positive_number("source_variance", source_variance)
     N = float(_checks.in_range("noise_variance", noise_variance, high=np.finfo(np.float64).max))
     R = _checks.in_range("rate", rate)
-    return P * N / (P + N) + P**2 / (P + N) * np.exp(-2 * R)
+    return P * (N / (P + N)) + P * (P / (P + N)) * np.exp(-2 * R)
 
 
 def remote_gaussian_rate(source_variance: float, noise_variance: float, distortion: ArrayLike) -> np.ndarray:
@@ -152,7 +152,8 @@ def remote_gaussian_rate(source_variance: float, noise_variance: float, distorti
     P = _checks.positive_number("source_variance", source_variance)
     N = float(_checks.in_range("noise_variance", noise_variance, high=np.finfo(np.float64).max))
     D = _checks.in_range("distortion", distortion)
-    return gaussian_rate(P**2 / (P + N), np.maximum(D - P * N / (P + N), 0.0))
+    seen = P * (P / (P + N))
+    return np.where(D >= P, 0.0, gaussian_rate(seen, np.maximum(D - P * (N / (P + N)), 0.0)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -60,7 +60,9 @@ def water_filling_at_distortion(variances: ArrayLike, distortion: float) -> Wate
     # With the k smallest components under water, D = (their sum) + (m − k)θ; the right k has θ ≤ σ²_k.
     below = np.concatenate([[0.0], np.cumsum(s2)[:-1]])
     levels = (D - below) / (s2.size - np.arange(s2.size))
-    k = int(np.argmax(levels <= s2 * (1 + np.finfo(np.float64).eps * 4)))
+    under = levels <= s2 * (1 + np.finfo(np.float64).eps * 4)
+    under[-1] = True  # at D = Σσ², where rounding may leave none
+    k = int(np.argmax(under))
     return reverse_water_filling(variances, float(levels[k]))
 
 
@@ -76,7 +78,9 @@ def water_filling_at_rate(variances: ArrayLike, rate: float) -> WaterFilling:
     # With the k largest components coded, R = Σ ½ ln(σ_i²/θ); the right k is the last with θ < σ²_k.
     log_levels = (np.cumsum(np.log(s2)) - 2 * R) / np.arange(1, s2.size + 1)
     k = int(np.flatnonzero(log_levels <= np.log(s2))[-1])
-    return reverse_water_filling(variances, float(np.exp(log_levels[k])))
+    level = float(np.exp(log_levels[k]))  # 0 where so high a rate takes it below the smallest float
+    D = np.minimum(level, _vector(variances))
+    return WaterFilling(level, float(D.sum()), R, D)
 
 
 def _vector(variances: ArrayLike) -> np.ndarray:
