@@ -194,7 +194,10 @@ def _quantize(
         if config.selects(name, DTYPES[entry.dtype], entry.num_bytes // DTYPES[entry.dtype].itemsize)
     ]
     if not chosen:
-        raise ValueError(f"{model.path} has no tensor to quantise: see include, exclude and min_size")
+        raise ValueError(
+            f"{model.path} has no tensor to quantise: floating-point, like include and not exclude, with at "
+            f"least {config.min_size} weights (min_size) and {config.num_clusters} blocks (num_clusters)"
+        )
     for name in chosen:
         shape = model.entries[name].shape
         if importance is not None and importance.entry(name).shape != shape:

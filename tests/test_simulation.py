@@ -311,3 +311,24 @@ def test_as_many_clusters_as_weights_distort_nothing_at_any_n() -> None:
     assert abs(result.distortion.mean) < 1e-20
     with pytest.raises(ValueError, match="infinite"):
         _ = result.population_risk
+
+
+def test_risks_given_the_weights_keep_their_digits_in_single_precision() -> None:
+    """At n = d the weights spread over many sizes, and ‖e‖² less what the data saw must not cancel."""
+    from ratedist import risks
+    from ratedist.sampling import ErmDraw, ModelArrays
+
+    arrays = ModelArrays.of(rd.GaussianLinearModel(5, np.ones(5), 100.0))
+    rng = np.random.default_rng(0)
+    deviations = rng.normal(size=(300, 5)) * 10 ** rng.uniform(0, 3, size=(300, 1))
+
+    def distortions(dtype: type) -> np.ndarray:
+        model = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), arrays)
+        v = jnp.asarray(deviations, dtype)
+        draws = ErmDraw(jnp.ones_like(v) + 10 * v, v)
+        levels = jnp.where(draws.weights > 0, 1, -1).astype(dtype)
+        return np.asarray(jax.vmap(lambda draw, w: risks.erm_risks(model, draw, w).distortion)(draws, levels))
+
+    single, double = distortions(jnp.float32), distortions(jnp.float64)
+    assert np.all(single > 0)
+    np.testing.assert_allclose(single, double, rtol=2e-2)

@@ -125,8 +125,10 @@ class NetworkConfig:
             for K in self.clusters:
                 if m == 1 or self.max_vector_clusters >= K:
                     points += [Point("hessian_weighted", K**m, beta, m) for beta in self.beta]
-        for compressor in ("hessian_weighted", "clipped"):
-            points += [Point(compressor, self.sweep_clusters, beta) for beta in self.sweep_beta]
+        points += [
+            Point("hessian_weighted", self.sweep_clusters, beta) for beta in (*self.sweep_beta, *self.beta)
+        ]
+        points += [Point("clipped", self.sweep_clusters, beta) for beta in self.sweep_beta]
         points += [
             Point(compressor, self.sweep_clusters, beta)
             for compressor in ("last_layer_penalised", "other_layers_penalised")

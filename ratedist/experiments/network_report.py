@@ -66,13 +66,15 @@ def report(config: NetworkConfig, frame: pd.DataFrame, summary: pd.DataFrame) ->
         f"β chosen on held-out training images at K = {config.sweep_clusters}: median "
         f"{chosen['diameter_penalty'].median():g}, test loss {chosen['test_loss'].mean():.4f}"
     )
-    best = quantised["mean", "calibrated_test_loss"].idxmin()
-    row = wide.loc[best]
-    lines.append(
-        f"every network with its own temperature, least mean test loss of the compressed: {_named(best)}: "
-        f"{_mean(row, 'calibrated_test_loss')}, minus the original's "
-        f"{_paired(row, 'change', 'calibrated_test_loss')}"
-    )
+    calibrated: Any = quantised["mean", "calibrated_test_loss"].dropna()
+    if not calibrated.empty:
+        best = calibrated.idxmin()
+        row = wide.loc[best]
+        lines.append(
+            "every network with its own temperature, least mean test loss of the compressed: "
+            f"{_named(best)}: {_mean(row, 'calibrated_test_loss')}, minus the original's "
+            f"{_paired(row, 'change', 'calibrated_test_loss')}"
+        )
     return "\n".join([*lines, "", controls_table(config, wide)])
 
 
@@ -89,7 +91,8 @@ def controls_table(config: NetworkConfig, wide: Any) -> str:
     }
     for beta in dict.fromkeys((0.0, max(config.beta), best)):
         rows[f"Hessian-weighted, K = {K}, β = {beta:g}"] = ("hessian_weighted", K, beta, 1)
-    rows["original, clipped to the range of the last and not quantised"] = ("clipped", K, best, 1)
+    clipped = f"original, clipped to the ranges of K = {K}, β = {best:g}, and not quantised"
+    rows[clipped] = ("clipped", K, best, 1)
     lines = [
         "| network | ratio | accuracy | test loss | change | own temperature | change |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -115,7 +118,7 @@ def _difference(frame: pd.DataFrame, point: tuple, reference: tuple) -> str:
     """Paired difference in test loss of two points."""
     losses: Any = frame.set_index([*POINT, "model"])["test_loss"].sort_index()
     differences = losses.loc[point] - losses.loc[reference]
-    return f"{differences.mean():+.4f} ± {differences.sem():.4f}"
+    return f"{differences.mean():+.4f}{_error(differences.sem(), 4)}"
 
 
 def _named(point: tuple[str, int, float, int]) -> str:
@@ -124,15 +127,20 @@ def _named(point: tuple[str, int, float, int]) -> str:
 
 
 def _mean(row: Any, quantity: str) -> str:
-    return f"{row['mean', quantity]:.4f} ± {row['sem', quantity]:.4f}"
+    return f"{row['mean', quantity]:.4f}{_error(row['sem', quantity], 4)}"
 
 
 def _percent(row: Any, quantity: str) -> str:
-    return f"{100 * row['mean', quantity]:.2f} ± {100 * row['sem', quantity]:.2f}%"
+    return f"{100 * row['mean', quantity]:.2f}{_error(100 * row['sem', quantity], 2)}%"
 
 
 def _paired(row: Any, name: str, quantity: str) -> str:
-    return f"{row[name, quantity]:+.4f} ± {row[f'{name}_sem', quantity]:.4f}"
+    return f"{row[name, quantity]:+.4f}{_error(row[f'{name}_sem', quantity], 4)}"
+
+
+def _error(sem: float, digits: int) -> str:
+    """Nothing for one network alone, which has no standard error."""
+    return "" if pd.isna(sem) else f" ± {sem:.{digits}f}"
 
 
 def _change(row: Any) -> str:

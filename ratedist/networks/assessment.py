@@ -61,7 +61,8 @@ def assess(architecture: Architecture, parameters: Parameters, splits: Splits) -
         ``generalization_error`` (test − train), ``temperature``, ``calibrated_train_loss`` and
         ``calibrated_test_loss`` after dividing by T, the expected ``calibration_error`` on the test set,
         before and (``calibrated_calibration_error``) after, and ``diagrams``, the reliability diagrams
-        behind these.
+        behind these. Where the held-out images do not determine T (all of them right, or no better than by
+        chance: the loss still falls at an end of the bracket) it is NaN, and so are the calibrated numbers.
     """
     outputs = {
         name: (predict(architecture, parameters, images), labels)
@@ -73,14 +74,16 @@ def assess(architecture: Architecture, parameters: Parameters, splits: Splits) -
         row[f"{name}_loss"] = result.loss.mean
         row[f"{name}_accuracy"] = result.accuracy.mean
     row["generalization_error"] = row["test_loss"] - row["train_loss"]
-    T = fit_temperature(*outputs["holdout"]).temperature
-    row["temperature"] = T
+    fit = fit_temperature(*outputs["holdout"])
+    T, row["temperature"] = fit.temperature, fit.temperature
     z, labels = outputs["test"]
     row["calibrated_test_loss"] = evaluate(z / T, labels).loss.mean
     row["calibrated_train_loss"] = evaluate(outputs["train"][0] / T, outputs["train"][1]).loss.mean
     row["diagrams"] = {"raw": reliability(z, labels), "calibrated": reliability(z / T, labels)}
     row["calibration_error"] = row["diagrams"]["raw"].expected_calibration_error
     row["calibrated_calibration_error"] = row["diagrams"]["calibrated"].expected_calibration_error
+    if fit.at_edge:
+        row |= {name: np.nan for name in row if name.startswith("calibrated") or name == "temperature"}
     return row
 
 

@@ -117,6 +117,8 @@ def compare(
     if "holdout" in logits:
         y = np.asarray(splits["holdout"][1])
         fits = [fit_temperature(z, y) for z in logits["holdout"]]
+        if any(fit.at_edge for fit in fits):  # these samples determine no temperature
+            return Comparison(rows, columns)
         estimates = [Estimate(fit.temperature, fit.standard_error, len(y)) for fit in fits]
         rows["temperature"] = Change(estimates[0], estimates[1], None)
         if "test" in logits:

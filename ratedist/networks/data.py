@@ -31,7 +31,8 @@ class ImageData:
         train_labels: integers of shape ``(N,)``.
         test_images: as ``train_images``.
         test_labels: as ``train_labels``.
-        pixel_mean: of the published training set, one number per channel, pixels running from 0 to 1.
+        pixel_mean: of the published training set (digits, which have none: of all images), one number per
+            channel, pixels running from 0 to 1.
         pixel_deviation: standard deviation of the same.
         source: where the arrays came from, in words.
     """

@@ -68,7 +68,9 @@ class QuantizedModel:
         if self.curvature_samples:
             line = f"curvature: measured on {self.curvature_samples:,} training samples"
             if self.curvature_errors:
-                worst = max(self.curvature_errors[name].mean for name in self.tree.quantized)
+                # NaN where an array's curvature is zero throughout.
+                errors = [self.curvature_errors[name].mean for name in self.tree.quantized]
+                worst = max((error for error in errors if error == error), default=0.0)
                 line += f" drawn at random; relative standard error of an array's mean up to {worst:.1%}"
             lines.append(line)
         return "\n".join(lines)

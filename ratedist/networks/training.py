@@ -70,7 +70,7 @@ def train(
 
     Raises:
         ValueError: images of another shape than the network takes, labels that do not match them, fewer
-            images than a batch, a recipe out of range.
+            images than a batch, a recipe out of range, training that diverged.
     """
     _check_images(architecture, recipe, images, labels)
     start_key, epochs_key = jax.random.split(key)
@@ -86,7 +86,7 @@ def train(
         if after_epoch is not None:
             jax.block_until_ready(parameters)
             after_epoch(epoch + 1)
-    return parameters
+    return _finite(parameters)
 
 
 def train_together(
@@ -123,7 +123,13 @@ def train_together(
         return jax.lax.scan(one_epoch, carry, jnp.arange(recipe.epochs))[0][0]
 
     x, y = jnp.asarray(images, jnp.float32), jnp.asarray(labels, jnp.int32)
-    return jax.jit(jax.vmap(whole))(x, y, keys)
+    return _finite(jax.jit(jax.vmap(whole))(x, y, keys))
+
+
+def _finite(parameters: Parameters) -> Parameters:
+    if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(parameters)):
+        raise ValueError("training diverged, its parameters are not finite: take a smaller learning_rate")
+    return parameters
 
 
 def _check_images(architecture: Architecture, recipe: Recipe, images: np.ndarray, labels: np.ndarray) -> None:

@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 
 from ratedist import _checks
 
+# Weights whose squares, and the sums of some billions of them, stay far from the largest float.
+LARGEST = 1e140
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Quantized:
@@ -50,6 +53,8 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
     w = _checks.real_array("weights", weights)
     if w.ndim != 1 or w.size == 0:
         raise ValueError(f"weights must have shape (d,) with d >= 1, got shape {w.shape}")
+    if max(w.max(), -w.min()) > LARGEST:
+        raise ValueError(f"weights must be at most {LARGEST:g} in size, for their squares: rescale them")
     if importance is None:
         return w, None
     h = _checks.real_array("importance", importance)

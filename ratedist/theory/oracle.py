@@ -178,7 +178,7 @@ def _log_chi_square_nodes(degrees_of_freedom: int, sharpness: int) -> tuple[np.n
     )
     # With x = ln(g/ν) the log-density is −(ν/2)(eˣ − 1 − x) and a constant: nothing large is subtracted.
     log_weight = -nu / 2 * exp_remainder(x)
-    return x + np.log(nu), log_weight - logsumexp(log_weight)
+    return x + np.log(nu), log_weight - np.asarray(logsumexp(log_weight))
 
 
 def _nodes(low: float, high: float, sharpness: int) -> np.ndarray:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from ratedist.experiments.network_config import Cifar10Config, DigitsConfig, Net
 from ratedist.experiments.network_report import report
 from ratedist.experiments.network_summary import POINT, chosen_penalties, pooled_diagrams, summarize
 from ratedist.experiments.networks import run
+from ratedist.networks.architecture import initialize
 from ratedist.networks.assessment import Splits, assess, predict
 from ratedist.networks.calibration import fit_temperature
 from ratedist.networks.data import load
@@ -103,10 +105,6 @@ def test_predictions_do_not_depend_on_the_chunk(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_assessment_of_a_network_that_knows_nothing() -> None:
-    import jax
-
-    from ratedist.networks.architecture import initialize
-
     architecture = CONFIG.ensemble().architecture
     nothing = jax.tree.map(np.zeros_like, initialize(architecture, jax.random.key(0)))
     x, y = np.ones((20, 64), np.float32), np.arange(20) % 10
@@ -115,6 +113,18 @@ def test_assessment_of_a_network_that_knows_nothing() -> None:
     assert row["test_accuracy"] == pytest.approx(0.1)
     assert row["generalization_error"] == 0
     assert row["calibration_error"] == pytest.approx(0, abs=1e-7)
+
+
+def test_a_temperature_that_the_held_out_images_do_not_determine_is_nan() -> None:
+    """All of them right: the loss falls for ever as T falls, and no calibrated number means anything."""
+    architecture = CONFIG.ensemble().architecture
+    parameters = jax.tree.map(np.asarray, initialize(architecture, jax.random.key(0)))
+    x = np.random.default_rng(0).normal(size=(20, 64)).astype(np.float32)
+    y = np.argmax(predict(architecture, parameters, x), axis=1)
+    row = assess(architecture, parameters, Splits((x, y), (x, y), (x, y)))
+    assert row["test_accuracy"] == 1
+    assert np.isnan([row["temperature"], row["calibrated_test_loss"], row["calibrated_train_loss"]]).all()
+    assert np.isfinite(row["test_loss"])
 
 
 def test_summary_is_means_and_paired_differences(table) -> None:

@@ -153,3 +153,13 @@ def test_bad_shapes(samples: tuple[np.ndarray, np.ndarray]) -> None:
         convolutional_network((4, 4, 1), pooling_after=(1, 2, 5))
     with pytest.raises(ValueError, match="width"):
         mlp(6, (0,), 3)
+
+
+def test_training_that_diverges_is_an_error(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = samples
+    recipe = Recipe(1e8, batch_size=5, epochs=30, dropout=0.0)
+    network, keys = mlp(6, (8,), 3), jax.random.split(jax.random.key(0), 1)
+    with pytest.raises(ValueError, match="training diverged"):
+        train(network, recipe, 100 * x, y, keys[0])
+    with pytest.raises(ValueError, match="training diverged"):
+        train_together(network, recipe, 100 * x[None], y[None], keys)

@@ -87,3 +87,11 @@ def test_error_of_a_linear_bound_whose_outer_weights_are_on_one_side():
         [(least, _)] = branch_and_bound.optimal_runs(costs, range(2, 3))
         errors.append(optimum.objective - least - costs.constant)
     np.testing.assert_allclose(errors, [1.8e-3, 4.5e-4, 1.125e-4], rtol=1e-9)
+
+
+@pytest.mark.parametrize("block_length", [1, 2])
+def test_weights_too_large_for_squares_are_refused(block_length):
+    with pytest.raises(ValueError, match="weights must be at most 1e"):
+        kmeans([1e308, -1e308, 0.0], 2, block_length=block_length, key=0)
+    result = kmeans([1e140, -1e140, 0.0, 1.0], 2, block_length=block_length, key=0)
+    assert np.isfinite(result.objective)
