@@ -43,14 +43,14 @@ def check(values, metric, importance, centers, slack=1e-13):
         np.testing.assert_allclose(first[:, i], expected, rtol=1e-12, atol=1e-12 * np.sum(h * np.abs(values)))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     st.sampled_from(["heavy", "lattice", "clumps"]),
-    st.sampled_from([1, 2, 3, 9]),
+    st.sampled_from([2, 3, 9]),
     st.booleans(),
     st.booleans(),
-    st.sampled_from([1, 7, 320, 800]),
-    st.sampled_from([1, 3, 16, 40]),
+    st.sampled_from([7, 320, 800]),
+    st.sampled_from([1, 3, 40]),
     st.integers(0, 2**32),
 )
 def test_nearest_centres_and_sums(kind, m, weighted, important, size, num_clusters, seed):

@@ -17,7 +17,7 @@ def test_nothing_is_certified_by_a_wrong_critical_slope(monkeypatch: pytest.Monk
     truth = exact.rate_at_distortion(model, 0.4)
     assert truth.certified.all()
     found = exact.unit_critical_slope(RadialSource(3, 6))
-    for factor in (0.9, 1.5, 3.0):
+    for factor in (0.9, 1.5):
         for module in (exact, exact_point):
             monkeypatch.setattr(module, "unit_critical_slope", lambda source: factor * found)  # noqa: B023
         curve = exact.rate_at_distortion(model, 0.4)
