@@ -14,12 +14,12 @@ FEW = 1 << 15
 class Cells:
     """Cells of equal width over the bulk of some numbers; the first and the last hold what is far out."""
 
-    def __init__(self, values: np.ndarray, num_cells: int = NUM_CELLS) -> None:
+    def __init__(self, values: np.ndarray) -> None:
         sample = np.sort(values[:: max(values.size // SAMPLE, 1)])
         low, high = sample[sample.size // 100], sample[-1 - sample.size // 100]
         self._low, self._width = low - (high - low) / 2, 2 * (high - low)
         with np.errstate(divide="ignore", over="ignore"):
-            scale = np.float64(num_cells - 1) / self._width
+            scale = np.float64(NUM_CELLS - 1) / self._width
         self._scale = scale if np.isfinite(scale) else 0.0
 
     def of(self, values: np.ndarray) -> np.ndarray:
