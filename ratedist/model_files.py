@@ -196,7 +196,7 @@ def _quantize(
     if not chosen:
         raise ValueError(
             f"{model.path} has no tensor to quantise: floating-point, like include and not exclude, with at "
-            f"least {config.min_size} weights (min_size) and {config.num_clusters} blocks (num_clusters)"
+            f"least {config.min_size} weights (min_size) and no fewer blocks than clusters"
         )
     for name in chosen:
         shape = model.entries[name].shape
