@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 
-def integer(name: str, value: Any, minimum: int) -> int:
-    """Return ``value`` as an ``int`` of at least ``minimum``, or raise ``ValueError``."""
+# The largest seed whose draws are the same in both precisions: JAX keeps 32 bits of it in single precision.
+LARGEST_SEED = 2**32 - 1
+
+
+def integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
+    """Return ``value`` as an ``int`` from ``minimum`` to ``maximum``, or raise ``ValueError``."""
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
@@ -19,7 +24,26 @@ def integer(name: str, value: Any, minimum: int) -> int:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}") from None
     if number < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {number}")
+    if maximum is not None and number > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {number}")
     return number
+
+
+def seed(value: Any) -> int:
+    """Return ``value`` as an integer from 0 to 2³² − 1, or raise ``ValueError``."""
+    return integer("seed", value, 0, LARGEST_SEED)
+
+
+def fits_in_memory(what: str, num_bytes: float) -> None:
+    """Raise ``ValueError`` if ``num_bytes`` are more than the machine has in all, where it says."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return
+    if num_bytes > memory:
+        raise ValueError(
+            f"{what} needs about {num_bytes / 2**30:,.0f} GiB, this machine has {memory / 2**30:,.0f}"
+        )
 
 
 def real_array(name: str, value: ArrayLike) -> np.ndarray:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import secrets
 import tempfile
 from collections.abc import Mapping
+
+from ratedist import interruption
 
 
 def require_writable(folder: str | os.PathLike[str]) -> pathlib.Path:
@@ -35,20 +38,15 @@ def write_together(contents: Mapping[pathlib.Path, bytes]) -> None:
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            name = str(path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp"))
             temporary.append((name, path))
-            with os.fdopen(handle, "wb") as file:
+            interruption.register_temporary(name)
+            with open(name, "xb") as file:
                 file.write(content)
-            os.chmod(name, 0o666 & ~_umask())  # mkstemp makes files that only their owner can read
         while temporary:
             os.replace(*temporary[0])
-            temporary.pop(0)
+            interruption.forget_temporary(temporary.pop(0)[0])
     finally:
         for name, _ in temporary:
             pathlib.Path(name).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+            interruption.forget_temporary(name)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ratedist import _checks
 
 SYMMETRY_TOLERANCE = 1e-10
+LARGEST_N = 2**53  # float64 holds every integer up to it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,7 +22,7 @@ class GaussianLinearModel:
     derivations), ``covariance`` = Σ_X.
 
     Args:
-        n: number of training samples, at least ``d``. Risks of the empirical risk minimiser have a
+        n: number of training samples, from ``d`` to 2⁵³. Risks of the empirical risk minimiser have a
             finite expectation only for n > d + 1; the functions that need this say so.
         w_star: true weights, shape ``(d,)``.
         noise_variance: σ², one finite number of at least zero.
@@ -32,7 +33,7 @@ class GaussianLinearModel:
     ``(d,)`` or ``(d, d)``, whichever says the same with least.
 
     Raises:
-        ValueError: shapes that disagree, values that are not finite, σ² < 0, n < d, or a Σ that is not
+        ValueError: shapes that disagree, values that are not finite, σ² < 0, n < d, n > 2⁵³, or a Σ that is not
             symmetric positive definite.
 
     Source: Entropy 2021 eq. (16)–(18); AAAI 2020 eq. (14)–(16).
@@ -47,7 +48,7 @@ class GaussianLinearModel:
         w_star = _checks.real_array("w_star", self.w_star)
         if w_star.ndim != 1 or w_star.size == 0:
             raise ValueError(f"w_star must have shape (d,) with d >= 1, got shape {w_star.shape}")
-        n = _checks.integer("n", self.n, 1)
+        n = _checks.integer("n", self.n, 1, LARGEST_N)
         if n < w_star.size:
             raise ValueError(f"n must be at least d = {w_star.size} for ERM to be unique, got n = {n}")
         noise_variance = _checks.real_array("noise_variance", self.noise_variance)
@@ -136,7 +137,7 @@ def two_level_weights(d: int, separation: float = 2.0) -> np.ndarray:
 def gaussian_weights(d: int, scale: float = 1.0, *, seed: int) -> np.ndarray:
     """w*_i ~ N(0, scale²) independently, shape ``(d,)``: no few levels describe it."""
     d = _checks.integer("d", d, 1)
-    return np.random.default_rng(seed).normal(0.0, _checks.positive_number("scale", scale), d)
+    return np.random.default_rng(_checks.seed(seed)).normal(0.0, _checks.positive_number("scale", scale), d)
 
 
 def sparse_weights(d: int, num_nonzero: int | None = None, *, seed: int) -> np.ndarray:
@@ -145,7 +146,7 @@ def sparse_weights(d: int, num_nonzero: int | None = None, *, seed: int) -> np.n
     count = max(1, d // 5) if num_nonzero is None else _checks.integer("num_nonzero", num_nonzero, 0)
     if count > d:
         raise ValueError(f"num_nonzero must be at most d = {d}, got {count}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_checks.seed(seed))
     weights = np.zeros(d)
     weights[rng.choice(d, count, replace=False)] = rng.choice([-1.0, 1.0], count)
     return weights

@@ -11,6 +11,7 @@ PACKAGE = pathlib.Path(ratedist.__file__).parent
 LAYERS = [
     "_checks",
     "units",
+    "interruption",
     "files",
     "problem",
     "estimate",
@@ -34,6 +35,7 @@ LAYERS = [
     "experiments",
     "plotting",
     "cli",
+    "__main__",
 ]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ratedist import interruption
 from ratedist.cli.stopwatch import Stopwatch
 from ratedist.experiments.figure2 import Figure2Config
 from ratedist.files import require_writable, write_together
@@ -28,6 +29,9 @@ class Figure2Command:
         require_writable(self.out)
         if self.checkpoint is not None:
             require_writable(self.checkpoint.parent)
+            interruption.keep(
+                self.checkpoint, f"trials are kept in {self.checkpoint}: the same command goes on"
+            )
         stopwatch = Stopwatch()
 
         import jax

@@ -15,14 +15,12 @@ import tyro
 from ratedist.cli.diameter import DiameterCommand
 from ratedist.cli.figure2 import Figure2Command
 from ratedist.cli.inspect_file import InspectCommand
-from ratedist.cli.interrupt import insistent_interrupt
 from ratedist.cli.networks import Cifar10Command, DigitsCommand, MnistCommand
 from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
 from ratedist.cli.rate_distortion import RateDistortionCommand
 from ratedist.cli.verify import VerifyCommand
 
 BAD_INPUT = 2
-INTERRUPTED = 130  # as a shell reports a process ended by Ctrl-C
 
 COMMANDS = {
     "figure2": Figure2Command,
@@ -51,29 +49,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ratedist {importlib.metadata.version('ratedist')}")
         return 0
     try:
-        command = parse(arguments)
-        with insistent_interrupt():
-            return command.run() or 0
+        return parse(arguments).run() or 0
     except BrokenPipeError:  # the reader of our output has gone (`| head`); say nothing more to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError) as error:
         print(f"ratedist: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("\nratedist: interrupted, nothing was written", file=sys.stderr)
-        return INTERRUPTED
-
-
-def entry_point() -> None:
-    """The installed command: :func:`main`, and the end of the process."""
-    status = main()
-    if status == INTERRUPTED:
-        # XLA's threads may still be computing, and taking the interpreter down under them crashes it.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    sys.exit(status)
+    except MemoryError as error:
+        print(f"ratedist: not enough memory: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except RuntimeError as error:
+        # What JAX raises has a module of its own for a class, which is not imported for this.
+        if "out of memory" not in str(error).lower():
+            raise
+        print(f"ratedist: not enough memory: {str(error).splitlines()[0]}", file=sys.stderr)
+        return BAD_INPUT
 
 
 def parse(arguments: Sequence[str]) -> Command:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ratedist import interruption
 from ratedist.cli.stopwatch import Stopwatch
 from ratedist.experiments.network_config import Cifar10Config, DigitsConfig, NetworkConfig
 from ratedist.files import require_writable, write_together
@@ -37,11 +38,8 @@ class _Networks:
         from ratedist.experiments.network_summary import pooled_diagrams, summarize
         from ratedist.experiments.networks import run
 
-        try:
-            table = run(config, models_folder, progress=sys.stderr.isatty())
-        except KeyboardInterrupt:
-            print(f"\nthe same command goes on from what is in {models_folder}/", file=sys.stderr)
-            raise
+        interruption.keep(models_folder, f"the same command goes on from what is in {models_folder}/")
+        table = run(config, models_folder, progress=sys.stderr.isatty())
         summary, diagrams = summarize(table.frame), pooled_diagrams(table.frame)
         stopwatch.lap("training, compression and assessment")
 

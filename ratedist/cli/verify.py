@@ -44,7 +44,7 @@ class VerifyCommand:
     def run(self) -> int:
         """Check, print, write, and return the exit status."""
         _checks.integer("trials", self.trials, 2)
-        _checks.integer("seed", self.seed, 0)
+        _checks.seed(self.seed)
         require_writable(self.out)
         started = time.perf_counter()
 

@@ -60,7 +60,7 @@ class DiameterConfig:
                 raise ValueError(f"{name} must ascend, got {', '.join(map(str, values))}")
         _checks.integer("trials", self.trials, 2)
         _checks.integer("certified_trials", self.certified_trials, 0)
-        _checks.integer("seed", self.seed, 0)
+        _checks.seed(self.seed)
         for model in self.models().values():
             model.require_finite_risk("the population risk")
 

@@ -88,7 +88,7 @@ class Figure2Config:
         for name, choices in CHOICES.items():
             _checks.one_of(name, getattr(self, name), choices)
         _checks.integer("trials", self.trials, 2)
-        _checks.integer("seed", self.seed, 0)
+        _checks.seed(self.seed)
         if _checks.integer("max_clusters", self.max_clusters, 1) > _checks.integer("d", self.d, 1):
             raise ValueError(f"max_clusters must be at most d = {self.d}, got {self.max_clusters}")
         self.model().require_finite_risk("Figure 2")

@@ -83,7 +83,8 @@ class NetworkConfig:
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting that makes no sense."""
         _checks.integer("models", self.models, 1)
-        _checks.integer("seed", self.seed, 0)
+        _checks.integer("epochs", self.epochs, 1)
+        _checks.seed(self.seed)
         _checks.integer("curvature_images", self.curvature_images, 0)
         _checks.integer("train_images", self.train_images, 0)
         _checks.integer("sweep_clusters", self.sweep_clusters, 1)

@@ -50,7 +50,7 @@ class EnsembleConfig:
         _checks.in_range("fraction", self.fraction, 0.0, 1.0, open_low=True)
         if not 0 <= self.holdout < 1:
             raise ValueError(f"holdout must be at least 0 and below 1, got {self.holdout!r}")
-        _checks.integer("seed", self.seed, 0)
+        _checks.seed(self.seed)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -70,7 +70,7 @@ def fine_tune_centers(
     rule = rule(_checks.positive_number("learning_rate", learning_rate))
     length = num_samples(data)
     size = min(_checks.integer("batch_size", batch_size, 1), length)
-    rng = np.random.default_rng(_checks.integer("seed", seed, 0))
+    rng = np.random.default_rng(_checks.seed(seed))
     tensors = model.tree.quantized
     arrays, rebuild = split_arrays(model.parameters)
     fixed = {name: leaf for name, leaf in arrays.items() if name not in tensors}

@@ -203,7 +203,7 @@ def _measured_curvature(
             parameters,
             samples,
             size,
-            jax.random.key(_checks.integer("seed", seed, 0)),
+            jax.random.key(_checks.seed(seed)),
             returns=returns,
             chunk=chunk,
             progress=progress,
