@@ -1,14 +1,22 @@
-"""Sharing a budget of bits among groups of weights: lower convex hulls and one multiplier."""
+"""Sharing a budget of bits among groups of weights: one multiplier, and what it leaves over."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
+
+# Partial choices that the search for the optimum keeps after each group, at most so many in all groups.
+MAX_STATES = 1 << 13
+MAX_KEPT = 1 << 21
+# Part of a budget that sums of bits may be off by, in floating point.
+ROUNDING = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +27,10 @@ class Allocation:
         choices: index of the point of each group.
         total_bits: of the points chosen.
         total_distortion: of the points chosen.
-        lower_bound: no choice within the budget has less distortion than this.
+        lower_bound: no choice within the budget has less distortion than this, rounding counted.
         multiplier: distortion that one more bit of budget would save, to first order; 0 if all fits.
+        optimal: whether a search, up to the rounding of sums, has shown that no choice within the budget has
+            less distortion. Where False, ``gap`` says how far off the optimum can be.
     """
 
     choices: tuple[int, ...]
@@ -28,6 +38,12 @@ class Allocation:
     total_distortion: float
     lower_bound: float
     multiplier: float
+    optimal: bool
+
+    @property
+    def gap(self) -> float:
+        """``total_distortion − lower_bound``: no choice within the budget saves more."""
+        return self.total_distortion - self.lower_bound
 
 
 def allocate(groups: Sequence[tuple[ArrayLike, ArrayLike]], total_bits: float) -> Allocation:
@@ -36,59 +52,56 @@ def allocate(groups: Sequence[tuple[ArrayLike, ArrayLike]], total_bits: float) -
     .. math:: \min \sum_g D_g(i_g) \quad\text{subject to}\quad \sum_g R_g(i_g) ≤ B
 
     Minimising ``Σ(D + λR)`` takes each group apart, and the points that can win for some λ are those of the
-    lower convex hull of its curve. Walking the edges of all hulls from the steepest on is to lower λ.
-    The first edge that does not fit ends the walk for its group; others take what is left. A fraction of
-    that edge would give the optimum over mixtures of points, the lower bound: not mixing loses less than
-    the distortion which that one edge saves.
+    lower convex hull of its curve. Walking the edges of all hulls from the steepest on is to lower λ, until
+    an edge does not fit. At its slope λ
+
+    .. math:: L(λ) = \sum_g \min_i [D_g(i) + λ R_g(i)] − λ B
+
+    bounds every choice from below (evaluated in rational arithmetic, and rounded down). What the walk leaves
+    of the budget is filled with points off the hulls too. A search over partial choices then looks for
+    better ones; it drops what costs more bits and distortion than another, and what L cannot bring below the
+    best choice known.
 
     Args:
         groups: per group bits R and distortions D, each of shape ``(P,)``; P may differ between groups.
         total_bits: the budget B.
 
+    Returns:
+        ``Allocation``; its ``optimal`` tells whether the search came to its end. It does for some hundreds of
+        groups of sixteen points. Beyond, it keeps the most promising partial choices, so that time grows
+        with the number of points, to seconds for 10,000 groups.
+
     Raises:
         ValueError: no group, shapes that disagree or are empty, values negative or not finite, a budget below
             what the cheapest points take together.
 
-    Source: Shoham & Gersho 1988; Everett 1963.
+    Source: Shoham & Gersho 1988; Everett 1963; Dyer, Riha & Walker 1995 (the search).
     """
     curves = [_checked_curve(index, group) for index, group in enumerate(groups)]
     if not curves:
         raise ValueError("groups must hold at least one curve, got none")
     budget = float(_checks.in_range("total_bits", total_bits))
-    hulls = [lower_hull(bits, distortion) for bits, distortion in curves]
-    least = sum(float(bits[hull[0]]) for (bits, _), hull in zip(curves, hulls, strict=True))
-    if budget < least:
+    least = sum((Fraction(float(bits.min())) for bits, _ in curves), Fraction(0))
+    if Fraction(budget) < least:
+        enough = -_rounded_down(-least)
         raise ValueError(
-            f"total_bits must be at least {least:g}, the cheapest points together, got {budget:g}"
+            f"total_bits must be at least {enough!r}, the cheapest points together, got {budget!r}"
         )
-    edges = []
-    for group, ((bits, distortion), hull) in enumerate(zip(curves, hulls, strict=True)):
-        steps, savings = np.diff(bits[hull]), -np.diff(distortion[hull])
-        edges += [
-            (float(saving / step), group, place + 1, float(step), float(saving))
-            for place, (step, saving) in enumerate(zip(steps, savings, strict=True))
-        ]
-    edges.sort(key=lambda edge: (-edge[0], edge[1], edge[2]))
-    reached, ended = [0] * len(curves), [False] * len(curves)
-    left, multiplier, mixed = budget - least, 0.0, 0.0
-    for slope, group, place, step, saving in edges:
-        if step <= left and not ended[group]:
-            left -= step
-            reached[group] = place
-            mixed += saving if multiplier == 0 else 0.0
-        else:
-            if multiplier == 0:
-                multiplier = slope
-                mixed += slope * left
-            ended[group] = True
-    choices = tuple(int(hull[place]) for hull, place in zip(hulls, reached, strict=True))
-    cheapest = sum(float(distortion[hull[0]]) for (_, distortion), hull in zip(curves, hulls, strict=True))
+    choices, price = _walk(curves, budget)
+    choices, exhausted = _fill(curves, choices, budget), True
+    bound = _lagrangian(curves, price, budget)
+    if price > 0:
+        found, exhausted = _search(curves, choices, budget, float(price), budget)
+        found = _fill(curves, found, budget)
+        if _total(curves, found, 1) < _total(curves, choices, 1):
+            choices = found
     return Allocation(
-        choices,
-        sum(float(bits[i]) for (bits, _), i in zip(curves, choices, strict=True)),
-        sum(float(distortion[i]) for (_, distortion), i in zip(curves, choices, strict=True)),
-        cheapest - mixed,
-        multiplier,
+        tuple(choices),
+        _total(curves, choices, 0),
+        _total(curves, choices, 1),
+        bound,
+        float(price),
+        exhausted,
     )
 
 
@@ -109,6 +122,147 @@ def lower_hull(bits: np.ndarray, distortion: np.ndarray) -> np.ndarray:
             hull.pop()
         hull.append(int(point))
     return np.array(hull)
+
+
+Curves = list[tuple[np.ndarray, np.ndarray]]
+
+
+def _walk(curves: Curves, budget: float) -> tuple[list[int], Fraction]:
+    """Points of the hulls within the budget, and the slope of the first edge that did not fit (or 0)."""
+    hulls = [lower_hull(bits, distortion) for bits, distortion in curves]
+    edges = []
+    for group, ((bits, distortion), hull) in enumerate(zip(curves, hulls, strict=True)):
+        slopes = -np.diff(distortion[hull]) / np.diff(bits[hull])
+        edges += [(-float(slope), group, place + 1) for place, slope in enumerate(slopes)]
+    choices, ended = [int(hull[0]) for hull in hulls], [False] * len(curves)
+    left, price = _left(curves, choices, budget), Fraction(0)
+    for _, group, place in sorted(edges):
+        bits, distortion = curves[group]
+        before, after = hulls[group][place - 1 : place + 1]
+        step = _difference(bits, after, before)
+        if step <= left and not ended[group]:
+            left -= step
+            choices[group] = int(after)
+            continue
+        ended[group] = True
+        price = price or _difference(distortion, before, after) / step
+    return choices, price
+
+
+def _fill(curves: Curves, choices: list[int], budget: float) -> list[int]:
+    """Better points for single groups while they fit, what saves most a bit first."""
+    choices, left = list(choices), _left(curves, choices, budget)
+    waiting = set(range(len(curves)))
+    while waiting:
+        moves = []
+        for group in waiting:
+            bits, distortion = curves[group]
+            here = choices[group]
+            saving, step = distortion[here] - distortion, bits - bits[here]
+            for point in np.flatnonzero((saving > 0) & (step <= float(left) * (1 + 1e-9))):
+                slope = saving[point] / step[point] if step[point] > 0 else math.inf
+                moves.append((-float(slope), -float(saving[point]), group, int(point)))
+        waiting = set()
+        for _, _, group, point in sorted(moves):
+            step = _difference(curves[group][0], point, choices[group])
+            if group not in waiting and step <= left:
+                waiting.add(group)
+                choices[group], left = point, left - step
+    return choices
+
+
+def _lagrangian(curves: Curves, price: Fraction, budget: float) -> float:
+    """L(λ), exact and then rounded down."""
+    total = -price * Fraction(budget)
+    for bits, distortion in curves:
+        cost = distortion + float(price) * bits
+        # What rounding cannot have put above the least.
+        near = np.flatnonzero(cost <= cost.min() * (1 + 1e-9))
+        total += min(Fraction(float(distortion[i])) + price * Fraction(float(bits[i])) for i in near)
+    return _rounded_down(max(total, Fraction(0)))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Layer:
+    """Partial choices over the groups so far: bits, reduced cost, and where each came from."""
+
+    bits: np.ndarray
+    cost: np.ndarray
+    parent: np.ndarray
+    point: np.ndarray
+
+
+def _search(
+    curves: Curves, incumbent: list[int], budget: float, price: float, allowed: float
+) -> tuple[list[int], bool]:
+    """Better choices than the incumbent if there are any, and whether the search came to its end.
+
+    With the reduced cost ``r_i = D_i + λR_i − min_j (D_j + λR_j) ≥ 0`` of a point, the distortion of a choice
+    is ``L(λ) + Σ r + λ·(B − ΣR)``: what is minimised is Σr and the price of what is left over.
+    """
+    reduced = []
+    for bits, distortion in curves:
+        cost = distortion + price * bits
+        reduced.append(cost - cost.min())
+    gap = sum(float(r[i]) for r, i in zip(reduced, incumbent, strict=True))
+    gap += price * (budget - _total(curves, incumbent, 0))
+    useful = [np.flatnonzero(r < gap) for r in reduced]
+    if gap <= 0 or any(points.size == 0 for points in useful):
+        return incumbent, True
+    order = sorted(range(len(curves)), key=lambda g: (useful[g].size, -float(np.ptp(curves[g][0]))))
+    lows = np.array([float(curves[g][0][useful[g]].min()) for g in order])
+    highs = np.array([float(curves[g][0][useful[g]].max()) for g in order])
+    least_after, most_after = (np.append(np.cumsum(x[::-1])[::-1][1:], 0.0) for x in (lows, highs))
+    most_states = max(min(MAX_STATES, MAX_KEPT // len(curves)), 32)
+    layers, exhausted = [_Layer(np.zeros(1), np.zeros(1), np.zeros(1, int), np.zeros(1, int))], True
+    for place, group in enumerate(order):
+        points, last = useful[group], layers[-1]
+        bits = (last.bits[:, None] + curves[group][0][points]).ravel()
+        cost = (last.cost[:, None] + reduced[group][points]).ravel()
+        left_over = np.maximum(budget - bits - most_after[place], 0.0)
+        within = bits + least_after[place] <= budget * (1 + ROUNDING)
+        kept = np.flatnonzero(within & (cost + price * left_over < gap))
+        # Of more bits only less distortion is of use.
+        kept = kept[np.lexsort((cost[kept], bits[kept]))]
+        distortion = cost[kept] - price * bits[kept]
+        best_before = np.append(np.inf, np.minimum.accumulate(distortion)[:-1])[: kept.size]
+        kept = kept[distortion < best_before]
+        if kept.size > most_states:
+            exhausted = False
+            kept = kept[np.sort(np.argpartition(cost[kept], most_states)[:most_states])]
+        if kept.size == 0:
+            return incumbent, exhausted
+        layers.append(_Layer(bits[kept], cost[kept], kept // points.size, points[kept % points.size]))
+    final = layers[-1]
+    state = int(np.argmin(final.cost + price * (budget - final.bits)))
+    choices = list(incumbent)
+    for group, layer in zip(reversed(order), reversed(layers[1:]), strict=True):
+        choices[group], state = int(layer.point[state]), int(layer.parent[state])
+    if _left(curves, choices, allowed) < 0:  # by the rounding of sums: look for one that is surely within
+        if budget < allowed:
+            return incumbent, False
+        return _search(curves, incumbent, budget * (1 - 4 * ROUNDING), price, allowed)[0], False
+    return choices, exhausted
+
+
+def _total(curves: Curves, choices: list[int], axis: int) -> float:
+    """Bits (axis 0) or distortion (axis 1) of a choice, correctly rounded."""
+    return math.fsum(float(curve[axis][i]) for curve, i in zip(curves, choices, strict=True))
+
+
+def _left(curves: Curves, choices: list[int], budget: float) -> Fraction:
+    spent = (Fraction(float(bits[i])) for (bits, _), i in zip(curves, choices, strict=True))
+    return Fraction(budget) - sum(spent, Fraction(0))
+
+
+def _difference(values: np.ndarray, a: int, b: int) -> Fraction:
+    return Fraction(float(values[a])) - Fraction(float(values[b]))
+
+
+def _rounded_down(value: Fraction) -> float:
+    """The largest float that is not above ``value``."""
+    nearest = float(value)
+    return nearest if Fraction(nearest) <= value else math.nextafter(nearest, -math.inf)
 
 
 def _is_above(bits: np.ndarray, distortion: np.ndarray, a: int, b: int, c: int) -> bool:

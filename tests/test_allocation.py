@@ -1,4 +1,6 @@
 import itertools
+import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -30,10 +32,11 @@ def test_against_all_choices(groups, budget):
     chosen = [(bits[i], d[i]) for (bits, d), i in zip(groups, result.choices, strict=True)]
     assert (result.total_bits, result.total_distortion) == tuple(np.sum(chosen, axis=0))
     assert result.total_bits <= budget
-    tolerance = 1e-9
-    assert result.lower_bound - tolerance <= min(within) <= result.total_distortion
+    assert result.lower_bound <= min(within) == result.total_distortion
+    assert result.optimal
+    assert result.gap == result.total_distortion - result.lower_bound
     if result.multiplier == 0:
-        assert result.total_distortion == min(within) == min(d for _, d in options)
+        assert min(within) == min(d for _, d in options)
     # No choice whatsoever has a smaller Lagrangian than the bound says.
     least = min(d + result.multiplier * bits for bits, d in options)
     assert least == pytest.approx(
@@ -41,16 +44,58 @@ def test_against_all_choices(groups, budget):
     ) or (result.multiplier == 0)
 
 
-@settings(deadline=None, max_examples=100)
-@given(GROUPS)
-def test_optimal_where_the_budget_is_used_up(groups):
-    # At the corners of the sum of the hulls nothing is lost.
-    low = sum(min(bits) for bits, _ in groups)
-    high = sum(max(bits) for bits, _ in groups)
-    for budget in range(int(low), int(high) + 1):
-        result = allocate(groups, budget)
-        if result.total_distortion == pytest.approx(result.lower_bound):
-            assert result.total_distortion == min(d for bits, d in all_choices(groups) if bits <= budget)
+def test_what_the_hull_leaves_over_is_spent():
+    # The only corners of the first hull are its ends, and the second's first step is the steeper one.
+    result = allocate([([0, 100], [100, 0]), ([0, 1], [10, 0])], 100)
+    assert (result.choices, result.total_distortion) == ((1, 0), 10)
+    assert (result.lower_bound, result.gap, result.optimal) == (1, 9, True)
+    # A point above the hull is what a small rest can buy.
+    inside = allocate([([0, 50, 100], [100, 60, 0]), ([0, 100], [90, 0])], 150)
+    assert (inside.choices, inside.total_distortion) == ((1, 1), 60)
+    assert allocate([([0, 50, 100], [100, 60, 0])], 99).choices == (1,)
+
+
+DECADES = st.integers(-20, 20).flatmap(lambda e: st.floats(1, 10).map(lambda x: x * 10.0**e))
+HOSTILE = st.lists(st.lists(st.tuples(DECADES, DECADES), min_size=1, max_size=4), min_size=1, max_size=4).map(
+    lambda groups: [tuple(np.array(points).T) for points in groups]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(HOSTILE, st.floats(0, 1))
+def test_forty_decades_against_rational_arithmetic(groups, share):
+    """Neither the budget nor the bound gives way to rounding."""
+    low, high = (math.fsum(float(f(bits)) for bits, _ in groups) for f in (np.min, np.max))
+    budget = math.nextafter(low + share * max(high - low, 0.0), math.inf)
+    exact = [
+        (sum(Fraction(float(b[i])) for (b, _), i in zip(groups, choice, strict=True)), choice)
+        for choice in itertools.product(*[range(len(bits)) for bits, _ in groups])
+    ]
+    within = [
+        sum(Fraction(float(d[i])) for (_, d), i in zip(groups, choice, strict=True))
+        for bits, choice in exact
+        if bits <= Fraction(budget)
+    ]
+    result = allocate(groups, budget)
+    spent = sum(Fraction(float(b[i])) for (b, _), i in zip(groups, result.choices, strict=True))
+    assert spent <= Fraction(budget)
+    assert Fraction(result.lower_bound) <= min(within)
+    if result.optimal:
+        assert result.total_distortion <= float(min(within)) * (1 + 1e-9)
+    assert min(within) <= Fraction(math.nextafter(result.total_distortion, math.inf))
+
+
+def test_many_groups_come_near_the_bound():
+    rng = np.random.default_rng(0)
+    K = np.array([2, 3, 4, 6, 8, 11, 16, 23, 32, 64.0])
+    groups = [
+        (np.floor(n * np.log2(K)) + 32 * K, n * v * K**-2 * rng.uniform(0.9, 1.1, K.size))
+        for n, v in zip(10 ** rng.uniform(3, 6, 300), 10 ** rng.uniform(-3, 1, 300), strict=True)
+    ]
+    budget = 0.4 * sum(bits.max() for bits, _ in groups)
+    result = allocate(groups, budget)
+    assert 0 <= result.gap <= 1e-4 * result.total_distortion
+    assert result.total_bits <= budget
 
 
 @settings(deadline=None, max_examples=200)
@@ -113,7 +158,8 @@ def test_reverse_water_filling():
         ([([1], [-1])], 1, "distortions of group 0 must lie in"),
         ([([1], [np.nan])], 1, "distortions of group 0 must be finite"),
         ([([1], [1])], np.nan, "total_bits must lie in"),
-        ([([1], [1])], 0.5, "total_bits must be at least 1"),
+        ([([1], [1])], 0.5, "total_bits must be at least 1.0, the cheapest points together, got 0.5"),
+        ([([0.1], [1])] * 3, 0.3, "total_bits must be at least 0.30000000000000004, .* got 0.3"),
     ],
 )
 def test_bad_input(groups, budget, message):
