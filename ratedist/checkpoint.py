@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import pathlib
-import zipfile
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,14 +17,21 @@ import numpy as np
 from ratedist.estimate import Moments
 from ratedist.files import write_together
 
-FORMAT = 1
+MAGIC = b"ratedist checkpoint 2\n"
+DIGEST_BYTES = hashlib.sha256().digest_size
+# To be raised whenever what a trial draws or measures changes: a run never goes on under another law.
+LAW = 1
 FIELDS = ("mean", "squares", "difference_squares", "maximum")
 
 
 def fingerprint(*parts: Any) -> str:
-    """SHA-256 over everything that determines the trials: array leaves by value, the rest by structure."""
+    """SHA-256 over everything that determines the trials: array leaves by value, the rest by structure.
+
+    The version of JAX and the way it makes random numbers in parallel belong to it.
+    """
     leaves, structure = jax.tree_util.tree_flatten(parts)
-    digest = hashlib.sha256(f"{FORMAT} {structure}".encode())
+    law = f"{LAW} {jax.__version__} {jax.config.jax_threefry_partitionable}"  # pyright: ignore[reportAttributeAccessIssue]
+    digest = hashlib.sha256(f"{law} {structure}".encode())
     for leaf in leaves:
         if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             digest.update(str(leaf.dtype).encode())
@@ -35,9 +42,11 @@ def fingerprint(*parts: Any) -> str:
 
 
 def save(path: str | pathlib.Path, identity: str, state: Mapping[str, Moments]) -> None:
-    """Write ``state`` to ``path``; the file is whole at every moment."""
+    """Write ``state`` to ``path``; the file is whole at every moment.
+
+    A run does not end because its state cannot be saved: that is a warning.
+    """
     header = {
-        "format": FORMAT,
         "fingerprint": identity,
         "quantities": {
             quantity: {"names": moments.names, "count": moments.count} for quantity, moments in state.items()
@@ -48,33 +57,42 @@ def save(path: str | pathlib.Path, identity: str, state: Mapping[str, Moments]) 
         arrays |= {f"{quantity}:{field}": getattr(moments, field) for field in FIELDS}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    write_together({pathlib.Path(path): buffer.getvalue()})
+    content = buffer.getvalue()
+    try:
+        write_together({pathlib.Path(path): MAGIC + hashlib.sha256(content).digest() + content})
+    except OSError as error:
+        warnings.warn(f"the state of the run was not saved, and the run goes on: {error}", stacklevel=3)
 
 
 def load(path: str | pathlib.Path, identity: str) -> dict[str, Moments]:
     """Read the state saved at ``path``, empty if there is no such file.
 
     Raises:
-        ValueError: the file is not a checkpoint, or belongs to another run than ``identity``.
+        ValueError: the file is not a checkpoint, is damaged, or belongs to another run than ``identity``.
     """
     path = pathlib.Path(path)
     if not path.exists():
         return {}
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes())
-            state = {
-                quantity: Moments(
-                    tuple(entry["names"]),
-                    int(entry["count"]),
-                    *(arrays[f"{quantity}:{field}"] for field in FIELDS),
-                )
-                for quantity, entry in header["quantities"].items()
-            }
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a simulation checkpoint: {error}") from error
-    if header.get("format") != FORMAT or header.get("fingerprint") != identity:
+    sealed = path.read_bytes()
+    seal, content = sealed[: len(MAGIC) + DIGEST_BYTES], sealed[len(MAGIC) + DIGEST_BYTES :]
+    if not seal.startswith(MAGIC):
         raise ValueError(
-            f"{path} belongs to another simulation: its model, compressors, key, sampler or precision differ"
+            f"{path} is not a simulation checkpoint: it does not begin as one of this version does"
         )
-    return state
+    if seal[len(MAGIC) :] != hashlib.sha256(content).digest():
+        raise ValueError(f"{path} is not a whole simulation checkpoint: its checksum does not match")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        header = json.loads(arrays["header"].tobytes())
+        if header["fingerprint"] != identity:
+            raise ValueError(
+                f"{path} belongs to another simulation: its model, compressors, key, sampler, precision, "
+                "version of JAX or of this package differ"
+            )
+        return {
+            quantity: Moments(
+                tuple(entry["names"]),
+                int(entry["count"]),
+                *(arrays[f"{quantity}:{field}"] for field in FIELDS),
+            )
+            for quantity, entry in header["quantities"].items()
+        }

@@ -29,9 +29,8 @@ class Figure2Command:
         require_writable(self.out)
         if self.checkpoint is not None:
             require_writable(self.checkpoint.parent)
-            interruption.keep(
-                self.checkpoint, f"trials are kept in {self.checkpoint}: the same command goes on"
-            )
+            kept = f"the same command goes on from the trials in {self.checkpoint}"
+            interruption.keep(self.checkpoint, kept)
         stopwatch = Stopwatch()
 
         import jax

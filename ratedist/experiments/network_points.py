@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -25,7 +26,8 @@ from ratedist.networks.parameter_files import save_parameters
 from ratedist.networks.scaling import fit_last_layer_factor
 from ratedist.trees import QuantizedTree
 
-FORMAT = 1
+# To be raised whenever a point would come out otherwise: rows of two versions are never mixed.
+FORMAT = 2
 
 
 @dataclasses.dataclass
@@ -91,8 +93,8 @@ class _Cache:
         self._path = None if folder is None else folder / f"{config.data}-{member.index:03d}-rows.json"
         self._rows: dict[str, dict[str, Any]] = {}
         if self._path is not None and self._path.exists():
-            content = json.loads(self._path.read_text())
-            if content.get("identity") == self._identity:
+            content = _unsealed(self._path)
+            if content["identity"] == self._identity:
                 self._rows = content["rows"]
 
     def __contains__(self, point: Point) -> bool:
@@ -105,7 +107,21 @@ class _Cache:
         self._rows[str(point)] = row
         if self._path is not None:
             content = {"identity": self._identity, "rows": self._rows}
-            write_together({self._path: json.dumps(content).encode()})  # NaN and all, read by us alone
+            sealed = {"sha256": _checksum(content), "content": content}
+            write_together({self._path: json.dumps(sealed).encode()})  # NaN and all, read by us alone
+
+
+def _checksum(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _unsealed(path: Path) -> dict[str, Any]:
+    """The content of a file of finished points, or ``ValueError`` if it is not as it was written."""
+    with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
+        sealed = json.loads(path.read_bytes())
+        if sealed["sha256"] == _checksum(sealed["content"]):
+            return sealed["content"]
+    raise ValueError(f"{path} is damaged or of another version: remove it, and its points are computed again")
 
 
 def _digest(parameters: Any) -> str:

@@ -15,7 +15,7 @@ from ratedist import _checks
 from ratedist.container import TensorFile
 from ratedist.networks.architecture import Architecture, Parameters, initialize
 from ratedist.networks.data import ImageData
-from ratedist.networks.parameter_files import load_parameters, save_parameters
+from ratedist.networks.parameter_files import CHECKSUM, load_parameters, save_parameters
 from ratedist.networks.training import Recipe, train, train_together
 
 IDENTITY = "ratedist.ensemble"
@@ -192,9 +192,12 @@ def _identity(config: EnsembleConfig, data: ImageData, index: int) -> str:
 def _read(path: pathlib.Path, config: EnsembleConfig, data: ImageData, index: int) -> Parameters:
     with TensorFile(path) as file:
         identity = file.metadata.get(IDENTITY)
+        checked = CHECKSUM in file.metadata
     if identity != _identity(config, data, index):
         raise ValueError(
             f"{path} belongs to networks of another configuration; name another folder, or remove it"
         )
+    if not checked:
+        raise ValueError(f"{path} has no checksum, so it was written by another version; remove it")
     like = initialize(config.architecture, jax.random.key(0))
     return jax.tree_util.tree_map(jax.numpy.asarray, load_parameters(path, like))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +15,8 @@ from ratedist.container import Entry, TensorFile, encode_header, write_tensor_fi
 from ratedist.container.dtypes import dtype_name, to_bytes
 from ratedist.trees import is_array, named_leaves
 
+CHECKSUM = "ratedist.sha256"
+
 
 def save_parameters(
     path: str | os.PathLike[str], parameters: Any, metadata: Mapping[str, str] | None = None
@@ -20,7 +24,8 @@ def save_parameters(
     """Write the arrays of any pytree to a safetensors file: parameters, or their importances.
 
     A tensor has the name that ``ratedist.trees`` gives it, the parts of its path with dots between them.
-    Importances written so are found by ``ratedist quantize MODEL --importance FILE``.
+    Importances written so are found by ``ratedist quantize MODEL --importance FILE``. A SHA-256 over tensors
+    and metadata goes into the header, which ``load_parameters`` compares.
 
     Args:
         path: the file; written beside and renamed.
@@ -38,6 +43,8 @@ def save_parameters(
     if not arrays:
         raise ValueError("a tree to be written must have at least one array")
     entries = {name: Entry(dtype_name(array.dtype), array.shape) for name, array in arrays.items()}
+    metadata = dict(metadata or {})
+    metadata[CHECKSUM] = _checksum(arrays, metadata)
     header = encode_header(entries, metadata)
     return write_tensor_file(path, entries, header, lambda name: [to_bytes(arrays[name])])
 
@@ -50,11 +57,18 @@ def load_parameters(path: str | os.PathLike[str], like: Any) -> Any:
         like: tree of the structure and shapes that were saved; of what is no array in it the leaves are kept.
 
     Raises:
-        ValueError: a file that cannot be read, tensors that are missing or have other shapes.
+        ValueError: a file that cannot be read or is not as it was written, tensors that are missing or have
+            other shapes. A file without a checksum, by another program, is taken as it is.
     """
     leaves, structure = named_leaves(like)
     loaded = []
     with TensorFile(path) as file:
+        metadata = dict(file.metadata)
+        expected = metadata.pop(CHECKSUM, None)
+        if expected is not None and expected != _checksum(
+            {name: file.read(name) for name in file.entries}, metadata
+        ):
+            raise ValueError(f"{path} is damaged: its checksum does not match")
         for name, leaf in leaves.items():
             if is_array(leaf) and file.entry(name).shape != tuple(leaf.shape):
                 raise ValueError(
@@ -62,3 +76,11 @@ def load_parameters(path: str | os.PathLike[str], like: Any) -> Any:
                 )
             loaded.append(file.read(name) if is_array(leaf) else leaf)
     return jax.tree.unflatten(structure, loaded)
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {dtype_name(array.dtype)} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

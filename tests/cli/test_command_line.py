@@ -58,6 +58,10 @@ def test_figure2_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None
         (["--max-clusters", "51"], "max_clusters must be at most d = 50, got 51"),
         (["--trials", "many"], "invalid literal for int"),
         (["--method", "best"], "invalid choice 'best'"),
+        (["--seed", "9223372036854775808"], "seed must be at most 4294967295, got 9223372036854775808"),
+        (["--n", "1000000000000000000000"], "n must be at most 9007199254740992"),
+        (["--n", "1000000000000", "--sampler", "dataset"], "GiB, this machine has"),
+        (["--d", "100000000", "--n", "200000000"], "GiB, this machine has"),
         (["--colour", "red"], "Unrecognized options: --colour"),
         (["--out", "/dev/null/figures"], "cannot write to /dev/null/figures"),
         (["--out", "/proc/figures"], "cannot write to /proc/figures"),
@@ -81,18 +85,37 @@ def test_unknown_and_missing_commands() -> None:
     assert "figure2" in done.stdout
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: pathlib.Path) -> None:
+ENDLESS = ["figure2", "--trials", "100000000", "--d", "5", "--n", "9", "--max-clusters", "2"]
+
+
+@pytest.mark.parametrize("seconds", [0.15, 0.4, 0.8, 1.3, 2.0, 3.0])
+def test_ctrl_c_in_the_first_seconds(tmp_path: pathlib.Path, seconds: float) -> None:
+    """While Python, the parser, JAX or the compiler is at work: one line, whatever the moment."""
     process = subprocess.Popen(
-        [RATEDIST, "figure2", "--trials", "100000000", "--d", "5", "--n", "9", "--max-clusters", "2"],
+        [RATEDIST, *ENDLESS], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    printed, complaint = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "")
+    assert complaint == "ratedist: interrupted, nothing was written\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_says_what_it_leaves(tmp_path: pathlib.Path) -> None:
+    checkpoint = tmp_path / "state.npz"
+    process = subprocess.Popen(
+        [RATEDIST, *ENDLESS, "--checkpoint", checkpoint.name],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(8)
+    given_up = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < given_up:
+        time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert complaint.strip().splitlines()[-1] == "ratedist: interrupted, nothing was written"
-    assert "Traceback" not in complaint
-    assert list(tmp_path.iterdir()) == []
+    assert complaint == "ratedist: interrupted, the same command goes on from the trials in state.npz\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
 
 def test_checkpoint_survives_and_is_taken_up(tmp_path: pathlib.Path) -> None:

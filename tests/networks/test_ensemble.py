@@ -73,6 +73,21 @@ def test_files_resume_and_belong_to_one_configuration(
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_one_flipped_bit_of_a_network_is_seen(data: ImageData, tmp_path: pathlib.Path) -> None:
+    train_member(CONFIG, data, 2, tmp_path)
+    path = member_path(tmp_path, data, 2)
+    whole = path.read_bytes()
+    for place in (len(whole) - 1, len(whole) - 1000, whole.index(b"sha256") + 10):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(
+            ValueError, match=r"is damaged: its checksum does not match|not a valid|no checksum"
+        ):
+            train_member(CONFIG, data, 2, tmp_path)
+    path.write_bytes(whole.replace(b"ratedist.sha256", b"ratedist.sha000"))
+    with pytest.raises(ValueError, match="has no checksum"):
+        train_member(CONFIG, data, 2, tmp_path)
+
+
 def test_together_as_apart(data: ImageData, tmp_path: pathlib.Path) -> None:
     train_member(CONFIG, data, 0, tmp_path)
     together = train_members_together(CONFIG, data, [0, 1, 2], tmp_path)
