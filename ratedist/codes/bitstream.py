@@ -69,8 +69,8 @@ def huffman_decode(payload: bytes | memoryview, counts: ArrayLike) -> np.ndarray
 
     Raises:
         ValueError: a payload that is not of the size the counts imply (seen before any memory is taken for
-            the labels), or segments that do not end where the index says. Flipped bits inside a segment may
-            decode to wrong labels: keep a checksum.
+            the labels), segments that do not end where the index says, or labels with other counts. Flipped
+            bits may still decode to labels in another order: keep a checksum.
     """
     frequencies = checked_symbols(counts)
     num_labels, lengths = int(frequencies.sum()), huffman_lengths(frequencies)
@@ -79,18 +79,23 @@ def huffman_decode(payload: bytes | memoryview, counts: ArrayLike) -> np.ndarray
         if payload:
             raise ValueError(f"a constant label sequence has an empty payload, got {len(payload)} bytes")
         return np.full(num_labels, np.flatnonzero(frequencies)[0], dtype)
-    sizes, body = _split(payload, num_labels, int(frequencies @ lengths))
+    sizes, body = split_segments(payload, num_labels, int(frequencies @ lengths))
     table = _Table.of(lengths)
     ends = np.cumsum(sizes)
     starts = ends - sizes
     labels = np.empty(num_labels, dtype)
+    found = np.zeros(frequencies.size, dtype=np.int64)
     # Wider batches than the encoder's: the interpreter is called once a symbol of a segment.
     batch = 16 * BATCH
     for first in range(0, sizes.size, batch):
         last = min(first + batch, sizes.size)
-        words = _words(body[starts[first] : ends[last - 1]])
+        words = as_words(body[starts[first] : ends[last - 1]])
         piece = labels[first * SEGMENT : last * SEGMENT]
         _walk(table, words, starts[first:last] - starts[first], ends[first:last] - starts[first], piece)
+        for start in range(0, piece.size, SEGMENT * BATCH):  # bincount wants 8 bytes a label
+            found += np.bincount(piece[start : start + SEGMENT * BATCH], minlength=found.size)
+    if not np.array_equal(found, frequencies):
+        raise ValueError("the Huffman code does not decode to labels with these counts")
     return labels
 
 
@@ -148,7 +153,9 @@ def _pack(symbols: np.ndarray, codewords: np.ndarray, lengths: np.ndarray) -> tu
     return sizes, words.astype(">u8").tobytes()[: int(sizes.sum())]
 
 
-def _split(payload: bytes | memoryview, num_labels: int, num_bits: int) -> tuple[np.ndarray, np.ndarray]:
+def split_segments(
+    payload: bytes | memoryview, num_labels: int, num_bits: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Sizes of the segments, and their bytes, once they are known to be as many as they should."""
     num_segments = -(-num_labels // SEGMENT)
     index_size = num_segments * INDEX.itemsize
@@ -164,7 +171,7 @@ def _split(payload: bytes | memoryview, num_labels: int, num_bits: int) -> tuple
     return sizes, np.frombuffer(payload, np.uint8, offset=index_size)
 
 
-def _words(body: np.ndarray) -> np.ndarray:
+def as_words(body: np.ndarray) -> np.ndarray:
     """Bytes as 64-bit words, most significant byte first, with words of zeros behind them."""
     padded = np.zeros(-(-body.size // 8) * 8 + 16, dtype=np.uint8)
     padded[: body.size] = body

@@ -87,7 +87,7 @@ def test_codewords_that_span_two_words():
     assert "".join(f"{byte:08b}" for byte in packed).startswith(bits)
     decoded = np.empty(labels.size, np.uint8)
     table = bitstream._Table.of(lengths)
-    words = bitstream._words(np.frombuffer(packed, np.uint8))
+    words = bitstream.as_words(np.frombuffer(packed, np.uint8))
     bitstream._walk(table, words, np.array([0]), np.array([len(packed)]), decoded)
     np.testing.assert_array_equal(decoded, labels)
 
@@ -124,8 +124,7 @@ def test_a_damaged_payload_is_an_error_or_labels(case, data):
         decoded = huffman_decode(bytes(damaged), counts)
     except ValueError:
         return
-    assert decoded.shape == (len(labels),)
-    assert decoded.max() < num_clusters
+    np.testing.assert_array_equal(np.bincount(decoded, minlength=num_clusters), counts)
 
 
 def test_a_payload_too_short_for_the_counts_takes_no_memory():
