@@ -59,8 +59,9 @@ def save(path: str | pathlib.Path, identity: str, state: Mapping[str, Moments]) 
     np.savez(buffer, **arrays)
     content = buffer.getvalue()
     try:
-        write_together({pathlib.Path(path): MAGIC + hashlib.sha256(content).digest() + content})
-    except OSError as error:
+        sealed = MAGIC + hashlib.sha256(content).digest() + content
+        write_together({pathlib.Path(path): sealed}, create_folders=False)
+    except ValueError as error:
         warnings.warn(f"the state of the run was not saved, and the run goes on: {error}", stacklevel=3)
 
 

@@ -33,6 +33,7 @@ from ratedist.compressors.base import (
 )
 from ratedist.compressors.kmeans import SHORT_VECTOR
 from ratedist.estimate import Moments
+from ratedist.files import require_target
 from ratedist.problem import GaussianLinearModel
 from ratedist.results import RATE_PREFIX, SQUARED_DISTANCE, SimulationResult
 from ratedist.risks import dataset_risks, erm_risks, statistics_risks
@@ -90,15 +91,15 @@ def simulate(
     Raises:
         ValueError: no compressor, arguments of another kind, a sampler that does not show a compressor what
             it needs, a number of trials or a batch size below 1, a compressor that does not fit the model,
-            or a checkpoint of another run.
+            a trial that needs more memory than the machine has, or a checkpoint of another run.
     """
     num_trials = _checks.integer("num_trials", num_trials, 1)
     key = _checked_key(key)
     _check_problem(model, compressors)
     chosen = _choose_sampler(sampler, compressors)
+    batch_size = min(_batch_size(batch_size, model, len(compressors), chosen), num_trials)
     bound = {name: compressor.bind(model) for name, compressor in compressors.items()}
     mesh = Mesh(np.array(jax.devices()), ("trials",))
-    batch_size = min(_batch_size(batch_size, model, len(bound), chosen), num_trials)
     arrays = ModelArrays.of(model)
     needs = frozenset().union(*(compressor.needs for compressor in compressors.values()))
     # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
@@ -107,6 +108,7 @@ def simulate(
     state: dict[str, Moments] = {}
     fingerprint = ""
     if checkpoint_path is not None:
+        require_target(checkpoint_path)
         fingerprint = checkpoint.fingerprint(arrays, bound, key, chosen, model.n)
         state = checkpoint.load(checkpoint_path, fingerprint)
     done = next(iter(state.values())).count if state else 0
@@ -297,14 +299,17 @@ def _choose_sampler(sampler: str, compressors: Mapping[str, Compressor]) -> str:
 
 def _batch_size(asked: int | None, model: GaussianLinearModel, num_compressors: int, sampler: str) -> int:
     if asked is not None:
-        return _checks.integer("batch_size", asked, 1)
+        _checks.integer("batch_size", asked, 1)
     per_trial = model.d * (6 * num_compressors + 16)
     per_trial += 3 * min(model.d, SHORT_VECTOR) ** 2  # the tables of optimal K-means
     if sampler == "statistics":
         per_trial += 4 * model.d**2
     elif sampler == "dataset":
         per_trial += 3 * model.n * model.d
-    return int(min(max(BATCH_BYTES // (8 * per_trial), 1), MAX_BATCH))
+    _checks.fits_in_memory(
+        f"a trial of the sampler {sampler!r} at d = {model.d}, n = {model.n}", 8 * per_trial
+    )
+    return asked or int(min(max(BATCH_BYTES // (8 * per_trial), 1), MAX_BATCH))
 
 
 def _indices(start: int, count: int, mesh: Mesh) -> jax.Array:

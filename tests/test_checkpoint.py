@@ -1,5 +1,6 @@
 """Checkpoints: whole or refused, of the same law or refused, and never the end of a run."""
 
+import os
 import pathlib
 
 import jax
@@ -66,11 +67,18 @@ def test_another_law_is_another_run(path: pathlib.Path, monkeypatch: pytest.Monk
 
 
 def test_a_full_disk_does_not_end_a_run(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: object) -> None:
-        raise OSError(28, "No space left on device", str(path))
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "write_together", full)
+    monkeypatch.setattr(os, "fsync", full)
     before = path.read_bytes()
-    with pytest.warns(UserWarning, match="was not saved, and the run goes on: .*No space left"):
+    with pytest.warns(UserWarning, match=r"was not saved, and the run goes on: .*No space left"):
         checkpoint.save(path, IDENTITY, STATE)
     assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_folders_are_not_made(tmp_path: pathlib.Path) -> None:
+    with pytest.warns(UserWarning, match="there is no folder"):
+        checkpoint.save(tmp_path / "missing" / "state.npz", IDENTITY, STATE)
+    assert list(tmp_path.iterdir()) == []

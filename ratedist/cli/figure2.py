@@ -10,7 +10,7 @@ from typing import Any
 from ratedist import interruption
 from ratedist.cli.stopwatch import Stopwatch
 from ratedist.experiments.figure2 import Figure2Config
-from ratedist.files import require_writable, write_together
+from ratedist.files import require_target, require_writable, write_together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Figure2Command:
         self.config.check()
         require_writable(self.out)
         if self.checkpoint is not None:
-            require_writable(self.checkpoint.parent)
+            require_target(self.checkpoint)
             kept = f"the same command goes on from the trials in {self.checkpoint}"
             interruption.keep(self.checkpoint, kept)
         stopwatch = Stopwatch()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import math
 import os
 import pathlib
 import sys
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ import numpy as np
 from ratedist import _checks
 
 DIRECTORY_VARIABLE = "RATEDIST_DATA_DIR"
+NPY_HEADER = 1024  # an upper bound on what precedes the numbers of a plain array
 TIMEOUT = (1.5, 30.0)  # seconds to wait for a server to answer, and for its next bytes
 
 
@@ -74,7 +77,7 @@ class _Published:
     file: str = ""
     sha256: str = ""
     mirrors: tuple[str, ...] = ()
-    read: Callable[[pathlib.Path], dict[str, np.ndarray]] | None = None
+    read: Callable[[pathlib.Path, _Published], dict[str, np.ndarray]] | None = None
 
 
 def load(name: str, directory: str | os.PathLike[str] | None = None) -> ImageData:
@@ -102,12 +105,12 @@ def load(name: str, directory: str | os.PathLike[str] | None = None) -> ImageDat
         if directory is not None and not path.is_file():
             raise ValueError(f"{path} does not exist; {_advice(name)}")
         if path.is_file():
-            arrays, source = _read_npz(path), f"a local {name}.npz"
+            arrays, source = _read_npz(path, published), f"a local {name}.npz"
         else:
             if published.read is None:
                 raise ValueError(f"no reader for {name}")
             path = _downloaded(name, published)
-            arrays, source = published.read(path), published.file
+            arrays, source = published.read(path, published), published.file
     checked = _checked(name, published, arrays)
     return ImageData(name, *checked, published.pixel_mean, published.pixel_deviation, source)
 
@@ -165,23 +168,34 @@ def _advice(name: str) -> str:
     )
 
 
-def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
+def _read_npz(path: pathlib.Path, published: _Published) -> dict[str, np.ndarray]:
+    """The four arrays of a file; how large each may become is compared before anything is unpacked."""
+    arrays = {}
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {key: file[key] for key in ("x_train", "y_train", "x_test", "y_test")}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as file:
+            for split, shape in (("train", published.train_shape), ("test", published.test_shape)):
+                for key, most in ((f"x_{split}", math.prod(shape)), (f"y_{split}", 8 * shape[0])):
+                    size = archive.getinfo(f"{key}.npy").file_size
+                    if size > most + NPY_HEADER:
+                        raise ValueError(f"{key} is {size:,} bytes unpacked, where {most:,} are expected")
+                    arrays[key] = file[key]
+    except KeyError as error:
+        raise ValueError(f"{path} must hold x_train, y_train, x_test and y_test: {error.args[0]}") from None
+    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} must hold x_train, y_train, x_test and y_test: {error}") from None
+    return arrays
 
 
-def _read_cifar10(path: pathlib.Path) -> dict[str, np.ndarray]:
+def _read_cifar10(path: pathlib.Path, published: _Published) -> dict[str, np.ndarray]:
     """The published binary archive: records of one byte of label and 3 × 32 × 32 bytes of pixels."""
     parts = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
+    record_bytes = 1 + math.prod(published.train_shape[1:])
     arrays = {}
     with tarfile.open(path) as archive:
         for split, names in parts.items():
             members = [archive.extractfile(f"cifar-10-batches-bin/{name}.bin") for name in names]
             content = b"".join(member.read() for member in members if member is not None)
-            records = np.frombuffer(content, np.uint8).reshape(-1, 1 + 3 * 32 * 32)
+            records = np.frombuffer(content, np.uint8).reshape(-1, record_bytes)
             arrays[f"y_{split}"] = records[:, 0]
             pixels = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
             arrays[f"x_{split}"] = np.ascontiguousarray(pixels)

@@ -75,6 +75,19 @@ def test_damaged_files_are_refused(tmp_path: pathlib.Path, content: bytes) -> No
         load("mnist", tmp_path)
 
 
+def test_a_file_that_inflates_is_refused_unread(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez_compressed(
+        tmp_path / "mnist.npz", **(arrays() | {"x_train": np.zeros((61_000, 28, 28), np.uint8)})
+    )
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("unpacked"))
+    with pytest.raises(
+        ValueError, match="x_train is 47,824,128 bytes unpacked, where 47,040,000 are expected"
+    ):
+        load("mnist", tmp_path)
+
+
 def test_pickles_are_never_opened(tmp_path: pathlib.Path) -> None:
     hostile = np.empty(1, object)
     hostile[0] = pathlib.Path
