@@ -54,16 +54,18 @@ def kmeans(
         importance: shape ``(d,)``, non-negative, not all zero; ``None`` for equal importance. A weight of
             importance zero costs nothing and goes to the nearest centre.
         diameter_penalty: at least 0.
-        method: "lloyd" alternates assignment and exact centre update and never ascends; "optimal" is the
-            global minimum (scalars only; time in proportion to K d log d, memory to K d), at β > 0 to
-            within the ``lower_bound`` it returns; "algorithm1" is Algorithm 1 as printed, which may ascend.
+        method: "lloyd" alternates assignment and exact centre update and never ascends (a cluster that loses
+            its weights takes half of another one); "optimal" is the global minimum (scalars only; time in
+            proportion to K d log d, memory to K d), at β > 0 to within the ``lower_bound`` it returns;
+            "algorithm1" is Algorithm 1 as printed, which may ascend.
         penalty: "squared" as above, or "linear", ``(β/2) max|c_k − c_l|``, which is what the code released
             with the article charges (scalars only, and not what "algorithm1" solves).
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
             which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last
             block is padded with weights that do not count.
-        init: "high_rate" (default), "quantile" or "linear" for scalars, "random", "kmeans++" (default for
-            blocks), or centres of shape ``(K,)``, for blocks ``(K, m)``. Not used by "optimal" at β = 0.
+        init: "coarse_optimum" (default), "high_rate", "quantile" or "linear" for scalars, "random",
+            "kmeans++" (default for blocks), or centres of shape ``(K,)``, for blocks ``(K, m)``. Not used by
+            "optimal" at β = 0.
         key: JAX PRNG key, or an integer seed, required by the random initialisations.
         num_starts: number of random initialisations of which the best result is kept.
         max_iterations: cap on the iterations of each start.

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
+from ratedist.quantizers.coarse_optimum import coarse_optimum, high_rate_positions
 from ratedist.quantizers.statistics import SortedStatistics
 
 RANDOM_INITIALIZATIONS = ("random", "kmeans++")
-INITIALIZATIONS = ("high_rate", "quantile", "linear", *RANDOM_INITIALIZATIONS)
-# Runs of sorted weights on which the density of centres is estimated.
-MAX_CELLS = 1 << 14
+INITIALIZATIONS = ("coarse_optimum", "high_rate", "quantile", "linear", *RANDOM_INITIALIZATIONS)
 
 
 def generator(key: Any) -> np.random.Generator:
@@ -39,7 +38,7 @@ def scalar_starts(
     """Starting centres, ascending and minus ``statistics.shift``, one array for each start.
 
     Args:
-        init: a name (``None`` means "high_rate") or K centres.
+        init: a name (``None`` means "coarse_optimum") or K centres.
         statistics: of the weights.
         num_clusters: K.
         key: for the random initialisations, see ``generator``.
@@ -53,7 +52,7 @@ def scalar_starts(
         if centers.shape != (num_clusters,):
             raise ValueError(f"init must have shape ({num_clusters},), got {centers.shape}")
         return [np.sort(centers) - statistics.shift]
-    name = _checks.one_of("init", "high_rate" if init is None else init, INITIALIZATIONS)
+    name = _checks.one_of("init", "coarse_optimum" if init is None else init, INITIALIZATIONS)
     rng = np.random.default_rng(0)
     if name in RANDOM_INITIALIZATIONS:
         rng = generator(required_key(name, key))
@@ -77,37 +76,29 @@ def initial_centers(
 ) -> np.ndarray:
     """K ascending centres (minus ``statistics.shift``), K at most the number of distinct weights.
 
-    "high_rate": spaced as the best quantiser is for many centres, with a density in proportion to the cube
-    root of that of the weights, by importance. "quantile": the (k + ½)/K quantiles of the weights, by
-    importance. "linear": equally spaced from the smallest to the largest. "random": K distinct weights,
+    "coarse_optimum": the optimum over runs of neighbours in place of weights. "high_rate": spaced as the best
+    quantiser is for many centres, with a density in proportion to the cube root of that of the weights, by
+    importance. "quantile": the (k + ½)/K quantiles of the weights, by importance. "linear": equally spaced from the smallest to the largest. "random": K distinct weights,
     equally likely. "kmeans++": one weight after another, each with probability proportional to h times its
     squared distance to the nearest one so far.
 
     Source: Panter & Dite 1951 (high_rate); Forgy 1965 (random); Arthur & Vassilvitskii 2007 (k-means++);
     Han, Mao & Dally 2016 (linear)."""
     values = statistics.values
+    if init == "coarse_optimum":
+        return coarse_optimum(statistics, num_clusters)
     if init == "quantile":
         levels = (np.arange(num_clusters) + 0.5) / num_clusters * statistics.mass[-1]
         return values[np.searchsorted(statistics.mass[1:-1], levels, side="right")]
     if init == "high_rate":
-        return _high_rate(statistics, num_clusters)
+        position = high_rate_positions(statistics, num_clusters)
+        levels = (np.arange(num_clusters) + 0.5) / num_clusters * position[-1]
+        return np.interp(levels, position, values)
     if init == "linear":
         return np.linspace(values[0], values[-1], num_clusters)
     if init == "random":
         return np.sort(rng.choice(values, num_clusters, replace=False))
     return _kmeans_plus_plus(statistics, num_clusters, rng)
-
-
-def _high_rate(statistics: SortedStatistics, num_clusters: int) -> np.ndarray:
-    size = statistics.size
-    num_cells = min(size, MAX_CELLS)
-    edges = np.arange(num_cells + 1) * size // num_cells
-    # A cell reaches to the middle of the gaps at its ends; ∫ density^⅓ over it is mass^⅓ width^⅔.
-    borders = statistics.values.take(np.stack([edges - 1, edges]), mode="clip").mean(axis=0)
-    share = np.cbrt(statistics.masses(edges) * np.diff(borders) ** 2)
-    cumulative = np.concatenate([[0.0], np.cumsum(share)])
-    levels = (np.arange(num_clusters) + 0.5) / num_clusters * cumulative[-1]
-    return np.interp(levels, cumulative, borders)
 
 
 def _kmeans_plus_plus(
