@@ -1,7 +1,9 @@
 """The .rdz file: quantised tensors with their codebooks, and whatever was not quantised, in one file."""
 
 from ratedist.container.quantized_tensor import QuantizedTensor
-from ratedist.container.rdz_reader import RdzEntry, RdzFile
+from ratedist.container.rdz_entry import RdzEntry
+from ratedist.container.rdz_reader import RdzFile
+from ratedist.container.rdz_size import StoredForm, rdz_size
 from ratedist.container.rdz_writer import RdzWriter
 from ratedist.container.tensor_reader import Entry, TensorFile
 from ratedist.container.tensor_writer import encode_header, write_tensor_file
@@ -12,7 +14,9 @@ __all__ = [
     "RdzEntry",
     "RdzFile",
     "RdzWriter",
+    "StoredForm",
     "TensorFile",
     "encode_header",
+    "rdz_size",
     "write_tensor_file",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import ml_dtypes
 import numpy as np
 
@@ -11,6 +14,9 @@ DTYPES = {
     "I8": np.dtype(np.int8),
     "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
     "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
+    "F8_E4M3FNUZ": np.dtype(ml_dtypes.float8_e4m3fnuz),
+    "F8_E5M2FNUZ": np.dtype(ml_dtypes.float8_e5m2fnuz),
     "U16": np.dtype(np.uint16),
     "I16": np.dtype(np.int16),
     "F16": np.dtype(np.float16),
@@ -24,9 +30,16 @@ DTYPES = {
     "C64": np.dtype(np.complex64),
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
+# Bits of a value. Those of fewer than eight are packed, which no NumPy dtype is: copied, never computed with.
+BITS = {name: 8 * dtype.itemsize for name, dtype in DTYPES.items()} | {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
 # What can be quantised, and what a codebook can be written in.
 WEIGHT_DTYPES = ("F16", "BF16", "F32", "F64")
 CODEBOOK_DTYPES = {"float32": DTYPES["F32"], "float16": DTYPES["F16"], "bfloat16": DTYPES["BF16"]}
+
+
+def num_bytes(dtype: str, shape: Iterable[int]) -> int:
+    """Bytes of an array of the safetensors dtype ``dtype``, rounded up to whole ones."""
+    return -(-math.prod(shape) * BITS[dtype] // 8)
 
 
 def dtype_name(dtype: np.dtype) -> str:
@@ -37,8 +50,14 @@ def dtype_name(dtype: np.dtype) -> str:
     return NAMES[native]
 
 
-def from_bytes(raw: bytes | bytearray, dtype: str) -> np.ndarray:
-    """Flat array of little-endian data, in native byte order; no copy where that is the same."""
+def from_bytes(raw: bytes | bytearray | memoryview, dtype: str) -> np.ndarray:
+    """Flat array of little-endian data, in native byte order; no copy where that is the same.
+
+    Raises:
+        ValueError: a dtype whose values are packed into bytes.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"values of {dtype} are packed, {BITS[dtype]} bits each, and have no NumPy dtype")
     word = _word_bytes(DTYPES[dtype])
     return np.frombuffer(raw, f"<u{word}").astype(f"=u{word}", copy=False).view(DTYPES[dtype])
 

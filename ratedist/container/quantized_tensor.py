@@ -12,14 +12,13 @@ import numpy as np
 from ratedist import _checks
 from ratedist.codes import codebook_bits, empirical_entropy, huffman_payload_bits
 from ratedist.codes.bitstream import MAX_SYMBOLS
+from ratedist.container.codebook_diameter import codebook_diameter
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name
 from ratedist.quantizers import Quantized
 from ratedist.units import nats_to_bits
 
 # Labels looked up at once where a tensor is wanted in pieces.
 CHUNK = 1 << 20
-# Rows of a codebook compared with all others at once.
-DISTANCE_ROWS = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,6 +31,8 @@ class QuantizedTensor:
         shape: of the tensor.
         dtype: of the tensor: float16, bfloat16, float32 or float64.
         distortion: ``Σ_j h_j (w_j − ŵ_j)² / d`` against the weights before, NaN if not known.
+        weighted: whether that has importances h, or h = 1; ``None`` if not known.
+        energy: ``Σ_j h_j w_j² / d`` of the weights before, NaN if not known.
 
     Raises:
         ValueError: shapes that do not belong together, labels of no row, other dtypes, a codebook that is not
@@ -43,6 +44,8 @@ class QuantizedTensor:
     shape: tuple[int, ...]
     dtype: np.dtype
     distortion: float = math.nan
+    weighted: bool | None = None
+    energy: float = math.nan
 
     def __post_init__(self) -> None:
         if self.codebook.ndim not in (1, 2) or self.codebook.size == 0:
@@ -63,14 +66,7 @@ class QuantizedTensor:
             )
         if self.labels.dtype.kind != "u" or int(self.labels.max()) >= len(self.codebook):
             raise ValueError(f"labels must be unsigned integers below K = {len(self.codebook)}")
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(self.codebook.astype(np.float64)).all()
-            finite = finite and np.isfinite(self.codebook.astype(self.dtype).astype(np.float64)).all()
-        if not finite:
-            raise ValueError(
-                f"codebook must be finite in {self.codebook.dtype} and as weights of {self.dtype}; "
-                "float32 and bfloat16 have the widest range"
-            )
+        require_finite(self.codebook, self.dtype)
 
     @classmethod
     def of(
@@ -123,8 +119,15 @@ class QuantizedTensor:
 
     @property
     def diameter(self) -> float:
-        """``max_{k,l} |c_k − c_l|``."""
-        return codebook_diameter(self.codebook)
+        """``max_{k,l} |c_k − c_l|``; see ``codebook_diameter`` for its cost."""
+        return float(codebook_diameter(self.codebook) or 0.0)
+
+    @property
+    def signal_to_noise(self) -> float:
+        """``10·log₁₀(energy / distortion)`` in decibels: ∞ where nothing is lost, NaN if not known."""
+        if self.distortion == 0:
+            return math.inf
+        return 10 * math.log10(self.energy / self.distortion) if self.energy > 0 else math.nan
 
     @property
     def sizes(self) -> Sizes:
@@ -148,6 +151,18 @@ class QuantizedTensor:
             piece = values[self.labels[start : start + CHUNK]].reshape(-1)[:missing]
             missing -= piece.size
             yield piece
+
+
+def require_finite(codebook: np.ndarray, dtype: np.dtype) -> None:
+    """Raise ``ValueError`` for centres that are not finite in their own dtype and in that of the weights."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(codebook.astype(np.float64)).all()
+        finite = finite and np.isfinite(codebook.astype(dtype).astype(np.float64)).all()
+    if not finite:
+        raise ValueError(
+            f"codebook must be finite in {codebook.dtype} and as weights of {dtype}; "
+            "float32 and bfloat16 have the widest range"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,16 +194,3 @@ def sizes_in_bits(counts: np.ndarray, codebook: np.ndarray, num_weights: int, dt
         entropy=float(nats_to_bits(int(counts.sum()) * empirical_entropy(counts))),
         huffman=huffman_payload_bits(counts),
     )
-
-
-def codebook_diameter(codebook: np.ndarray) -> float:
-    """``max_{k,l} |c_k − c_l|`` of a codebook of shape ``(K,)`` or ``(K, m)``."""
-    centers = codebook.astype(np.float64)
-    if centers.ndim == 1:
-        return float(centers.max() - centers.min())
-    squared = 0.0
-    for start in range(0, len(centers), DISTANCE_ROWS):
-        rows = centers[start : start + DISTANCE_ROWS]
-        distances = sum((rows[:, None, i] - centers[None, :, i]) ** 2 for i in range(centers.shape[1]))
-        squared = max(squared, float(np.max(distances)))
-    return math.sqrt(squared)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
-import json
 import math
 import os
 import pathlib
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,34 +16,29 @@ import numpy as np
 from ratedist import _checks
 from ratedist.codes.ans import ans_encode, require_constriction
 from ratedist.codes.bitstream import huffman_encode
-from ratedist.container.dtypes import dtype_name, to_bytes
+from ratedist.container.dtypes import NAMES, dtype_name, to_bytes
 from ratedist.container.quantized_tensor import QuantizedTensor
-from ratedist.container.rdz_format import (
-    CODEBOOK,
-    CODERS,
-    COUNTS,
-    DIGEST_KEY,
-    FORMAT_KEY,
-    LABELS,
-    NO_DIGEST,
-    RAW,
-    VERSION,
-    header_digest,
-    least_label_bytes,
-)
+from ratedist.container.rdz_entry import RdzEntry, codebook_name
+from ratedist.container.rdz_format import CODERS, DATA, entries_of, header_of, least_label_bytes
+from ratedist.container.rdz_index import encode_index
+from ratedist.container.rdz_reader import RdzFile
 from ratedist.container.tensor_reader import CHUNK, Entry
-from ratedist.container.tensor_writer import encode_header, write_tensor_file
+from ratedist.container.tensor_writer import write_tensor_file
+from ratedist.files import scratch_file
 
 
 class RdzWriter:
     """A .rdz file in the making; it takes its place when the ``with`` block ends without an error.
 
-    What is added is coded at once and kept in a temporary file beside the result until the header, which
-    stands in front and knows all sizes, can be written: memory is needed for one tensor at a time.
+    Before that the file is read: its header, index and SHA-256 have to be what a reader expects. If they
+    are not, that is an error, and what stood at the place stays there.
+
+    What is added is coded at once and kept in a file without a name beside the result until the header,
+    which stands in front and knows all sizes, can be written: memory is needed for one tensor at a time.
     The file depends on names, tensors, coder and metadata alone, not on the order in which they came.
 
     Args:
-        path: the file, replaced if it exists.
+        path: the file, replaced if it exists; see ``ratedist.files.written_beside``. Its folder is not made.
         coder: "huffman", or "ans" for the entropy coder of the package ``constriction``.
         metadata: strings by name, to be handed back by the reader.
 
@@ -66,19 +61,15 @@ class RdzWriter:
         if coder == "ans":
             require_constriction()
         self._metadata = dict(metadata or {})
-        self._tensors: dict[str, dict[str, Any]] = {}
-        self._entries: dict[str, Entry] = {}
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._spool: BinaryIO = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115
-        except OSError as error:
-            raise ValueError(f"cannot write to {self.path}: {error.strerror}") from None
+        self._entries: dict[str, RdzEntry] = {}
+        self._ending = contextlib.ExitStack()
+        self._spool: BinaryIO = self._ending.enter_context(scratch_file(self.path))
 
     def __enter__(self) -> RdzWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._spool:
+        with self._ending:
             if kind is None:
                 self._finish()
 
@@ -89,55 +80,98 @@ class RdzWriter:
             ValueError: a name that is taken.
         """
         self._claim(name)
-        encode = huffman_encode if self._coder == "huffman" else ans_encode
-        payload = encode(tensor.labels, tensor.counts)
+        payload = coded_labels(tensor, self._coder)
         padding = least_label_bytes(tensor.num_weights) - len(payload)
         counts = tensor.counts.astype(np.min_scalar_type(int(tensor.counts.max())))
-        digest = hashlib.sha256()
-        self._put(LABELS + name, np.frombuffer(payload + b"\0" * max(padding, 0), np.uint8), digest)
-        self._put(CODEBOOK + name, tensor.codebook, digest)
-        self._put(COUNTS + name, counts, digest)
-        self._tensors[name] = {
-            "dtype": dtype_name(tensor.dtype),
-            "shape": list(tensor.shape),
-            "coder": self._coder,
-            "coded_bytes": len(payload),
-            "distortion": None if math.isnan(tensor.distortion) else tensor.distortion,
-            "sha256": digest.hexdigest(),
-        }
+        entry = described(tensor, self._coder, len(payload))
+        self._put(
+            name, entry, [payload, b"\0" * max(padding, 0), to_bytes(tensor.codebook), to_bytes(counts)]
+        )
         return len(payload)
 
     def add_raw(self, name: str, tensor: np.ndarray) -> None:
-        """Add a tensor as it is, of any dtype of the safetensors format.
+        """Add a tensor as it is, of any dtype that the safetensors format and NumPy have.
 
         Raises:
             ValueError: a name that is taken, another dtype.
         """
+        array = np.asarray(tensor)
+        self.add_raw_bytes(name, Entry(dtype_name(array.dtype), array.shape), [to_bytes(array)])
+
+    def add_raw_bytes(self, name: str, entry: Entry, data: Iterable[Any]) -> None:
+        """Add a tensor as it is, of any dtype of the safetensors format.
+
+        Args:
+            name: of the tensor.
+            entry: its dtype and shape.
+            data: its bytes as in a safetensors file, in pieces.
+
+        Raises:
+            ValueError: a name that is taken, bytes that are more or fewer than the entry says.
+        """
         self._claim(name)
-        digest = hashlib.sha256()
-        self._put(RAW + name, np.asarray(tensor), digest)
-        self._tensors[name] = {"sha256": digest.hexdigest()}
+        self._put(name, RdzEntry(entry.dtype, tuple(entry.shape), b""), data)
 
     def _claim(self, name: str) -> None:
-        if name in self._tensors:
+        if name in self._entries:
             raise ValueError(f"there is a tensor {name!r} already")
 
-    def _put(self, name: str, array: np.ndarray, digest: Any) -> None:
-        entry = Entry(dtype_name(array.dtype), array.shape, self._spool.tell())
-        data = to_bytes(array)
-        digest.update(data)
-        self._spool.write(data)
-        self._entries[name] = entry
+    def _put(self, name: str, entry: RdzEntry, data: Iterable[Any]) -> None:
+        start, digest = self._spool.seek(0, os.SEEK_END), hashlib.sha256()
+        for piece in data:
+            digest.update(piece)
+            self._spool.write(piece)
+        if self._spool.tell() - start != entry.num_bytes:
+            raise ValueError(f"the data of {name!r} have not the size of its shape and dtype")
+        self._entries[name] = dataclasses.replace(entry, digest=digest.digest(), places=(start,))
 
     def _finish(self) -> None:
-        content = {"version": VERSION, "metadata": self._metadata, "tensors": self._tensors}
-        described = json.dumps(content, separators=(",", ":"), sort_keys=True, allow_nan=False)
-        header = encode_header(self._entries, {FORMAT_KEY: described, DIGEST_KEY: NO_DIGEST})
-        header = header.replace(NO_DIGEST.encode(), header_digest(header).encode(), 1)
-        self.num_bytes = write_tensor_file(self.path, self._entries, header, self._spooled)
+        index = encode_index(self._metadata, self._entries)
+        total = sum(entry.num_bytes for entry in self._entries.values())
+        self.num_bytes = write_tensor_file(
+            self.path,
+            entries_of(total, index),
+            header_of(total, index),
+            lambda part: self._sorted_data() if part == DATA else [index],
+            self._verify,
+        )
 
-    def _spooled(self, name: str) -> Iterator[bytes]:
-        entry = self._entries[name]
-        for start in range(0, entry.num_bytes, CHUNK):
-            self._spool.seek(entry.start + start)
-            yield self._spool.read(min(CHUNK, entry.num_bytes - start))
+    def _sorted_data(self) -> Iterator[bytes]:
+        """All data in the order of the names."""
+        for name in sorted(self._entries):
+            start, size = self._entries[name].places[0], self._entries[name].num_bytes
+            for position in range(start, start + size, CHUNK):
+                self._spool.seek(position)
+                yield self._spool.read(min(CHUNK, start + size - position))
+
+    def _verify(self, file: BinaryIO) -> None:
+        """Read what was written as any reader would."""
+        written = RdzFile(self.path, file)
+        written.verify()
+        expected = {name: dataclasses.replace(one, places=()) for name, one in self._entries.items()}
+        found = {name: dataclasses.replace(one, places=()) for name, one in written.entries.items()}
+        if found != expected or written.metadata != self._metadata:
+            raise ValueError(f"{self.path} would not be read as it was to be written")
+
+
+def coded_labels(tensor: QuantizedTensor, coder: str) -> bytes:
+    """The labels of a tensor in Huffman or ANS code."""
+    return (huffman_encode if coder == "huffman" else ans_encode)(tensor.labels, tensor.counts)
+
+
+def described(tensor: QuantizedTensor, coder: str, coded_bytes: int) -> RdzEntry:
+    """What the index says of a tensor whose labels take so many bytes; digest and places are missing."""
+    return RdzEntry(
+        dtype_name(tensor.dtype),
+        tuple(tensor.shape),
+        b"",
+        (),
+        coder,
+        coded_bytes,
+        codebook_name(NAMES[tensor.codebook.dtype]),
+        tensor.codebook.shape,
+        NAMES[np.min_scalar_type(int(tensor.counts.max()))],
+        None if math.isnan(tensor.distortion) else tensor.distortion,
+        None if math.isnan(tensor.energy) else tensor.energy,
+        tensor.weighted,
+    )

@@ -16,7 +16,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ratedist.container.dtypes import DTYPES, from_bytes
+from ratedist.container.dtypes import BITS, from_bytes, num_bytes
+from ratedist.container.file_kinds import kind_in_words
+from ratedist.files import kind_of_file
 
 LENGTH_BYTES = 8
 MAX_HEADER = 100_000_000  # as in the reference library
@@ -26,7 +28,7 @@ METADATA = "__metadata__"
 CHUNK = 1 << 22
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """One tensor of a file: dtype by its safetensors name, shape, and where its data start."""
 
@@ -37,7 +39,7 @@ class Entry:
     @property
     def num_bytes(self) -> int:
         """Size of the data."""
-        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
+        return num_bytes(self.dtype, self.shape)
 
 
 class TensorFile:
@@ -45,6 +47,7 @@ class TensorFile:
 
     Args:
         path: the file. Use it in a ``with`` statement, or close it.
+        file: to read in place of opening ``path``, which then only names it; it is not closed.
 
     Attributes:
         header: the bytes of the header.
@@ -53,23 +56,27 @@ class TensorFile:
         size: of the file, in bytes.
 
     Raises:
-        ValueError: a file that cannot be read or breaks the format: lengths, JSON, names used twice, unknown
-            dtypes, data that are not exactly the tensors one after another.
+        ValueError: what is no regular file; a file that cannot be read or breaks the format: lengths, JSON,
+            names used twice, unknown dtypes, data that are not exactly the tensors one after another. A file
+            of another kind is called what it is.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], file: BinaryIO | None = None) -> None:
         self.path = pathlib.Path(path)
-        try:
-            self._file: BinaryIO = open(self.path, "rb")  # noqa: SIM115 - closed by close()
-        except OSError as error:
-            raise ValueError(f"cannot read {self.path}: {error.strerror}") from None
+        self._owned = file is None
+        self._file = _opened(self.path) if file is None else file
         try:
             self.size = os.fstat(self._file.fileno()).st_size
             self.header = self._read_header()
             self.entries, self.metadata = _parse(self.header, self.size)
-        except ValueError as error:
+        except UnknownDtypeError as error:
             self.close()
-            raise ValueError(f"{self.path} is not a valid safetensors file: {error}") from None
+            raise ValueError(f"{self.path} cannot be read by this version: {error}") from None
+        except ValueError as error:
+            kind = kind_in_words(self._file)
+            self.close()
+            complaint = error if kind is None else f"it is {kind}"
+            raise ValueError(f"{self.path} is not a valid safetensors file: {complaint}") from None
 
     def __enter__(self) -> TensorFile:
         return self
@@ -79,31 +86,40 @@ class TensorFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._owned:
+            self._file.close()
 
     def read(self, name: str) -> np.ndarray:
-        """The tensor ``name`` in its own dtype, native byte order."""
+        """The tensor ``name`` in its own dtype, native byte order.
+
+        Raises:
+            ValueError: no such tensor, a dtype that NumPy has not (``read_bytes`` has them all).
+        """
         entry = self.entry(name)
         return from_bytes(self.read_bytes(name), entry.dtype).reshape(entry.shape)
 
     def read_bytes(self, name: str) -> bytearray:
         """The data of the tensor ``name``, little-endian as in the file."""
         entry = self.entry(name)
-        raw = bytearray(entry.num_bytes)
-        self._file.seek(entry.start)
-        if self._file.readinto(raw) != len(raw):  # pyright: ignore[reportAttributeAccessIssue]
-            raise ValueError(f"{self.path} ends inside the tensor {name!r}")
-        return raw
+        return self.bytes_at(entry.start, entry.num_bytes)
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The data of the tensor ``name`` in pieces."""
         entry = self.entry(name)
-        for start in range(0, entry.num_bytes, CHUNK):
-            self._file.seek(entry.start + start)
-            piece = self._file.read(min(CHUNK, entry.num_bytes - start))
-            if not piece:
-                raise ValueError(f"{self.path} ends inside the tensor {name!r}")
-            yield piece
+        return self.chunks_at(entry.start, entry.num_bytes)
+
+    def bytes_at(self, start: int, size: int) -> bytearray:
+        """So many bytes from byte ``start`` of the file."""
+        raw = bytearray(size)
+        self._file.seek(start)
+        if self._file.readinto(raw) != size:  # pyright: ignore[reportAttributeAccessIssue]
+            raise ValueError(f"{self.path} ends at byte {start + size} at the latest: it has been cut")
+        return raw
+
+    def chunks_at(self, start: int, size: int) -> Iterator[bytes]:
+        """So many bytes from byte ``start`` of the file, in pieces."""
+        for position in range(start, start + size, CHUNK):
+            yield bytes(self.bytes_at(position, min(CHUNK, start + size - position)))
 
     def entry(self, name: str) -> Entry:
         """What is known of the tensor ``name``; ``ValueError`` if there is none."""
@@ -112,16 +128,36 @@ class TensorFile:
         return self.entries[name]
 
     def _read_header(self) -> bytes:
+        self._file.seek(0)
         length = int.from_bytes(self._file.read(LENGTH_BYTES), "little")
         if self.size < LENGTH_BYTES or length > min(MAX_HEADER, self.size - LENGTH_BYTES):
             raise ValueError(f"it claims a header of {length} bytes in a file of {self.size}")
         return self._file.read(length)
 
 
+class UnknownDtypeError(ValueError):
+    """A dtype of which nothing is known, hence not how many bytes its tensors take."""
+
+
+def _opened(path: pathlib.Path) -> BinaryIO:
+    """A regular file open for reading; nothing is waited for, as opening a pipe would."""
+    if str(path) == "-":
+        raise ValueError("cannot read -: give the name of a file, standard input cannot be read in any order")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from None
+    kind = kind_of_file(os.fstat(descriptor).st_mode)
+    if kind is None:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise ValueError(f"cannot read {path}: it is a {kind}, not a file")
+
+
 def parse_json(text: str | bytes) -> dict[str, Any]:
     """An object in JSON without repeated names, or ``ValueError``."""
     try:
-        content = json.loads(text, object_pairs_hook=_without_repetition)
+        content = json.loads(text, object_pairs_hook=_without_repetition, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("its header is nested too deeply") from None
     if not isinstance(content, dict):
@@ -142,12 +178,16 @@ def checked_integers(name: str, value: Any, least: int, most: int) -> tuple[int,
 
 def checked_shape(name: str, value: Any, dtype: Any) -> tuple[int, ...]:
     """A shape that an array of the safetensors dtype ``dtype`` can have, or ``ValueError``."""
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ValueError(f"the dtype {dtype!r:.40} of {name!r:.60} is not one of {', '.join(DTYPES)}")
+    if not isinstance(dtype, str):
+        raise ValueError(f"the dtype {dtype!r:.40} of {name!r:.60} is not a name")
+    if dtype not in BITS:
+        raise UnknownDtypeError(f"the dtype {dtype!r:.40} of {name!r:.60} is not one of {', '.join(BITS)}")
     shape = checked_integers(name, value, 0, MAX_DIMENSIONS)
     # NumPy refuses sizes beyond this even where another dimension is zero.
-    if math.prod(length or 1 for length in shape) * DTYPES[dtype].itemsize >= 1 << 63:
+    if num_bytes(dtype, (length or 1 for length in shape)) >= 1 << 63:
         raise ValueError(f"the shape of {name!r:.60} is too large")
+    if math.prod(shape) * BITS[dtype] % 8:
+        raise ValueError(f"the values of {name!r:.60} do not fill whole bytes")
     return shape
 
 
@@ -179,6 +219,10 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name in content:
         name.encode()  # fails on half of a surrogate pair, which JSON can spell and UTF-8 cannot
     return content
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"its header has the number {name}, which is no JSON")
 
 
 def _offsets(name: str, fields: Any) -> tuple[int, ...]:

@@ -5,16 +5,14 @@ The reference library writes tensors that are all in memory at once; this writer
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pathlib
-import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
-from ratedist.container.dtypes import DTYPES
-from ratedist.container.tensor_reader import LENGTH_BYTES, MAX_HEADER, METADATA, Entry
+from ratedist.container.dtypes import BITS
+from ratedist.container.tensor_reader import LENGTH_BYTES, MAX_HEADER, METADATA, Entry, TensorFile
+from ratedist.files import written_beside
 
 
 def write_tensor_file(
@@ -22,20 +20,24 @@ def write_tensor_file(
     entries: Mapping[str, Entry],
     header: bytes,
     data: Callable[[str], Iterable[Any]],
+    verify: Callable[[BinaryIO], None] | None = None,
 ) -> int:
-    """Write a safetensors file beside its place and rename it when it is whole.
+    """Write a safetensors file beside its place, read it, and rename it when it is whole.
 
     Args:
-        path: the file, replaced if it exists.
+        path: the file, replaced if it exists; see ``ratedist.files.written_beside``. Its folder is not made.
         entries: dtype and shape of each tensor.
         header: of ``encode_header`` for the same entries.
         data: ``data(name)`` yields the bytes of a tensor in pieces; asked for in the order of the file.
+        verify: called with the file, written but not renamed, to raise ``ValueError`` if it is not as it
+            should be. Without it the header is read and compared with ``entries``.
 
     Returns:
         The size of the file in bytes.
 
     Raises:
-        ValueError: a place that cannot be written to, pieces that are not as many bytes as the entry says.
+        ValueError: a place that cannot be written to, pieces that are not as many bytes as the entry says, a
+            file that cannot be read again. What stood at the place stays there.
     """
     with written_beside(path) as file:
         file.write(len(header).to_bytes(LENGTH_BYTES, "little"))
@@ -46,7 +48,17 @@ def write_tensor_file(
                 file.write(piece)
             if file.tell() - before != entries[name].num_bytes:
                 raise ValueError(f"the data of {name!r} have not the size of its shape and dtype")
-        return file.tell()
+        size = file.tell()
+        file.flush()
+        if verify is not None:
+            verify(file)
+        else:
+            found = TensorFile(path, file).entries
+            if {name: (one.dtype, one.shape) for name, one in found.items()} != {
+                name: (one.dtype, tuple(one.shape)) for name, one in entries.items()
+            }:
+                raise ValueError(f"{os.fspath(path)} would not be read as it was to be written")
+        return size
 
 
 def encode_header(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -73,28 +85,4 @@ def encode_header(entries: Mapping[str, Entry], metadata: Mapping[str, str] | No
 
 def in_file_order(entries: Mapping[str, Entry]) -> list[str]:
     """Names by falling size of the dtype, so that all data are aligned, then in alphabetical order."""
-    return sorted(entries, key=lambda name: (-DTYPES[entries[name].dtype].itemsize, name))
-
-
-@contextlib.contextmanager
-def written_beside(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of ``path`` at the end, unless something fails.
-
-    Raises:
-        ValueError: a place that cannot be written to.
-    """
-    path = pathlib.Path(path)
-    if path.is_dir():
-        raise ValueError(f"cannot write to {path}: it is a folder")
-    beside = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(beside, "xb")  # noqa: SIM115 - closed before it is renamed
-    except OSError as error:
-        raise ValueError(f"cannot write to {path}: {error.strerror}") from None
-    try:
-        with file:
-            yield file
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    return sorted(entries, key=lambda name: (-BITS[entries[name].dtype], name))

@@ -1,17 +1,25 @@
-"""Small .rdz files whose every byte is known, and ways to spoil them."""
+"""Small .rdz files whose every byte is known, and ways to spoil them.
+
+The files of version 1 in ``golden`` were written by the code that wrote that version.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import pathlib
 
 import ml_dtypes
 import numpy as np
 
 from ratedist.container import Entry, QuantizedTensor, RdzWriter, encode_header
 from ratedist.container.dtypes import dtype_name, from_bytes, to_bytes
-from ratedist.container.rdz_format import NO_DIGEST
+from ratedist.container.rdz_format import entries_of, header_of
+from ratedist.container.rdz_index import decode_index, encode_index
+from ratedist.container.rdz_version1 import NO_DIGEST
 
+GOLDEN = pathlib.Path(__file__).parent / "golden"
 METADATA = {"format": "pt"}
 
 
@@ -71,8 +79,37 @@ def same(found, expected):
     )
 
 
+def parts(whole):
+    """Metadata, entries and data (bytes by name) of a file of version 2."""
+    length = int.from_bytes(whole[:8], "little")
+    sizes = [
+        fields["shape"][0] for name, fields in json.loads(whole[8 : 8 + length]).items() if name[0] != "_"
+    ]
+    index = whole[8 + length + sizes[0] :]
+    metadata, entries = decode_index(index, 8 + length, sizes[0])
+    data = {name: whole[entry.places[0] :][: entry.num_bytes] for name, entry in entries.items()}
+    return metadata, entries, data
+
+
+def signed(metadata, entries, data):
+    """A file of version 2 with these contents, all its SHA-256 right, whatever the contents."""
+    entries = {
+        name: dataclasses.replace(entry, digest=hashlib.sha256(data.get(name, b"")).digest())
+        for name, entry in entries.items()
+    }
+    body = b"".join(data[name] for name in sorted(data))
+    return with_index(encode_index(metadata, entries), body)
+
+
+def with_index(index, body):
+    """A file of version 2 with this index, its SHA-256 right."""
+    header = header_of(len(body), index)
+    assert list(entries_of(len(body), index)) == ["data", "index"]
+    return len(header).to_bytes(8, "little") + header + body + index
+
+
 def taken_apart(whole):
-    """Description and data of the bytes of a .rdz file."""
+    """Description and data of the bytes of a file of version 1."""
     length = int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8 : 8 + length])
     description = json.loads(header.pop("__metadata__")["rdz"])
@@ -84,7 +121,7 @@ def taken_apart(whole):
 
 
 def put_together(description, data, true_digests=True):
-    """A file with these contents, all its SHA-256 right, whatever the contents."""
+    """A file of version 1 with these contents, all its SHA-256 right, whatever the contents."""
     if true_digests and isinstance(description.get("tensors"), dict):
         for name, fields in description["tensors"].items():
             if isinstance(fields, dict):
@@ -94,7 +131,7 @@ def put_together(description, data, true_digests=True):
     described = json.dumps(description, separators=(",", ":"), sort_keys=True)
     header = encode_header(entries, {"rdz": described, "rdz_sha256": NO_DIGEST})
     digest = hashlib.sha256(header).hexdigest()
-    header = header.replace(NO_DIGEST.encode(), digest.encode(), 1)
+    header = encode_header(entries, {"rdz": described, "rdz_sha256": digest})
     order = sorted(data, key=lambda name: (-data[name].itemsize, name))
     return (
         len(header).to_bytes(8, "little") + header + b"".join(bytes(to_bytes(data[name])) for name in order)

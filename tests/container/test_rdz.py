@@ -1,5 +1,4 @@
 import math
-import pathlib
 import sys
 
 import numpy as np
@@ -14,7 +13,7 @@ from ratedist.container.dtypes import CODEBOOK_DTYPES
 from ratedist.quantizers import kmeans
 from ratedist.units import nats_to_bits
 
-GOLDEN = pathlib.Path(__file__).parent
+GOLDEN = rdz_files.GOLDEN
 
 
 @pytest.fixture(params=["huffman", "ans"])
@@ -26,7 +25,7 @@ def coder(request):
 
 def test_golden_file(tmp_path, coder):
     # Written on x86-64 Linux, to be met byte for byte everywhere.
-    golden = GOLDEN / f"golden_{coder}.rdz"
+    golden = GOLDEN / f"version2_{coder}.rdz"
     assert rdz_files.write(tmp_path / "file.rdz", coder) == golden.read_bytes()
     with RdzFile(golden) as file:
         for name, tensor in rdz_files.tensors().items():
@@ -40,6 +39,13 @@ def test_round_trip(tmp_path, coder):
         assert file.metadata == rdz_files.METADATA
         assert file.size == len(whole) == file.header_bytes + sum(e.num_bytes for e in file.entries.values())
         assert list(file.entries) == sorted(rdz_files.tensors())
+        assert file.decoded_bytes == sum(
+            np.asarray(x.reconstruction() if isinstance(x, QuantizedTensor) else x).nbytes
+            for x in rdz_files.tensors().values()
+        )
+        for (name, tensor), expected in zip(file.read_many(file.entries), file.entries, strict=True):
+            assert name == expected
+            assert rdz_files.same(tensor, rdz_files.tensors()[name])
         for name, tensor in rdz_files.tensors().items():
             assert rdz_files.same(file.read(name), tensor)
             flat = np.concatenate(list(file.pieces(name)))
@@ -197,7 +203,7 @@ def test_without_constriction(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "constriction", None)
     with pytest.raises(ValueError, match=r"ratedist\[coding\]"):
         RdzWriter(tmp_path / "file", "ans")
-    with RdzFile(GOLDEN / "golden_ans.rdz") as file:
+    with RdzFile(GOLDEN / "version2_ans.rdz") as file:
         file.verify()
         assert file.read("number") == 2.5
         with pytest.raises(ValueError, match=r"tensor 'scalar': .*ratedist\[coding\]"):

@@ -1,0 +1,117 @@
+"""What a .rdz file says of one tensor, whatever the version of the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from ratedist.codes.bitstream import MAX_SYMBOLS
+from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES, num_bytes
+from ratedist.container.rdz_format import CODERS, least_label_bytes
+
+COUNT_DTYPES = ("U8", "U16", "U32", "U64")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RdzEntry:
+    """One tensor of a .rdz file.
+
+    Attributes:
+        dtype: safetensors name.
+        shape: of the tensor.
+        digest: SHA-256 of its data in the file, 32 bytes.
+        places: where its data start, counted from the beginning of the file: of labels, codebook and counts,
+            or of the tensor itself if it is not quantised.
+        coder: "huffman" or "ans"; ``None`` for a tensor that is not quantised, as all that follows.
+        coded_bytes: of the labels, without filling.
+        num_clusters: K.
+        block_length: m.
+        codebook_dtype: "float32", "float16" or "bfloat16".
+        codebook_shape: ``(K,)`` or ``(K, m)``.
+        counts_dtype: safetensors name.
+        distortion: ``Σ_j h_j (w_j − ŵ_j)² / d`` as the writer knew it, or ``None``.
+        energy: ``Σ_j h_j w_j² / d`` as the writer knew it, or ``None``.
+        weighted: whether these have importances h, or h = 1; ``None`` if the writer did not say.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    digest: bytes
+    places: tuple[int, ...] = ()
+    coder: str | None = None
+    coded_bytes: int = 0
+    codebook_dtype: str = ""
+    codebook_shape: tuple[int, ...] = ()
+    counts_dtype: str = ""
+    distortion: float | None = None
+    energy: float | None = None
+    weighted: bool | None = None
+
+    @property
+    def num_weights(self) -> int:
+        """d."""
+        return math.prod(self.shape)
+
+    @property
+    def num_clusters(self) -> int:
+        """K."""
+        return self.codebook_shape[0] if self.codebook_shape else 0
+
+    @property
+    def block_length(self) -> int:
+        """m."""
+        return 0 if self.coder is None else self.codebook_shape[1] if len(self.codebook_shape) == 2 else 1
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of the tensor itself."""
+        return num_bytes(self.dtype, self.shape)
+
+    @property
+    def part_bytes(self) -> tuple[int, ...]:
+        """Bytes of labels, codebook and counts in the file, or of the tensor if it is not quantised."""
+        if self.coder is None:
+            return (self.decoded_bytes,)
+        return (
+            max(self.coded_bytes, least_label_bytes(self.num_weights)),
+            num_bytes(NAMES[CODEBOOK_DTYPES[self.codebook_dtype]], self.codebook_shape),
+            num_bytes(self.counts_dtype, (self.num_clusters,)),
+        )
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that its data take in the file."""
+        return sum(self.part_bytes)
+
+    @property
+    def sha256(self) -> str:
+        """The digest in hexadecimal digits."""
+        return self.digest.hex()
+
+    def check(self, name: str) -> None:
+        """Raise ``ValueError`` where what is said cannot be of any tensor."""
+        if self.coder is None:
+            return
+        K, shape = self.num_clusters, self.codebook_shape
+        if self.dtype not in WEIGHT_DTYPES or self.coder not in CODERS:
+            raise ValueError(f"the description of {name!r:.60} is not that of a quantised tensor")
+        if (
+            not 1 <= K <= MAX_SYMBOLS
+            or len(shape) > 2
+            or min(shape) < 1
+            or self.counts_dtype not in COUNT_DTYPES
+        ):
+            raise ValueError(f"codebook and counts of {name!r:.60} do not belong together")
+        for number in (self.distortion, self.energy):
+            if number is not None and not 0 <= number < math.inf:
+                raise ValueError(
+                    f"the distortion of {name!r:.60} is not a number from 0 to infinity: {number}"
+                )
+
+
+def codebook_name(dtype: str) -> str:
+    """ "float32", "float16" or "bfloat16" for a safetensors dtype; ``ValueError`` for any other."""
+    for name, value in CODEBOOK_DTYPES.items():
+        if NAMES[value] == dtype:
+            return name
+    raise ValueError(f"a codebook of {dtype} is not one")
