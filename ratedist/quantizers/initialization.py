@@ -79,8 +79,9 @@ def initial_centers(
     "coarse_optimum": the optimum over runs of neighbours in place of weights. "high_rate": spaced as the best
     quantiser is for many centres, with a density in proportion to the cube root of that of the weights, by
     importance. "quantile": the (k + ½)/K quantiles of the weights, by importance. "linear": equally spaced
-    from the smallest to the largest. "random": K distinct weights, equally likely. "kmeans++": one weight after another, each with probability proportional to h times its
-    squared distance to the nearest one so far.
+    from the smallest to the largest. "random": K distinct weights, equally likely. "kmeans++": one
+    weight after another, each with probability proportional to h times its squared distance to the nearest
+    one so far.
 
     Source: Panter & Dite 1951 (high_rate); Forgy 1965 (random); Arthur & Vassilvitskii 2007 (k-means++);
     Han, Mao & Dally 2016 (linear)."""

@@ -220,7 +220,7 @@ def test_optimal_finds_what_lloyd_misses():
     weights = rng.normal(size=50)
     gains = []
     for penalty in PENALTIES:
-        local = kmeans(weights, 16, None, 10.0, penalty=penalty)
+        local = kmeans(weights, 16, None, 10.0, penalty=penalty, init="random", key=0)
         best = kmeans(weights, 16, None, 10.0, penalty=penalty, method="optimal")
         assert best.converged
         gains.append(local.objective / best.objective - 1)
