@@ -23,9 +23,9 @@ def integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> 
     except TypeError:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}") from None
     if number < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {number}")
+        raise ValueError(f"{name} must be at least {minimum}, got {number!r:.80}")
     if maximum is not None and number > maximum:
-        raise ValueError(f"{name} must be at most {maximum}, got {number}")
+        raise ValueError(f"{name} must be at most {maximum}, got {number!r:.80}")
     return number
 
 
@@ -48,13 +48,7 @@ def fits_in_memory(what: str, num_bytes: float) -> None:
 
 def real_array(name: str, value: ArrayLike) -> np.ndarray:
     """Return ``value`` as a finite float64 array, or raise ``ValueError``."""
-    try:
-        array = np.asarray(value)
-        if np.iscomplexobj(array) or array.dtype == object:
-            raise TypeError
-        array = array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be real numbers, got {value!r}") from None
+    array = _real_numbers(name, value)
     if not np.all(np.isfinite(array)):
         count = int(array.size - np.isfinite(array).sum())
         raise ValueError(f"{name} must be finite, got {count} NaN or infinite of {array.size} value(s)")
@@ -69,10 +63,7 @@ def in_range(
     NaN is refused; an infinite value passes only where ``high`` is infinite, because a rate of +∞ nats
     (no compression at all) is a legitimate argument of every curve.
     """
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be real numbers, got {value!r}") from None
+    array = _real_numbers(name, value)
     inside = (array > low if open_low else array >= low) & (array <= high)
     if not np.all(inside):
         bracket = "(" if open_low else "["
@@ -81,16 +72,42 @@ def in_range(
     return array
 
 
+def number(name: str, value: Any, low: float = 0.0, high: float = np.inf, *, open_low: bool = False) -> float:
+    """Return ``value`` as one float inside the range, as ``in_range`` has it, or raise ``ValueError``."""
+    array = in_range(name, value, low, high, open_low=open_low)
+    if array.ndim != 0:
+        raise ValueError(f"{name} must be one number, got shape {array.shape}")
+    return float(array)
+
+
 def positive_number(name: str, value: Any) -> float:
     """Return ``value`` as a finite float above zero, or raise ``ValueError``."""
     array = real_array(name, value)
     if array.ndim != 0 or array <= 0:
-        raise ValueError(f"{name} must be one number above zero, got {value!r}")
+        raise ValueError(f"{name} must be one number above zero, got {value!r:.80}")
     return float(array)
 
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of the names ``allowed``, or raise ``ValueError`` listing them."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r:.80}")
     return value
+
+
+def _real_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """``value`` as float64; text that looks like numbers is refused, as is what has an imaginary part."""
+    try:
+        array = np.asarray(value)
+        # Sequences of Python numbers beyond 64 bits come as objects.
+        if array.dtype.kind in "cSUmM" or any(
+            one is None or isinstance(one, str | bytes) for one in _objects(array)
+        ):
+            raise TypeError
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be real numbers, got {value!r:.80}") from None
+
+
+def _objects(array: np.ndarray) -> np.ndarray:
+    return array.ravel() if array.dtype == object else np.empty(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -99,6 +100,15 @@ class GaussianLinearModel:
                 f"{quantity} needs n > d + 1 = {self.d + 1}, got n = {self.n}: below that the variance of "
                 "the ERM weights is infinite"
             )
+
+
+def require_model(model: Any) -> None:
+    """Raise ``ValueError`` unless ``model`` is a :class:`GaussianLinearModel`."""
+    if not isinstance(model, GaussianLinearModel):
+        raise ValueError(
+            "model must be a GaussianLinearModel, such as GaussianLinearModel(80, two_level_weights(50)), "
+            f"got {model!r:.80}"
+        )
 
 
 def _canonical_covariance(covariance: ArrayLike | None, d: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from ratedist.theory.blahut_arimoto import (
     blahut_arimoto,
 )
 from ratedist.theory.bounds import (
+    codebook_radius,
     codebook_squared_radius,
     exact_cgf_bound,
     exact_cgf_factor,
@@ -107,6 +108,7 @@ __all__ = [
     "RateDistortionPoint",
     "bernoulli_rate",
     "blahut_arimoto",
+    "codebook_radius",
     "codebook_squared_radius",
     "conditional_cgf_bound",
     "conditional_cgf_relaxation",

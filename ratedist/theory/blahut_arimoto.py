@@ -77,7 +77,7 @@ def blahut_arimoto(
     """
     p, d = _checked(probabilities, distortion)
     p, d = p[p > 0], d[p > 0]  # what never occurs costs nothing, and has no output letter to keep alive
-    lam = float(_checks.in_range("slope", slope, high=np.finfo(np.float64).max))
+    lam = _checks.number("slope", slope, high=np.finfo(np.float64).max)
     _checks.positive_number("tolerance", tolerance)
     kernel = np.exp(-lam * (d - d.min(axis=1, keepdims=True)))  # d less its row minimum: never all zero
     q = np.full(d.shape[1], 1 / d.shape[1])

@@ -7,12 +7,16 @@ through W only (S → W → Ŵ). Lemma 2 and Theorem 1 bound |gen|; every other 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
 
+# Samples and dimensions up to here are numbers that float64 holds exactly.
+LARGEST_COUNT = 2**53
 NORMS = ("euclidean", "covariance")
 
 # Below this |x| the power series of eˣ − 1 − x replaces the formula, which cancels there.
@@ -39,8 +43,8 @@ def sub_gaussian_bound(sub_gaussian_parameter: float, rate: ArrayLike, num_sampl
 
     Source: Entropy 2021 Lemma 2 (9) and Theorem 1 (10).
     """
-    s = float(_checks.in_range("sub_gaussian_parameter", sub_gaussian_parameter))
-    n = _checks.integer("num_samples", num_samples, 1)
+    s = _checks.number("sub_gaussian_parameter", sub_gaussian_parameter)
+    n = _checks.integer("num_samples", num_samples, 1, LARGEST_COUNT)
     R = _checks.in_range("rate", rate)
     return s * np.sqrt(2 * R / n)
 
@@ -59,13 +63,15 @@ def codebook_squared_radius(model: GaussianLinearModel, centers: ArrayLike, norm
             ``r_i = max_c |c − w*_i|``, both upper bounds.
 
     Returns:
-        The squared radius: 200 for the centres ±1 at w* = ±1, d = 50.
+        C, the *square*: 200 for the centres ±1 at w* = ±1, d = 50. What the bounds take is its root:
+        :func:`codebook_radius`.
 
     Raises:
         ValueError: no centres, centres that are not finite, or an unknown norm.
 
     Source: Entropy 2021 eq. (20).
     """
+    require_model(model)
     c = _checks.real_array("centers", centers)
     if c.ndim != 1 or c.size == 0:
         raise ValueError(f"centers must have shape (K,) with K >= 1, got shape {c.shape}")
@@ -80,12 +86,23 @@ def codebook_squared_radius(model: GaussianLinearModel, centers: ArrayLike, norm
     return min(squared * model.covariance_norm, float(farthest @ np.abs(sigma) @ farthest))
 
 
+def codebook_radius(model: GaussianLinearModel, centers: ArrayLike, norm: str = "euclidean") -> float:
+    """``√C(w*)``, the root of :func:`codebook_squared_radius`: what every bound here takes as ``radius``.
+
+    Args and raises as there; give the bound the same ``norm``. √200 for the centres ±1 at w* = ±1, d = 50.
+
+    Source: Entropy 2021 eq. (20).
+    """
+    return math.sqrt(codebook_squared_radius(model, centers, norm))
+
+
 def worst_loss_variance(model: GaussianLinearModel, radius: float, norm: str = "euclidean") -> float:
     """``σ*² = C‖Σ‖ + σ²``, an upper bound on σ_ℓ² = ‖ŵ − w*‖²_Σ + σ² over the reproduction set.
 
     Args:
         model: the linear model.
-        radius: √C(w*), or ``sup ‖ŵ − w*‖_Σ`` if ``norm`` says so; finite, at least 0.
+        radius: √C(w*) as :func:`codebook_radius` returns it, not its square, or ``sup ‖ŵ − w*‖_Σ`` if
+            ``norm`` says so; finite, at least 0.
         norm: ``"euclidean"`` (the papers) or ``"covariance"``: then σ*² = radius² + σ², which is never
             larger for the same reproduction set, and smaller unless the worst ŵ − w* is a top eigenvector.
 
@@ -95,7 +112,8 @@ def worst_loss_variance(model: GaussianLinearModel, radius: float, norm: str = "
 
     Source: Entropy 2021 Proposition 1, after eq. (21).
     """
-    r = float(_checks.in_range("radius", radius, high=np.finfo(np.float64).max))
+    require_model(model)
+    r = _checks.number("radius", radius, high=np.finfo(np.float64).max)
     scale = model.covariance_norm if _checks.one_of("norm", norm, NORMS) == "euclidean" else 1.0
     return scale * r**2 + model.noise_variance
 
@@ -122,6 +140,7 @@ def proposition1_bound(
 
     Source: Proposition 1, Entropy 2021 eq. (21).
     """
+    require_model(model)
     R = _checks.in_range("rate", rate)
     worst = worst_loss_variance(model, radius, norm)
     return 2 * worst * np.sqrt(R / model.n) if worst > 0 else np.zeros(R.shape)
@@ -138,6 +157,7 @@ def exact_cgf_bound(
 
     Source: docs/bounds.md §1; Entropy 2021 (A5) in place of (A6).
     """
+    require_model(model)
     R = _checks.in_range("rate", rate)
     return worst_loss_variance(model, radius, norm) * exact_cgf_factor(R / model.n)
 

@@ -111,6 +111,8 @@ def point_at_rate(
     Raises:
         ValueError: a rate that is not finite and above 0, or that no slope within 2⁶⁰ of the start reaches.
     """
+    if not callable(curve):
+        raise ValueError(f"curve must be a function from a slope to a point, got {curve!r:.80}")
     R = _checks.positive_number("rate", rate)
     low = high = math.log(_checks.positive_number("slope", slope))
     for _ in range(60):

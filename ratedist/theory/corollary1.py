@@ -18,7 +18,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import lambertw
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
 from ratedist.theory.bounds import exact_cgf_bound, proposition1_bound, worst_loss_variance
 from ratedist.theory.rate_distortion_bounds import (
     distortion_rate_bound,
@@ -75,6 +75,7 @@ def corollary1_bound(
 
     Source: Corollary 1, Entropy 2021 eq. (28), with ``"paper"`` and ``"proposition1"``.
     """
+    require_model(model)
     first, second = _terms(model, radius, distortion_rate, generalization_bound, norm)
     return first(_checks.in_range("rate", rate)) + second(_checks.in_range("rate", rate))
 
@@ -101,6 +102,7 @@ def corollary1_minimizer(
 
     Source: docs/bounds.md §3; Entropy 2021 eq. (28).
     """
+    require_model(model)
     first, second = _terms(model, radius, distortion_rate, generalization_bound, norm)
     worst = worst_loss_variance(model, radius, norm)
     start = float(second(np.zeros(())))
@@ -167,6 +169,7 @@ def corollary1_stationary_rate(
 
     Source: docs/bounds.md §3.
     """
+    require_model(model)
     d = model.d
     start = float(distortion_rate_bound(model, 0.0))
     if start == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
 
 
 def erm_empirical_risk(model: GaussianLinearModel) -> float:
@@ -10,6 +10,7 @@ def erm_empirical_risk(model: GaussianLinearModel) -> float:
 
     Source: the residual sum of squares is σ²χ² with n − d degrees of freedom; Entropy 2021 eq. (A2).
     """
+    require_model(model)
     return model.noise_variance * (model.n - model.d) / model.n
 
 
@@ -21,6 +22,7 @@ def erm_population_risk(model: GaussianLinearModel) -> float:
 
     Source: Entropy 2021 eq. (A2)–(A3), from ``E A⁻¹ = Σ⁻¹/(n − d − 1)``.
     """
+    require_model(model)
     model.require_finite_risk("the population risk of ERM")
     return model.noise_variance * (1 + model.d / (model.n - model.d - 1))
 
@@ -33,6 +35,7 @@ def erm_generalization_error(model: GaussianLinearModel) -> float:
 
     Source: Lemma 3, Entropy 2021 eq. (19); AAAI 2020 eq. (17).
     """
+    require_model(model)
     model.require_finite_risk("the generalisation error of ERM")
     n, d = model.n, model.d
     return model.noise_variance * d / n * (2 + (d + 1) / (n - d - 1))
@@ -46,5 +49,6 @@ def erm_weight_variance(model: GaussianLinearModel) -> float:
 
     Source: Entropy 2021, appendix C, after eq. (A11).
     """
+    require_model(model)
     model.require_finite_risk("the covariance of the ERM weights")
     return model.noise_variance / (model.n - model.d - 1)

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from ratedist import _checks
-from ratedist.theory.bounds import exact_cgf_factor
+from ratedist.theory.bounds import LARGEST_COUNT, exact_cgf_factor
 
 
 def gaussian_mean_generalization_error(
@@ -63,5 +63,6 @@ def gaussian_mean_individual_bound(dimension: int, num_samples: int, noise_varia
 
 
 def _checked(dimension: int, num_samples: int, noise_variance: float) -> tuple[int, int, float]:
-    s2 = float(_checks.in_range("noise_variance", noise_variance, high=np.finfo(np.float64).max))
-    return _checks.integer("dimension", dimension, 1), _checks.integer("num_samples", num_samples, 1), s2
+    s2 = _checks.number("noise_variance", noise_variance, high=np.finfo(np.float64).max)
+    d = _checks.integer("dimension", dimension, 1, LARGEST_COUNT)
+    return d, _checks.integer("num_samples", num_samples, 1, LARGEST_COUNT), s2

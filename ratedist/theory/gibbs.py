@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
+from ratedist.theory.bounds import LARGEST_COUNT
 from ratedist.theory.wishart import wishart_eigenvalue_quadrature
 
 
@@ -58,7 +59,7 @@ def gibbs_posterior(
             "gram and input_label_product must have shapes (..., d, d) and (..., d), "
             f"got {A.shape} and {b.shape}"
         )
-    n = _checks.integer("num_samples", num_samples, 1)
+    n = _checks.integer("num_samples", num_samples, 1, LARGEST_COUNT)
     gamma, tau2 = _checked(inverse_temperature, prior_variance)
     precision = 2 * gamma / n * A + np.eye(A.shape[-1]) / tau2
     return GibbsPosterior(np.linalg.solve(precision, 2 * gamma / n * b[..., None])[..., 0], precision)
@@ -84,6 +85,7 @@ def gibbs_generalization_error(
 
     Source: docs/bounds.md §5.
     """
+    require_model(model)
     eigenvalues, weights, gamma, tau2 = _spectrum(model, inverse_temperature, prior_variance)
     n, s2, sigma = model.n, model.noise_variance, float(np.asarray(model.covariance))
     signal = model.w_star @ model.w_star / model.d
@@ -103,6 +105,7 @@ def gibbs_symmetrized_information(
 
     Source: docs/bounds.md §5; Aminian et al. 2021, Theorem 1.
     """
+    require_model(model)
     eigenvalues, weights, gamma, tau2 = _spectrum(model, inverse_temperature, prior_variance)
     n, s2, sigma = model.n, model.noise_variance, float(np.asarray(model.covariance))
     signal = model.w_star @ model.w_star / model.d
@@ -133,6 +136,7 @@ def gibbs_generalization_given_gram(
 
     Source: docs/bounds.md §5.
     """
+    require_model(model)
     A, B, inverse, gamma, tau2 = _matrices(model, gram, inverse_temperature, prior_variance)
     n, s2 = model.n, model.noise_variance
     w = model.w_star
@@ -157,6 +161,7 @@ def gibbs_symmetrized_information_given_gram(
 
     Source: docs/bounds.md §5; Aminian et al. 2021, Theorem 1.
     """
+    require_model(model)
     _, B, inverse, gamma, tau2 = _matrices(model, gram, inverse_temperature, prior_variance)
     d, w, sigma = model.d, model.w_star, _covariance(model)
     mean_precision = 2 * gamma * sigma + np.eye(d) / tau2
@@ -200,7 +205,7 @@ def _matrices(
 
 
 def _checked(inverse_temperature: float, prior_variance: float) -> tuple[float, float]:
-    gamma = float(_checks.in_range("inverse_temperature", inverse_temperature, high=np.finfo(np.float64).max))
+    gamma = _checks.number("inverse_temperature", inverse_temperature, high=np.finfo(np.float64).max)
     return gamma, _checks.positive_number("prior_variance", prior_variance)
 
 

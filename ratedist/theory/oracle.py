@@ -6,6 +6,8 @@ The channel knows w*: ``Ŵ = (1 − α)W + αw* + ξ``, ``ξ ~ N(0, (1 − α)(D
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import root_scalar
@@ -13,7 +15,7 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import chi2
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
 from ratedist.theory.bounds import exp_remainder
 
 # Quadrature in the logarithm of a χ² variable. Its tails beyond this probability are dropped.
@@ -26,6 +28,7 @@ LARGEST_EXPONENT = 700.0
 
 def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
     """``α = nD/(dσ²)`` for a distortion ``0 ≤ D ≤ dσ²/n`` (any shape), as in Entropy 2021 eq. (26)."""
+    require_model(model)
     limit = oracle_distortion(model, 1.0)
     if limit == 0:
         raise ValueError("noise_variance must be above zero: without noise every α has distortion 0, got 0")
@@ -35,6 +38,7 @@ def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarra
 
 def oracle_distortion(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
     """``E d_S = αdσ²/n``, for α in [0, 1] of any shape. Source: Entropy 2021 eq. (A12)."""
+    require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     return a * model.d * model.noise_variance / model.n
 
@@ -47,6 +51,7 @@ def oracle_population_risk(model: GaussianLinearModel, alpha: ArrayLike) -> np.n
 
     Source: docs/derivations.md §3.
     """
+    require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     model.require_finite_risk("the population risk of the oracle")
     n, d, s2 = model.n, model.d, model.noise_variance
@@ -61,6 +66,7 @@ def oracle_generalization_error(model: GaussianLinearModel, alpha: ArrayLike) ->
 
     Source: docs/derivations.md §3.
     """
+    require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     model.require_finite_risk("the generalisation error of the oracle")
     n, d, s2 = model.n, model.d, model.noise_variance
@@ -74,6 +80,7 @@ def oracle_gaussian_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.nda
 
     Source: Entropy 2021 eq. (A13), step (a), with D = αdσ²/n.
     """
+    require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     model.require_finite_risk("the Gaussian bound on the oracle's rate")
     with np.errstate(divide="ignore"):
@@ -100,13 +107,51 @@ def oracle_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
 
     Source: docs/derivations.md §3.
     """
+    require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     return np.vectorize(lambda one: _exact_rate(model, float(one)), otypes=[np.float64])(a)
 
 
-def oracle_alpha_at_rate(model: GaussianLinearModel, rate: float) -> float:
-    """The α in [0, 1] whose exact rate :func:`oracle_rate` is ``rate`` nats (infinite rate: α = 0)."""
-    R = float(_checks.in_range("rate", rate))
+@overload
+def oracle_alpha_at_rate(model: GaussianLinearModel, rate: float) -> float: ...
+@overload
+def oracle_alpha_at_rate(model: GaussianLinearModel, rate: ArrayLike) -> float | np.ndarray: ...
+def oracle_alpha_at_rate(model: GaussianLinearModel, rate: ArrayLike) -> float | np.ndarray:
+    """The α in [0, 1] whose exact rate :func:`oracle_rate` is ``rate`` nats (infinite rate: α = 0).
+
+    Args:
+        model: the linear model, n ≥ d.
+        rate: R ≥ 0 in nats, any shape.
+
+    Returns:
+        One float for one rate, else an array of the shape of ``rate``. A search for each: some ten
+        evaluations of :func:`oracle_rate`.
+
+    Raises:
+        ValueError: a negative rate.
+    """
+    require_model(model)
+    R = _checks.in_range("rate", rate)
+    alphas = np.array([_alpha_at_rate(model, float(one)) for one in R.ravel()]).reshape(R.shape)
+    return float(alphas) if R.ndim == 0 else alphas
+
+
+def oracle_output_mixture(model: GaussianLinearModel, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """The law of the whitened output ``x = Σ^{1/2}(Ŵ − w*)/σ`` as a finite Gaussian mixture, 0 < α < 1.
+
+    The log-density at x is ``logsumexp(offset − |x|²·precision)``: one node for each value of g.
+
+    Returns:
+        ``offset`` and ``precision``, both shape ``(num_nodes,)``: the logarithm of weight times
+        normalisation, and 1/(2v(g)) with v as in :func:`oracle_rate` for σ² = 1.
+    """
+    require_model(model)
+    log_g, log_weight = _log_chi_square_nodes(model.degrees_of_freedom, model.n + 1)
+    variance = (1 - alpha) ** 2 * np.exp(-log_g) + (1 - alpha) * alpha / model.n
+    return log_weight - model.d / 2 * np.log(2 * np.pi * variance), 1 / (2 * variance)
+
+
+def _alpha_at_rate(model: GaussianLinearModel, R: float) -> float:
     if R == 0:
         return 1.0
     if 2 * R / model.d > LARGEST_EXPONENT:  # α would underflow; the channel passes W itself
@@ -124,20 +169,6 @@ def oracle_alpha_at_rate(model: GaussianLinearModel, rate: float) -> float:
     while excess(lowest) < 0:
         highest, lowest = lowest, lowest - 2.0
     return float(np.exp(root_scalar(excess, bracket=(lowest, highest), xtol=1e-14).root))
-
-
-def oracle_output_mixture(model: GaussianLinearModel, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-    """The law of the whitened output ``x = Σ^{1/2}(Ŵ − w*)/σ`` as a finite Gaussian mixture, 0 < α < 1.
-
-    The log-density at x is ``logsumexp(offset − |x|²·precision)``: one node for each value of g.
-
-    Returns:
-        ``offset`` and ``precision``, both shape ``(num_nodes,)``: the logarithm of weight times
-        normalisation, and 1/(2v(g)) with v as in :func:`oracle_rate` for σ² = 1.
-    """
-    log_g, log_weight = _log_chi_square_nodes(model.degrees_of_freedom, model.n + 1)
-    variance = (1 - alpha) ** 2 * np.exp(-log_g) + (1 - alpha) * alpha / model.n
-    return log_weight - model.d / 2 * np.log(2 * np.pi * variance), 1 / (2 * variance)
 
 
 def _exact_rate(model: GaussianLinearModel, alpha: float) -> float:

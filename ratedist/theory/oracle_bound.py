@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
 from ratedist.theory.conditional_cgf import CgfBound, conditional_cgf_bound
 from ratedist.theory.oracle import oracle_rate
 
@@ -36,6 +36,7 @@ def oracle_conditional_cgf_bound(model: GaussianLinearModel, alpha: float) -> Cg
 
     Source: docs/bounds.md §2.
     """
+    require_model(model)
     variance, weights = oracle_loss_variance(model, alpha)
     return conditional_cgf_bound(model, float(oracle_rate(model, alpha)), variance, weights)
 
@@ -58,7 +59,8 @@ def oracle_loss_variance(model: GaussianLinearModel, alpha: float) -> tuple[np.n
 
     Source: docs/bounds.md §2.
     """
-    a = float(_checks.in_range("alpha", alpha, high=1.0))
+    require_model(model)
+    a = _checks.number("alpha", alpha, high=1.0)
     model.require_finite_risk("the loss variance of the oracle")
     nu, n, s2 = model.degrees_of_freedom, model.n, model.noise_variance
     # Means of 1/g, or of its square where that is finite, come from smaller g than probabilities do.

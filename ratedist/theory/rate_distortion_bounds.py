@@ -8,7 +8,7 @@ from scipy.optimize import root_scalar
 from scipy.special import gammaln, psi
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
 from ratedist.theory.bounds import exp_remainder
 
 # Degrees of freedom from which differences of ln Γ lose more digits than its series leaves out.
@@ -30,6 +30,7 @@ def rate_distortion_bound(model: GaussianLinearModel, distortion: ArrayLike) -> 
 
     Source: Proposition 2, Entropy 2021 eq. (24); Theorem 4, AAAI 2020 eq. (22).
     """
+    require_model(model)
     model.require_finite_risk("the papers' bound on R(D)")
     D = _checks.in_range("distortion", distortion)
     if model.noise_variance == 0:
@@ -55,6 +56,7 @@ def distortion_rate_bound(model: GaussianLinearModel, rate: ArrayLike) -> np.nda
 
     Source: Proposition 2, Entropy 2021 eq. (25); Theorem 4, AAAI 2020 eq. (23).
     """
+    require_model(model)
     model.require_finite_risk("the papers' bound on D(R)")
     R = _checks.in_range("rate", rate)
     return model.d * model.noise_variance / (model.n - model.d - 1) * np.exp(-2 * R / model.d)
@@ -77,6 +79,7 @@ def rate_distortion_tight(model: GaussianLinearModel, distortion: ArrayLike) -> 
 
     Source: Entropy 2021 eq. (A13), third line; docs/derivations.md §4.
     """
+    require_model(model)
     model.require_finite_risk("the tight bound on R(D)")
     D = np.minimum(_checks.in_range("distortion", distortion), zero_rate_distortion(model))
     n, d, m = model.n, model.d, model.n - model.d - 1
@@ -106,6 +109,7 @@ def distortion_rate_tight(model: GaussianLinearModel, rate: ArrayLike) -> np.nda
 
     Source: docs/derivations.md §4.
     """
+    require_model(model)
     model.require_finite_risk("the tight bound on D(R)")
     R = _checks.in_range("rate", rate)
     n, d, m = model.n, model.d, model.n - model.d - 1
@@ -124,6 +128,7 @@ def distortion_rate_envelope(model: GaussianLinearModel, rate: ArrayLike) -> np.
 
     Source: docs/derivations.md §4.
     """
+    require_model(model)
     R = _checks.in_range("rate", rate)
     tight = distortion_rate_tight(model, R)
     tangent = time_sharing_rate(model)
@@ -140,6 +145,7 @@ def rate_distortion_envelope(model: GaussianLinearModel, distortion: ArrayLike) 
 
     Source: docs/derivations.md §4.
     """
+    require_model(model)
     D = _checks.in_range("distortion", distortion)
     tight = rate_distortion_tight(model, D)
     tangent = time_sharing_rate(model)
@@ -154,6 +160,7 @@ def time_sharing_rate(model: GaussianLinearModel) -> float:
 
     Root of ``D(R) − R D'(R) = D(0)`` beyond the inflection (d/2) ln((d + 1)/(n − d − 1)).
     """
+    require_model(model)
     model.require_finite_risk("the tight bound on D(R)")
     n, d, m = model.n, model.d, model.n - model.d - 1
     if n >= 2 * d + 2:
@@ -172,6 +179,7 @@ def time_sharing_rate(model: GaussianLinearModel) -> float:
 
 def zero_rate_distortion(model: GaussianLinearModel) -> float:
     """``D(0) = dσ²/n``: the distortion of sending nothing and reproducing w*. Exact for n ≥ d."""
+    require_model(model)
     return model.d * model.noise_variance / model.n
 
 
@@ -186,6 +194,7 @@ def erm_gaussian_divergence(model: GaussianLinearModel) -> float:
 
     Source: Entropy 2021 eq. (27), (A15); docs/derivations.md §4.
     """
+    require_model(model)
     model.require_finite_risk("the divergence from a Gaussian of the same covariance")
     d, nu = model.d, model.degrees_of_freedom
     if nu >= STIRLING:
@@ -225,4 +234,5 @@ def remark2_lower_bound(model: GaussianLinearModel, distortion: ArrayLike) -> np
 
     Source: Remark 2, Entropy 2021 eq. (27); Remark 1, AAAI 2020 eq. (24).
     """
+    require_model(model)
     return rate_distortion_bound(model, distortion) - erm_gaussian_divergence(model)

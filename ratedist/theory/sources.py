@@ -16,6 +16,8 @@ from scipy.special import entr
 
 from ratedist import _checks
 
+LARGEST = float(np.finfo(np.float64).max)
+
 
 def bernoulli_rate(probability: float, distortion: ArrayLike) -> np.ndarray:
     """``R(D) = h(p) − h(D)`` for ``D < min(p, 1 − p)``, else 0: a biased coin under Hamming distortion.
@@ -32,7 +34,7 @@ def bernoulli_rate(probability: float, distortion: ArrayLike) -> np.ndarray:
 
     Source: CT06, Theorem 10.3.1.
     """
-    p = float(_checks.in_range("probability", probability, high=1.0))
+    p = _checks.number("probability", probability, high=1.0)
     D = np.minimum(_checks.in_range("distortion", distortion), min(p, 1 - p))
     return np.maximum(_binary_entropy(np.asarray(p)) - _binary_entropy(D), 0.0)
 
@@ -92,7 +94,7 @@ def shannon_lower_bound(differential_entropy: float, distortion: ArrayLike) -> n
 
     Source: Berger, section 4.3; CT06, problem 10.6.
     """
-    h = float(_checks.real_array("differential_entropy", differential_entropy))
+    h = _checks.number("differential_entropy", differential_entropy, -LARGEST, LARGEST)
     D = _checks.in_range("distortion", distortion)
     with np.errstate(divide="ignore"):
         return np.maximum(h - (math.log(2 * math.pi * math.e) + np.log(D)) / 2, 0.0)
@@ -103,7 +105,7 @@ def shannon_lower_bound_distortion(differential_entropy: float, rate: ArrayLike)
 
     At 1 bit and unit variance: Laplace 0.2163140, uniform 0.1756495.
     """
-    h = float(_checks.real_array("differential_entropy", differential_entropy))
+    h = _checks.number("differential_entropy", differential_entropy, -LARGEST, LARGEST)
     return np.exp(2 * h - 2 * _checks.in_range("rate", rate)) / (2 * math.pi * math.e)
 
 
@@ -142,7 +144,7 @@ def remote_gaussian_distortion(source_variance: float, noise_variance: float, ra
     Source: Dobrushin & Tsybakov, IRE Trans. IT-8 (1962) 293–304; Wolf & Ziv, IEEE Trans. IT-16 (1970).
     """
     P = _checks.positive_number("source_variance", source_variance)
-    N = float(_checks.in_range("noise_variance", noise_variance, high=np.finfo(np.float64).max))
+    N = _checks.number("noise_variance", noise_variance, high=LARGEST)
     R = _checks.in_range("rate", rate)
     return P * (N / (P + N)) + P * (P / (P + N)) * np.exp(-2 * R)
 
@@ -150,7 +152,7 @@ def remote_gaussian_distortion(source_variance: float, noise_variance: float, ra
 def remote_gaussian_rate(source_variance: float, noise_variance: float, distortion: ArrayLike) -> np.ndarray:
     """Inverse of :func:`remote_gaussian_distortion`: infinite where D ≤ PN/(P + N), zero for D ≥ P."""
     P = _checks.positive_number("source_variance", source_variance)
-    N = float(_checks.in_range("noise_variance", noise_variance, high=np.finfo(np.float64).max))
+    N = _checks.number("noise_variance", noise_variance, high=LARGEST)
     D = _checks.in_range("distortion", distortion)
     seen = P * (P / (P + N))
     return np.where(D >= P, 0.0, gaussian_rate(seen, np.maximum(D - P * (N / (P + N)), 0.0)))
