@@ -127,7 +127,9 @@ class QuantizedTensor:
         """``10·log₁₀(energy / distortion)`` in decibels: ∞ where nothing is lost, NaN if not known."""
         if self.distortion == 0:
             return math.inf
-        return 10 * math.log10(self.energy / self.distortion) if self.energy > 0 else math.nan
+        if not (self.energy > 0 and self.distortion > 0):
+            return math.nan
+        return 10 * (math.log10(self.energy) - math.log10(self.distortion))
 
     @property
     def sizes(self) -> Sizes:
