@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_solve, solve_triangular
+from jax.scipy.linalg import solve_triangular
 
 from ratedist.problem import GaussianLinearModel
 
@@ -133,7 +133,8 @@ def draw_dataset(key: jax.Array, model: ModelArrays, num_samples: int) -> Datase
     inputs = z @ factor.T if factor.ndim == 2 else z * (jnp.ones(d) * factor)[None, :]
     noise = model.noise_scale * jax.random.normal(noise_key, (num_samples,))
     outputs = inputs @ model.w_star + noise
-    # Solving for W − w* from the noise alone loses no digits to the size of w*.
-    gram_factor = jnp.linalg.cholesky(inputs.T @ inputs)
-    deviation = cho_solve((gram_factor, True), inputs.T @ noise)
+    # Solving for W − w* from the noise alone loses no digits to the size of w*; by X = QR, where XᵀX would
+    # lose half of them and, for n next to d in single precision, its positive definiteness.
+    Q, R = jnp.linalg.qr(inputs)
+    deviation = solve_triangular(R, Q.T @ noise, lower=False)
     return DatasetDraw(model.w_star + deviation, inputs, outputs)

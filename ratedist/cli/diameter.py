@@ -9,6 +9,7 @@ from typing import Any
 
 from ratedist.cli.stopwatch import Stopwatch
 from ratedist.experiments.diameter_config import DiameterConfig
+from ratedist.experiments.model_options import setting
 from ratedist.files import require_writable, write_together
 
 
@@ -18,12 +19,12 @@ class DiameterCommand:
 
     config: DiameterConfig
     out: Path = Path("figures")
-    """Folder for diameter.png, .pdf, .csv and .json."""
+    """Folder for diameter.png, .pdf, .csv and .json; made if it is missing."""
 
     def run(self) -> None:
         """Simulate, draw, write, and say what the penalty gains."""
         self.config.check()
-        require_writable(self.out)
+        require_writable(self.out, [f"diameter.{kind}" for kind in ("png", "pdf", "csv", "json")])
         stopwatch = Stopwatch()
 
         import jax
@@ -101,8 +102,7 @@ def _signed(difference: dict[str, float]) -> str:
 
 def describe(config: DiameterConfig) -> str:
     """The setting in one line, for the head of the figure."""
-    parts = [f"d = {config.d}", f"n = {config.n}", f"σ² = {config.noise_variance:g}"]
-    parts.append("Σ = I" if config.covariance == "identity" else f"Σ: {config.covariance}")
+    parts = setting(next(iter(config.models().values())), config.covariance)
     parts.append(f"{config.penalty} penalty, centres of {config.centre_bits} bits")
     parts.append(f"{config.trials:,} trials, error bars of two standard errors")
     return ", ".join(parts)

@@ -10,6 +10,7 @@ from typing import Any
 from ratedist import interruption
 from ratedist.cli.stopwatch import Stopwatch
 from ratedist.experiments.figure2 import Figure2Config
+from ratedist.experiments.model_options import option_name, setting
 from ratedist.files import require_target, require_writable, write_together
 
 
@@ -19,14 +20,14 @@ class Figure2Command:
 
     config: Figure2Config
     out: Path = Path("figures")
-    """Folder for figure2.png, figure2.pdf, figure2.csv and figure2.json."""
+    """Folder for figure2.png, figure2.pdf, figure2.csv and figure2.json; made if it is missing."""
     checkpoint: Path | None = None
     """Keep the state of a long run in this file; the same command goes on from it."""
 
     def run(self) -> None:
         """Simulate, draw, write, and say what came out."""
         self.config.check()
-        require_writable(self.out)
+        require_writable(self.out, [f"figure2.{kind}" for kind in ("png", "pdf", "csv", "json")])
         if self.checkpoint is not None:
             require_target(self.checkpoint)
             kept = f"the same command goes on from the trials in {self.checkpoint}"
@@ -77,10 +78,9 @@ def summary(record: dict[str, Any]) -> str:
 
 def describe(config: Figure2Config) -> str:
     """The setting in one line, for the head of the figure."""
-    default = Figure2Config()
-    parts = [f"d = {config.d}", f"n = {config.n}", f"σ² = {config.noise_variance:g}"]
-    parts.append("Σ = I" if config.covariance == default.covariance else f"Σ: {config.covariance}")
-    parts.append("w* = ±1" if config.w_star == "two-level" else f"w*: {config.w_star}")
+    parts = setting(config.model(), config.covariance)
+    name = option_name(config.w_star)
+    parts.append("w* = ±1" if name == "two-level" else f"w*: {name}")
     parts.append(f"{config.trials:,} trials, error bars of two standard errors")
     rate = config.rate.replace("_", " ")
     return ", ".join(parts) + f"; abscissa of K-means: {rate}, no bound on I(W; Ŵ)"

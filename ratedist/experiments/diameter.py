@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.diameter_findings import Point, excess_over_optimum, finding
+from ratedist.experiments.model_options import configuration_record
 from ratedist.experiments.table import Table, versions
 from ratedist.problem import GaussianLinearModel
 from ratedist.units import nats_to_bits
@@ -18,6 +19,7 @@ from ratedist.units import nats_to_bits
 if TYPE_CHECKING:
     from ratedist.results import SimulationResult
 
+CHOOSING = 1
 QUANTITIES = ("population_risk", "distortion", "generalization_error")
 RATES = ("assignment_entropy", "huffman_length", "description_length")
 COLUMNS = (
@@ -42,6 +44,9 @@ def equivalent_shrinkage(diameter_penalty: float, d: int, num_clusters: int) -> 
 def run(config: DiameterConfig, *, progress: bool = False) -> Table:
     """Simulate every compressor at every K and β on the same draws, for each w*.
 
+    The findings name the best K and β. They are chosen by as many trials of their own, and reported from
+    the trials of the table.
+
     The control is Hessian-weighted K-means (β = 0) whose centres are drawn towards the mean of the weights by
     a constant factor: by ``equivalent_shrinkage``, which for K = 2 and equal masses is what β itself does.
 
@@ -63,7 +68,8 @@ def run(config: DiameterConfig, *, progress: bool = False) -> Table:
 
     started = time.perf_counter()
     config.check()
-    points = _points(config)
+    models = config.models()
+    points = _points(config, next(iter(models.values())).d)
     compressors = {point.name: point.compressor(config.penalty, config.centre_bits) for point in points}
     rows: list[dict[str, Any]] = []
     findings: dict[str, Any] = {}
@@ -71,19 +77,22 @@ def run(config: DiameterConfig, *, progress: bool = False) -> Table:
     note = ""
     # One function for all w*: it is compiled once for each K.
     compress = jax.jit(jax.vmap(lambda bound, *own: bound.compress(*own), in_axes=(None, 0, 0, 0)))
-    for kind, model in config.models().items():
+    for kind, model in models.items():
         key = jax.random.key(config.seed)
         result = simulate(model, compressors, config.trials, key, "statistics", progress=progress)
+        # What is best is chosen on trials of its own: on the same ones, its gain would be too large.
+        choosing_key = jax.random.fold_in(key, CHOOSING)
+        choosing = simulate(model, compressors, config.trials, choosing_key, "statistics", progress=progress)
         erm_rows = _erm_rows(model)
         rows += [{"w_star": kind, **row} for row in erm_rows]
         rows += [{"w_star": kind, **_row(point, result)} for point in points]
-        findings[kind] = {row["algorithm"]: row for row in erm_rows} | finding(points, result)
+        findings[kind] = {row["algorithm"]: row for row in erm_rows} | finding(points, choosing, result)
         if config.certified_trials:
             excesses[kind] = excess_over_optimum(config, model, compress)
         note = result.note
     record = {
         "experiment": "diameter",
-        "configuration": dataclasses.asdict(config),
+        "configuration": configuration_record(config) | {"d": next(iter(models.values())).d},
         "findings": findings,
         "excess_over_certified_optimum": excesses,
         "precision": str(jax.numpy.result_type(float)),
@@ -96,15 +105,14 @@ def run(config: DiameterConfig, *, progress: bool = False) -> Table:
     return Table(frame, record)
 
 
-def _points(config: DiameterConfig) -> list[Point]:
+def _points(config: DiameterConfig, d: int) -> list[Point]:
     points = []
     for K in config.clusters:
         points += [Point("kmeans", K), Point("hessian_weighted", K)]
         for algorithm in ("diameter_regularized", "descent"):
             points += [Point(algorithm, K, beta) for beta in config.diameter_penalties]
         points += [
-            Point("shrunken", K, beta, equivalent_shrinkage(beta, config.d, K))
-            for beta in config.diameter_penalties
+            Point("shrunken", K, beta, equivalent_shrinkage(beta, d, K)) for beta in config.diameter_penalties
         ]
     return points
 

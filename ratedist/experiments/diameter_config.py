@@ -7,26 +7,26 @@ import itertools
 from typing import Literal, get_args
 
 from ratedist import _checks
-from ratedist.experiments.figure2 import Figure2Config, WStar
+from ratedist.experiments.model_options import CovarianceOption, WeightsOption, linear_model, option_name
 from ratedist.problem import GaussianLinearModel
 
 Penalty = Literal["squared", "linear"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class DiameterConfig:
     """K-means, Hessian-weighted and diameter-regularised K-means of the same weights, for several w*."""
 
-    d: int = 50
-    """Number of weights."""
+    d: int | None = None
+    """Number of weights; if not given, 50 or as many as a file of true weights has."""
     n: int = 80
     """Number of training samples, above d + 1."""
     noise_variance: float = 1.0
     """Variance of the noise in the outputs."""
-    covariance: str = "identity"
-    """Covariance of the inputs: "identity", or "ar1:RHO" with correlation RHO between neighbours."""
-    w_star: tuple[WStar, ...] = ("two-level", "gaussian", "sparse")
-    """True weights, a column each: +1 and -1 in turn, standard normal, a fifth of them +-1 and the rest 0."""
+    covariance: CovarianceOption = "identity"
+    """Covariance of the inputs: "identity", "ar1:RHO" with correlation RHO of neighbours, or a .npy file."""
+    w_star: tuple[WeightsOption, ...] = ("two-level", "gaussian", "sparse")
+    """True weights, a column each: "two-level" (+-1), "gaussian", "sparse" (a fifth +-1), or .npy files."""
     clusters: tuple[int, ...] = (2, 3, 4, 8, 16)
     """Numbers K of clusters."""
     diameter_penalties: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -34,7 +34,7 @@ class DiameterConfig:
     penalty: Penalty = "squared"
     """β times the squared diameter (the papers'), or β/2 times the diameter (their released code's)."""
     trials: int = 4_000
-    """Monte Carlo trials for each w*."""
+    """Monte Carlo trials for each w*; as many more, of their own, choose K and β."""
     certified_trials: int = 3
     """Trials for each w* in which the descent is compared with the certified global optimum; 0 for none."""
     centre_bits: int | None = 16
@@ -47,12 +47,9 @@ class DiameterConfig:
         for name in ("w_star", "clusters", "diameter_penalties"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one value, got none")
-        for kind in self.w_star:
-            _checks.one_of("w_star", kind, get_args(WStar))
         _checks.one_of("penalty", self.penalty, get_args(Penalty))
         for K in self.clusters:
-            if _checks.integer("clusters", K, 2) > _checks.integer("d", self.d, 1):
-                raise ValueError(f"clusters must be at most d = {self.d}, got {K}")
+            _checks.integer("clusters", K, 2)
         for beta in self.diameter_penalties:
             _checks.positive_number("diameter_penalties", beta)
         for name, values in (("clusters", self.clusters), ("diameter_penalties", self.diameter_penalties)):
@@ -61,10 +58,23 @@ class DiameterConfig:
         _checks.integer("trials", self.trials, 2)
         _checks.integer("certified_trials", self.certified_trials, 0)
         _checks.seed(self.seed)
-        for model in self.models().values():
+        models = self.models()
+        d = next(iter(models.values())).d
+        for name, model in models.items():
             model.require_finite_risk("the population risk")
+            if model.d != d:
+                raise ValueError(f"w_star must all have the same length, got {d} and {model.d} ({name})")
+        if max(self.clusters) > d:
+            raise ValueError(f"clusters must be at most d = {d}, got {max(self.clusters)}")
 
     def models(self) -> dict[str, GaussianLinearModel]:
-        """The linear model for each w*."""
-        shared = {name: getattr(self, name) for name in ("d", "n", "noise_variance", "covariance", "seed")}
-        return {kind: Figure2Config(**shared, w_star=kind).model() for kind in self.w_star}
+        """The linear model for each w*, by the name of its option."""
+        models: dict[str, GaussianLinearModel] = {}
+        for index, w_star in enumerate(self.w_star):
+            name = option_name(w_star, index)
+            if name in models:
+                raise ValueError(f"w_star must have different names, got {name!r} twice")
+            models[name] = linear_model(
+                w_star, self.covariance, self.d, self.n, self.noise_variance, self.seed
+            )
+        return models

@@ -51,11 +51,17 @@ class Point:
         )
 
 
-def finding(points: list[Point], result: SimulationResult) -> dict[str, Any]:
-    """The best of each algorithm over all K and its parameter, and for each K what β and shrinking gain."""
+def finding(points: list[Point], choosing: SimulationResult, result: SimulationResult) -> dict[str, Any]:
+    """The best of each algorithm over all K and its parameter, and for each K what β and shrinking gain.
+
+    Args:
+        points: what was simulated.
+        choosing: by which the best are chosen.
+        result: independent of it, by which they are reported.
+    """
 
     def risk(point: Point) -> float:
-        return result[point.name].population_risk.mean
+        return choosing[point.name].population_risk.mean
 
     def best(algorithm: str, num_clusters: int | None = None) -> Point:
         return min(

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from ratedist import _checks
-from ratedist.experiments.table import Table, versions
-from ratedist.problem import (
-    GaussianLinearModel,
-    ar1_covariance,
-    gaussian_weights,
-    sparse_weights,
-    two_level_weights,
+from ratedist.experiments.model_options import (
+    CovarianceOption,
+    WeightsOption,
+    configuration_record,
+    linear_model,
+    option_name,
 )
+from ratedist.experiments.table import Table, versions
+from ratedist.problem import GaussianLinearModel
 from ratedist.units import nats_to_bits
 
 if TYPE_CHECKING:
@@ -32,13 +33,11 @@ if TYPE_CHECKING:
 NUM_ORACLES = 17
 NUM_CURVE_POINTS = 101
 
-WStar = Literal["two-level", "gaussian", "sparse"]
 Method = Literal["optimal", "lloyd", "both"]
 Sampler = Literal["auto", "dataset", "statistics", "erm"]
 Rate = Literal["assignment_entropy", "fixed_length", "description_length"]
 CHOICES = {
-    name: get_args(kind)
-    for name, kind in {"w_star": WStar, "method": Method, "sampler": Sampler, "rate": Rate}.items()
+    name: get_args(kind) for name, kind in {"method": Method, "sampler": Sampler, "rate": Rate}.items()
 }
 
 QUANTITIES = ("generalization_error", "distortion", "population_risk", "empirical_risk")
@@ -54,20 +53,20 @@ COLUMNS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Figure2Config:
     """The setting of Figure 2; the defaults are the papers' where they say."""
 
-    d: int = 50
-    """Number of weights."""
+    d: int | None = None
+    """Number of weights; if not given, 50 or as many as a file of true weights has."""
     n: int = 80
     """Number of training samples, above d + 1."""
     noise_variance: float = 1.0
     """Variance of the noise in the outputs."""
-    covariance: str = "identity"
-    """Covariance of the inputs: "identity", or "ar1:RHO" with correlation RHO between neighbours."""
-    w_star: WStar = "two-level"
-    """True weights: +1 and -1 in turn, standard normal, or a fifth of them +-1 and the rest 0."""
+    covariance: CovarianceOption = "identity"
+    """Covariance of the inputs: "identity", "ar1:RHO" with correlation RHO of neighbours, or a .npy file."""
+    w_star: WeightsOption = "two-level"
+    """True weights: "two-level" (+1 and -1 in turn), "gaussian", "sparse" (a fifth +-1), or a .npy file."""
     trials: int = 10_000
     """Monte Carlo trials."""
     max_clusters: int = 16
@@ -89,34 +88,14 @@ class Figure2Config:
             _checks.one_of(name, getattr(self, name), choices)
         _checks.integer("trials", self.trials, 2)
         _checks.seed(self.seed)
-        if _checks.integer("max_clusters", self.max_clusters, 1) > _checks.integer("d", self.d, 1):
-            raise ValueError(f"max_clusters must be at most d = {self.d}, got {self.max_clusters}")
-        self.model().require_finite_risk("Figure 2")
+        model = self.model()
+        if _checks.integer("max_clusters", self.max_clusters, 1) > model.d:
+            raise ValueError(f"max_clusters must be at most d = {model.d}, got {self.max_clusters}")
+        model.require_finite_risk("Figure 2")
 
     def model(self) -> GaussianLinearModel:
         """The linear model of this configuration."""
-        if self.w_star == "two-level":
-            w_star = two_level_weights(self.d)
-        elif self.w_star == "gaussian":
-            w_star = gaussian_weights(self.d, seed=self.seed)
-        else:
-            w_star = sparse_weights(self.d, seed=self.seed)
-        return GaussianLinearModel(self.n, w_star, self.noise_variance, self._covariance())
-
-    def _covariance(self) -> np.ndarray | None:
-        kind, _, correlation = self.covariance.partition(":")
-        if self.covariance == "identity":
-            return None
-        try:
-            if kind != "ar1":
-                raise ValueError
-            return ar1_covariance(self.d, float(correlation))
-        except ValueError as error:
-            reason = f": {error}" if kind == "ar1" else ""
-            raise ValueError(
-                f'covariance must be "identity" or "ar1:RHO" with -1 < RHO < 1, '
-                f"got {self.covariance!r}{reason}"
-            ) from None
+        return linear_model(self.w_star, self.covariance, self.d, self.n, self.noise_variance, self.seed)
 
 
 def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str | Path | None = None) -> Table:
@@ -175,8 +154,10 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
     rows += _distortion_rate_rows(model, highest_rate)
     record = {
         "experiment": "figure2",
-        "configuration": dataclasses.asdict(config),
-        "w_star": model.w_star.tolist() if model.d <= 1000 else f"{config.w_star}, seed {config.seed}",
+        "configuration": configuration_record(config) | {"d": model.d},
+        "w_star": model.w_star.tolist()
+        if model.d <= 1000
+        else f"{option_name(config.w_star)}, seed {config.seed}",
         "radius": RADIUS_RECORD,
         "sampler": result.sampler,
         "precision": str(jax.numpy.result_type(float)),

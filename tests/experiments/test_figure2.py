@@ -133,7 +133,7 @@ def test_columns_and_record(table) -> None:
     bits = table.frame.loc[simulated, "rate_nats"] / np.log(2)
     np.testing.assert_allclose(table.frame.loc[simulated, "rate_bits"], bits)
     record = json.loads(table.json())
-    assert record["configuration"] == dataclasses.asdict(Figure2Config(method="both"))
+    assert record["configuration"] == dataclasses.asdict(Figure2Config(method="both", d=50))
     assert record["precision"] == "float64"
     assert {"numpy", "jax", "ratedist"} <= record["versions"].keys()
     assert "not a bound" in record["radius"]["plug_in_proposition1"]

@@ -1,0 +1,149 @@
+"""True weights w* and input covariances Σ as options of an experiment: a name, a .npy file, or an array."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ratedist import _checks
+from ratedist.problem import (
+    GaussianLinearModel,
+    ar1_covariance,
+    gaussian_weights,
+    sparse_weights,
+    two_level_weights,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    # On the command line a name or a file, in Python an array too.
+    WeightsOption = str | ArrayLike
+    CovarianceOption = str | ArrayLike
+else:
+    WeightsOption = CovarianceOption = str
+
+DEFAULT_D = 50
+NAMED_WEIGHTS = ("two-level", "gaussian", "sparse")
+SHOWN_NUMBERS = 1000
+
+
+def linear_model(
+    w_star: WeightsOption,
+    covariance: CovarianceOption,
+    d: int | None,
+    n: int,
+    noise_variance: float,
+    seed: int,
+) -> GaussianLinearModel:
+    """The linear model that an experiment's options describe.
+
+    Args:
+        w_star: "two-level", "gaussian", "sparse", the path of a .npy file, or an array of shape ``(d,)``.
+        covariance: "identity", "ar1:RHO", the path of a .npy file, or an array of shape ``()``, ``(d,)`` or
+            ``(d, d)``.
+        d: number of weights; ``None`` for as many as ``w_star`` or ``covariance`` has, 50 if neither says.
+        n: number of training samples.
+        noise_variance: σ².
+        seed: of "gaussian" and "sparse".
+
+    Raises:
+        ValueError: an unknown name, a file that cannot be read or holds something else, shapes that disagree
+            with each other or with ``d``, and as ``GaussianLinearModel``.
+    """
+    sigma = _given_covariance(covariance)
+    weights = _given_weights(w_star)
+    if weights is None:
+        if d is None:
+            d = len(sigma) if isinstance(sigma, np.ndarray) and sigma.ndim else DEFAULT_D
+        weights = _named_weights(str(w_star), _checks.integer("d", d, 1), seed)
+    elif d is not None and weights.shape != (d,):
+        raise ValueError(f"w_star must have shape ({d},) for d = {d}, got {weights.shape}: leave d out")
+    if isinstance(sigma, float):
+        sigma = ar1_covariance(weights.size, sigma)
+    return GaussianLinearModel(n, weights, noise_variance, sigma)
+
+
+def option_name(option: WeightsOption, index: int = 0) -> str:
+    """What an option is called in tables and titles: its name, its file without folder, or "array 1"."""
+    if isinstance(option, str | pathlib.Path):
+        return pathlib.PurePath(option).name
+    # Arrays have no name: their place tells them apart.
+    return f"array {index + 1}"
+
+
+def setting(model: GaussianLinearModel, covariance: CovarianceOption) -> list[str]:
+    """Sizes, noise and covariance in the words of a figure's head."""
+    name = option_name(covariance)
+    sigma = "Σ = I" if name == "identity" else f"Σ: {name}"
+    return [f"d = {model.d}", f"n = {model.n}", f"σ² = {model.noise_variance:g}", sigma]
+
+
+def configuration_record(config: Any) -> dict[str, Any]:
+    """The fields of a configuration for JSON; of arrays the numbers, or the shape where they are many."""
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, pathlib.Path):
+        return str(value)
+    if isinstance(value, np.ndarray):
+        return value.tolist() if value.size <= SHOWN_NUMBERS else f"array of shape {value.shape}"
+    return value
+
+
+def _given_weights(option: WeightsOption) -> np.ndarray | None:
+    """An array, or ``None`` for a name."""
+    if not isinstance(option, str | pathlib.Path):
+        return _checks.real_array("w_star", option)
+    if option in NAMED_WEIGHTS:
+        return None
+    if str(option).endswith(".npy"):
+        return _checks.real_array("w_star", _read_npy(option))
+    raise ValueError(f"w_star must be one of {', '.join(NAMED_WEIGHTS)} or a .npy file, got {option!r}")
+
+
+def _named_weights(name: str, d: int, seed: int) -> np.ndarray:
+    if name == "two-level":
+        return two_level_weights(d)
+    return gaussian_weights(d, seed=seed) if name == "gaussian" else sparse_weights(d, seed=seed)
+
+
+def _given_covariance(option: CovarianceOption) -> np.ndarray | float | None:
+    """An array, the correlation of "ar1:RHO" as a float, or ``None`` for the identity."""
+    if not isinstance(option, str | pathlib.Path):
+        return _checks.real_array("covariance", option)
+    if option == "identity":
+        return None
+    if str(option).endswith(".npy"):
+        return _checks.real_array("covariance", _read_npy(option))
+    kind, _, correlation = str(option).partition(":")
+    try:
+        if kind != "ar1":
+            raise ValueError
+        rho = float(correlation)
+        ar1_covariance(1, rho)
+    except ValueError as error:
+        reason = f": {error}" if kind == "ar1" else ""
+        raise ValueError(
+            f'covariance must be "identity", "ar1:RHO" with -1 < RHO < 1, or a .npy file, '
+            f"got {option!r}{reason}"
+        ) from None
+    return rho
+
+
+def _read_npy(path: str | pathlib.Path) -> np.ndarray:
+    """The array of a file, without anything that would have to be unpickled."""
+    try:
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, EOFError, MemoryError) as error:
+        reason = str(error).splitlines()[0] if "pickle" not in str(error) else "it holds Python objects"
+        raise ValueError(f"{path} must be an array of numbers as numpy.save writes it: {reason}") from None
