@@ -19,9 +19,7 @@ def format_bits(bits: int) -> tuple[int, int]:
     Raises:
         ValueError: b outside 7 … 64.
     """
-    bits = _checks.integer("bits", bits, MINIMUM_BITS)
-    if bits > MAXIMUM_BITS:
-        raise ValueError(f"bits must be at most {MAXIMUM_BITS}, got {bits}")
+    bits = _checks.integer("bits", bits, MINIMUM_BITS, MAXIMUM_BITS)
     exponent_bits = 5 if bits <= 16 else 8 if bits <= 32 else 11
     return exponent_bits, bits - 1 - exponent_bits
 

@@ -125,7 +125,7 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
     codebooks = {K: fixed_codebook_centers(model, K) for K in num_clusters if K.bit_count() == 1}
     compressors = _compressors(config, codebooks)
     highest_rate = model.d * math.log(max(config.max_clusters, 2))
-    alphas = [oracle_alpha_at_rate(model, rate) for rate in np.linspace(0.0, highest_rate, NUM_ORACLES)]
+    alphas = np.asarray(oracle_alpha_at_rate(model, np.linspace(0.0, highest_rate, NUM_ORACLES))).tolist()
     compressors |= {f"oracle {alpha}": Oracle(alpha=alpha) for alpha in alphas}
     result = simulate(
         model,
