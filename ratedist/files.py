@@ -36,11 +36,15 @@ NAME_LENGTH = 40
 _STREAMS = re.compile(r"/dev/(fd/\d+|std(in|out|err))|/proc/[^/]+/(task/\d+/)?fd/\d+")
 
 
-def require_writable(folder: str | os.PathLike[str]) -> pathlib.Path:
+def require_writable(folder: str | os.PathLike[str], names: Iterable[str] = ()) -> pathlib.Path:
     """Return ``folder`` as a path, or raise ``ValueError`` if files could not be created in it.
 
     Asked before any computing. No folder is made or removed: where it is missing, the one that it would be
     made in has to be writable.
+
+    Args:
+        folder: for the files.
+        names: of the files that are to be written in it, each as ``require_target``.
     """
     path = pathlib.Path(folder)
     there = next(parent for parent in (path.absolute(), *path.absolute().parents) if os.path.lexists(parent))
@@ -52,6 +56,8 @@ def require_writable(folder: str | os.PathLike[str]) -> pathlib.Path:
             pass
     except OSError as error:
         raise ValueError(f"cannot write to {path}: {error.strerror}") from None
+    for name in names if path.is_dir() else ():
+        require_target(path / name)
     return path
 
 

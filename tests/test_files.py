@@ -281,6 +281,14 @@ def test_writers_of_one_file_at_once(tmp_path):
     assert (tmp_path / "file").read_bytes() in contents
 
 
+def test_all_files_of_a_folder_are_asked_for(tmp_path):
+    (tmp_path / "b.png").mkdir()
+    assert require_writable(tmp_path / "new", ["a.png", "b.png"]) == tmp_path / "new"
+    require_writable(tmp_path, ["a.png", "c.png"])
+    with pytest.raises(ValueError, match=r"b\.png: it is a folder, not a file"):
+        require_writable(tmp_path, ["a.png", "b.png"])
+
+
 def test_asking_makes_and_removes_no_folder(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.setattr(pathlib.Path, "mkdir", None)

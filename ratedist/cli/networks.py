@@ -27,7 +27,7 @@ class _Networks:
         if importlib.util.find_spec("optax") is None:
             raise ValueError("training networks needs optax: pip install 'ratedist[networks]'")
         folder = out / config.data
-        require_writable(folder)
+        require_writable(folder, ["networks.csv", "summary.csv", "reliability.csv", "run.json"])
         require_writable(models_folder)
         stopwatch = Stopwatch()
 
@@ -110,9 +110,10 @@ class MnistCommand(_Networks):
 
     config: NetworkConfig
     out: Path = Path("figures")
-    """Folder for mnist/*.png, .pdf, .csv and .json."""
+    """Folder for mnist/*.png, .pdf, .csv and .json; made if it is missing."""
     networks: Path = Path("networks")
-    """Folder for the trained networks and finished points, from which an interrupted run goes on."""
+    """Folder for the trained networks and finished points, from which an interrupted run goes on. Made
+    if it is missing."""
 
     def run(self) -> None:
         """Train, compress, assess, draw, write."""
@@ -125,9 +126,10 @@ class Cifar10Command(_Networks):
 
     config: Cifar10Config
     out: Path = Path("figures")
-    """Folder for cifar10/*.png, .pdf, .csv and .json."""
+    """Folder for cifar10/*.png, .pdf, .csv and .json; made if it is missing."""
     networks: Path = Path("networks")
-    """Folder for the trained networks and finished points, from which an interrupted run goes on."""
+    """Folder for the trained networks and finished points, from which an interrupted run goes on. Made
+    if it is missing."""
 
     def run(self) -> None:
         """Train, compress, assess, draw, write."""
@@ -140,9 +142,10 @@ class DigitsCommand(_Networks):
 
     config: DigitsConfig
     out: Path = Path("figures")
-    """Folder for digits/*.png, .pdf, .csv and .json."""
+    """Folder for digits/*.png, .pdf, .csv and .json; made if it is missing."""
     networks: Path = Path("networks")
-    """Folder for the trained networks and finished points, from which an interrupted run goes on."""
+    """Folder for the trained networks and finished points, from which an interrupted run goes on. Made
+    if it is missing."""
 
     def run(self) -> None:
         """Train, compress, assess, draw, write."""

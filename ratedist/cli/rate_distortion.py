@@ -17,12 +17,12 @@ class RateDistortionCommand:
 
     config: RateDistortionConfig
     out: Path = Path("figures")
-    """Folder for rate-distortion.png, .pdf, .csv and .json."""
+    """Folder for rate-distortion.png, .pdf, .csv and .json; made if it is missing."""
 
     def run(self) -> None:
         """Compute, draw, write, and say how tight the certificates are."""
         self.config.check()
-        require_writable(self.out)
+        require_writable(self.out, [f"rate-distortion.{kind}" for kind in ("png", "pdf", "csv", "json")])
         stopwatch = Stopwatch()
 
         from ratedist.experiments.rate_distortion import run

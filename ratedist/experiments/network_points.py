@@ -227,5 +227,6 @@ class _Worker:
         importance = normalized_importance(diagonal)
         if self._folder is not None:  # for `ratedist quantize NETWORK --importance FILE`
             path = self._folder / f"{config.data}-{self._member.index:03d}-importance.safetensors"
+            path.parent.mkdir(parents=True, exist_ok=True)
             save_parameters(path, jax.tree.map(np.float32, importance))
         return importance

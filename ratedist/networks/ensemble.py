@@ -105,7 +105,8 @@ def train_member(
         config: of the ensemble.
         data: to train on.
         index: number of the network.
-        folder: of the files ``NAME-INDEX.safetensors``; ``None`` to keep the network in memory alone.
+        folder: of the files ``NAME-INDEX.safetensors``, made if it is missing; ``None`` to keep the network
+            in memory alone.
         after_epoch: called with the number of epochs done, while training.
 
     Raises:
@@ -121,6 +122,7 @@ def train_member(
         config.architecture, config.recipe, images, data.train_labels[trained], key, after_epoch
     )
     if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_parameters(path, parameters, {IDENTITY: _identity(config, data, index)})
     return Member(index, parameters, trained, kept)
 
@@ -165,6 +167,7 @@ def train_members_together(
             made[i] = Member(i, parameters, trained, kept)
             if folder is not None:
                 path = member_path(folder, data, i)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 save_parameters(path, parameters, {IDENTITY: _identity(config, data, i)})
     return [made[i] if i in made else train_member(config, data, i, folder) for i in indices]
 

@@ -28,7 +28,7 @@ def save_parameters(
     and metadata goes into the header, which ``load_parameters`` compares.
 
     Args:
-        path: the file; written beside and renamed.
+        path: the file; written beside and renamed. Its folder has to be there.
         parameters: pytree; leaves that are no arrays are left out.
         metadata: strings by name, kept in the header.
 

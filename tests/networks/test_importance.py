@@ -48,7 +48,9 @@ def test_bad_input_is_named(diagonal, floor, message):
 
 
 def test_there_and_back(tmp_path):
-    path = tmp_path / "new" / "h.safetensors"
+    path = tmp_path / "h.safetensors"
+    with pytest.raises(ValueError, match="there is no folder"):
+        parameter_files.save_parameters(tmp_path / "new" / "h.safetensors", DIAGONAL)
     assert parameter_files.save_parameters(path, DIAGONAL) == path.stat().st_size
     back = parameter_files.load_parameters(path, PARAMETERS)
     jax.tree.map(np.testing.assert_array_equal, back, DIAGONAL)
