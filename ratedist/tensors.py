@@ -4,38 +4,44 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.allocation import allocate
 from ratedist.codes.ans import require_constriction
 from ratedist.container import QuantizedTensor
+from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES
 from ratedist.container.rdz_format import CODERS
 from ratedist.quantizers import kmeans
+from ratedist.quantizers.cells import number_below
+from ratedist.quantizers.clustering import METHODS
+from ratedist.quantizers.histogram import centers_of_many
 
-# Weights above which centres are fitted to a histogram.
+# Weights above which centres are fitted to cells of them.
 LARGE = 1 << 20
 # Weights converted to double precision at once.
 CHUNK = 1 << 20
-# Leading bits of a float32 that number the bins: sign, exponent, and one bit more than float16's mantissa.
-BIN_BITS = 20
-# Codebook sizes that a budget is spent on: powers of √2.
-BUDGET_CLUSTERS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)
+# K where neither it nor a budget is given.
+CLUSTERS = 16
+# Fewest and most clusters of a tensor that a budget is spent on.
+LEAST_CLUSTERS, MOST_CLUSTERS = 2, 256
 
 
 @dataclasses.dataclass(frozen=True)
 class QuantizationConfig:
     """How the tensors of a model are quantised, and which.
 
+    ``None`` means not given: an option that nothing depends on is refused.
+
     Attributes:
-        num_clusters: K.
-        bits_per_weight: in place of K, mean bits of label and codebook that a weight of a quantised tensor
-            takes at most; each tensor gets its own K.
+        num_clusters: K, 16 if neither it nor a budget is given.
+        bits_per_weight: in place of K, a budget: the file takes at most so many bits for each weight of a
+            quantised tensor, codebooks, counts and header included, beside the data of the tensors that stay
+            as they are. Each tensor gets its own K, at most 256 and at most its number of blocks.
         diameter_penalty: β.
         block_length: m.
         codebook_dtype: "float32", "float16" or "bfloat16"; ``None``: as the tensor, float32 for float64.
@@ -43,12 +49,15 @@ class QuantizationConfig:
         include: patterns with ``*`` and ``?``; a tensor is quantised if its name is like one of them
         exclude: and like none of these.
         min_size: tensors with fewer weights, or fewer blocks than K, stay as they are.
-        seed: of the random start where m > 1.
+        seed: of the random start where m > 1, 0 if not given.
         relative_penalty: whether β is in units of a tensor's total importance, Σh. Then it means the same
             whatever the scale of the importances and the number of weights.
+        method: how ``ratedist.kmeans`` looks for the centres: "lloyd" (if not given), "optimal" or
+            "algorithm1".
+        min_clusters: fewest clusters that a budget may give a tensor, 2 if not given. One makes a constant.
     """
 
-    num_clusters: int = 16
+    num_clusters: int | None = None
     bits_per_weight: float | None = None
     diameter_penalty: float = 0.0
     block_length: int = 1
@@ -57,31 +66,83 @@ class QuantizationConfig:
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     min_size: int = 1024
-    seed: int = 0
+    seed: int | None = None
     relative_penalty: bool = False
+    method: str | None = None
+    min_clusters: int | None = None
+
+    @property
+    def clusters(self) -> int:
+        """K of every tensor, where there is no budget."""
+        return CLUSTERS if self.num_clusters is None else self.num_clusters
 
     def check(self) -> None:
         """Raise ``ValueError`` for values that make no sense, before anything is read."""
-        for name in ("num_clusters", "block_length", "min_size"):
+        for name in ("block_length", "min_size"):
             _checks.integer(name, getattr(self, name), 1)
-        _checks.integer("seed", self.seed, 0)
+        if self.num_clusters is not None:
+            _checks.integer("num_clusters", self.num_clusters, 1)
         _checks.in_range("diameter_penalty", self.diameter_penalty, high=np.finfo(np.float64).max)
-        if self.bits_per_weight is not None:
-            _checks.positive_number("bits_per_weight", self.bits_per_weight)
         if self.codebook_dtype is not None:
             _checks.one_of("codebook_dtype", self.codebook_dtype, tuple(CODEBOOK_DTYPES))
+        if self.method is not None:
+            _checks.one_of("method", self.method, METHODS)
+        self._check_budget()
+        self._check_dependence()
         if _checks.one_of("coder", self.coder, CODERS) == "ans":
             require_constriction()
 
+    def _check_budget(self) -> None:
+        if self.bits_per_weight is not None:
+            _checks.positive_number("bits_per_weight", self.bits_per_weight)
+            if self.num_clusters is not None:
+                raise ValueError(
+                    "num_clusters must not be given beside bits_per_weight, which chooses K for each tensor; "
+                    f"got {self.num_clusters} and {self.bits_per_weight:g}"
+                )
+        if self.min_clusters is not None:
+            if _checks.integer("min_clusters", self.min_clusters, 1) > MOST_CLUSTERS:
+                raise ValueError(f"min_clusters must be at most {MOST_CLUSTERS}, got {self.min_clusters}")
+            if self.bits_per_weight is None:
+                raise ValueError("min_clusters needs bits_per_weight: without a budget K is num_clusters")
+
+    def _check_dependence(self) -> None:
+        """Refuse what would be ignored."""
+        if self.relative_penalty and self.diameter_penalty == 0:
+            raise ValueError("relative_penalty is a unit of diameter_penalty, and needs one above zero")
+        if self.block_length == 1 and self.seed is not None:
+            raise ValueError("seed is for block_length above 1: with one weight a block nothing is random")
+        if self.seed is not None:
+            _checks.seed(self.seed)
+        if self.block_length > 1 and self.method == "optimal":
+            raise ValueError('method "optimal" is for block_length 1: no efficient algorithm is known beyond')
+
+    def check_patterns(self, names: Collection[str]) -> None:
+        """Raise ``ValueError`` for a pattern that is like none of the names: it would be ignored."""
+        for option, patterns in (("include", self.include), ("exclude", self.exclude)):
+            for pattern in patterns:
+                if pattern != "*" and not fnmatch.filter(names, pattern):
+                    raise ValueError(f"{option}: no tensor has a name like {pattern!r}")
+
     def selects(self, name: str, dtype: np.dtype, size: int) -> bool:
         """Whether a tensor of this name, dtype and number of weights is to be quantised."""
-        least = self.block_length * (1 if self.bits_per_weight is not None else self.num_clusters)
-        return (
-            NAMES.get(dtype) in WEIGHT_DTYPES
-            and size >= max(self.min_size, least)
-            and any(fnmatch.fnmatchcase(name, pattern) for pattern in self.include)
-            and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.exclude)
-        )
+        return self.reason_to_leave(name, dtype, size) is None
+
+    def reason_to_leave(self, name: str, dtype: np.dtype | str, size: int) -> str | None:
+        """Why a tensor is to stay as it is, in words; ``None`` if it is to be quantised."""
+        if isinstance(dtype, str) or NAMES.get(dtype) not in WEIGHT_DTYPES:
+            return f"{dtype}, not floating-point of 16 to 64 bits"
+        for pattern in self.exclude:
+            if fnmatch.fnmatchcase(name, pattern):
+                return f"excluded by {pattern!r}"
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.include):
+            return "not included"
+        if size < self.min_size:
+            return f"fewer than {self.min_size} weights (min_size)"
+        K = 1 if self.bits_per_weight is not None else self.clusters
+        if size < self.block_length * K:
+            return f"fewer than {K} blocks of {self.block_length}, one for each cluster"
+        return None
 
 
 def quantize_tensor(
@@ -92,22 +153,24 @@ def quantize_tensor(
 ) -> QuantizedTensor:
     """Quantise one tensor by ``ratedist.kmeans``.
 
-    Scalars of half precision, and scalars of any precision where there are more than a million, are
-    first counted in bins: floats with the same sign, exponent and 11 leading bits of mantissa. The centres
-    then minimise the objective for whole bins, which is the objective itself for half precision; otherwise
-    it moves each weight by less than 2^−11 of its size. Labels are nearest centres either way.
+    Scalars of half precision, and scalars of any precision where there are more than a million, are first
+    counted in cells (``centers_of_many``), which follow the weights. The centres then minimise the objective
+    for whole cells: the objective itself for half precision, otherwise within about a ten-thousandth. Labels
+    are nearest centres either way.
 
     Args:
         tensor: float16, bfloat16, float32 or float64, of any shape that is not empty.
-        config: of which K, β, m, ``codebook_dtype`` and ``seed`` matter here.
+        config: of which K, β, m, ``codebook_dtype``, ``seed`` and ``method`` matter here.
         num_clusters: K, in place of the one in ``config``.
         importance: h, of the shape of ``tensor``, non-negative, not all zero.
 
     Returns:
-        ``QuantizedTensor`` with its distortion; K is smaller where there are fewer bins.
+        ``QuantizedTensor`` with distortion and energy; K is smaller where fewer centres are in use or
+            differ in the codebook: one for a constant tensor.
 
     Raises:
-        ValueError: another dtype, no weights, as ``ratedist.kmeans``, a codebook beyond its dtype.
+        ValueError: another dtype, no weights, as ``ratedist.kmeans``, centres too large or too small
+            for the codebook's dtype.
     """
     array = np.asarray(tensor)
     if NAMES.get(array.dtype) not in WEIGHT_DTYPES:
@@ -121,67 +184,30 @@ def quantize_tensor(
             raise ValueError(f"importance must have the shape {array.shape} of the tensor, got {h.shape}")
         h = h.reshape(-1)
     flat = array.reshape(-1)
-    K = config.num_clusters if num_clusters is None else num_clusters
+    K = config.clusters if num_clusters is None else num_clusters
+    method = config.method or "lloyd"
     dtype_of_codebook = config.codebook_dtype or _default_codebook(array.dtype)
     beta = config.diameter_penalty
     if config.relative_penalty:
         beta *= flat.size if h is None else float(np.sum(h, dtype=np.float64))
     if config.block_length == 1 and (array.itemsize == 2 or array.size > LARGE):
-        centers, labels = _fitted_to_bins(flat, h, K, beta)
+        centers = centers_of_many(flat, h, K, beta, method)
+        labels = _nearest(flat, centers)
     else:
         found = kmeans(
             flat.astype(np.float64),
             K,
             None if h is None else h.astype(np.float64),
             beta,
+            method,
             block_length=config.block_length,
-            key=config.seed,
+            key=(config.seed or 0) if config.block_length > 1 else None,
         )
         centers, labels = found.centers, found.labels
-    with np.errstate(over="ignore"):
-        codebook = centers.astype(CODEBOOK_DTYPES[dtype_of_codebook])
+    labels, codebook = without_spares(labels, rounded_codebook(centers, dtype_of_codebook, array.dtype))
     quantized = QuantizedTensor(labels, codebook, array.shape, array.dtype)
-    return dataclasses.replace(quantized, distortion=_distortion(flat, h, quantized))
-
-
-def clusters_within_budget(
-    names: Iterable[str],
-    load: Callable[[str], tuple[np.ndarray, np.ndarray | None]],
-    config: QuantizationConfig,
-    done: Callable[[], Any] = lambda: None,
-) -> dict[str, int]:
-    """K of each tensor such that together they keep to ``config.bits_per_weight``.
-
-    Args:
-        names: of the tensors.
-        load: ``load(name)`` gives a tensor and its importance, or ``None``.
-        config: the budget, and how tensors are quantised.
-        done: called after each tensor.
-
-    Raises:
-        ValueError: a budget below what one cluster a tensor takes.
-    """
-    names, points, num_weights = list(names), {}, 0
-    for name in names:
-        tensor, h = load(name)
-        num_weights += tensor.size
-        most = -(-tensor.size // config.block_length)
-        points[name] = []
-        for K in (K for K in BUDGET_CLUSTERS if most >= K):
-            quantized = named(name, quantize_tensor, tensor, config, K, h)
-            labels = quantized.sizes.huffman if config.coder == "huffman" else quantized.sizes.entropy
-            points[name].append((K, labels + quantized.sizes.codebook, quantized.distortion * tensor.size))
-        done()
-    curves = [([bits for _, bits, _ in points[n]], [loss for _, _, loss in points[n]]) for n in names]
-    budget = (config.bits_per_weight or 0.0) * num_weights
-    least = sum(min(bits) for bits, _ in curves)
-    if budget < least:
-        raise ValueError(
-            f"bits_per_weight must be at least {least / num_weights:.3g} for these tensors, "
-            f"got {config.bits_per_weight:g}"
-        )
-    choices = allocate(curves, budget).choices
-    return {name: points[name][choice][0] for name, choice in zip(names, choices, strict=True)}
+    distortion, energy = _distortion_and_energy(flat, h, quantized)
+    return dataclasses.replace(quantized, distortion=distortion, energy=energy, weighted=h is not None)
 
 
 def named(name: str, function: Any, *arguments: Any) -> Any:
@@ -197,44 +223,28 @@ def _default_codebook(dtype: np.dtype) -> str:
     return own.get(dtype, "float32")
 
 
-def _fitted_to_bins(
-    flat: np.ndarray, h: np.ndarray | None, num_clusters: int, diameter_penalty: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Centres fitted to a histogram, and the nearest of them for every weight."""
-    K = _checks.integer("num_clusters", num_clusters, 1)
-    if flat.size < K:
-        raise ValueError(f"num_clusters must be at most the number of weights, {flat.size}, got {K}")
-    mass, first = np.zeros(1 << BIN_BITS), np.zeros(1 << BIN_BITS)
-    for rows in _chunks(flat.size):
-        w = _checks.real_array("weights", flat[rows])
-        with np.errstate(over="ignore"):
-            bins = w.astype(np.float32).view(np.uint32) >> np.uint32(32 - BIN_BITS)
-        weight = (
-            None if h is None else _checks.in_range("importance", _checks.real_array("importance", h[rows]))
-        )
-        mass += np.bincount(bins, weight, minlength=mass.size)
-        first += np.bincount(bins, w if weight is None else weight * w, minlength=mass.size)
-    filled = mass > 0
-    if not filled.any():
-        raise ValueError("importance must be positive for at least one weight, got all zero")
-    mass, means = mass[filled], first[filled] / mass[filled]
-    centers = kmeans(means, min(K, means.size), mass, diameter_penalty).centers
+def _nearest(flat: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Label of the nearest of ascending centres for every weight."""
     cuts = (centers[1:] + centers[:-1]) / 2
     labels = np.empty(flat.size, np.min_scalar_type(centers.size - 1))
     for rows in _chunks(flat.size):
-        labels[rows] = np.searchsorted(cuts, flat[rows].astype(np.float64))
-    return centers, labels
+        labels[rows] = number_below(cuts, flat[rows].astype(np.float64))
+    return labels
 
 
-def _distortion(flat: np.ndarray, h: np.ndarray | None, quantized: QuantizedTensor) -> float:
-    """``Σ_j h_j (w_j − ŵ_j)² / d``."""
-    total, position = 0.0, 0
+def _distortion_and_energy(
+    flat: np.ndarray, h: np.ndarray | None, quantized: QuantizedTensor
+) -> tuple[float, float]:
+    """``Σ_j h_j (w_j − ŵ_j)² / d`` and ``Σ_j h_j w_j² / d``."""
+    sums, position = np.zeros(2), 0
     for piece in quantized.pieces():
         rows = slice(position, position + piece.size)
-        errors = (flat[rows].astype(np.float64) - piece.astype(np.float64)) ** 2
-        total += float(np.sum(errors if h is None else errors * h[rows].astype(np.float64)))
+        w = flat[rows].astype(np.float64)
+        squares = np.stack([(w - piece.astype(np.float64)) ** 2, w**2])
+        sums += np.sum(squares if h is None else squares * h[rows].astype(np.float64), axis=1)
         position += piece.size
-    return total / flat.size
+    distortion, energy = sums / flat.size
+    return float(distortion), float(energy)
 
 
 def _chunks(size: int) -> Iterator[slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +11,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from ratedist.container import QuantizedTensor, RdzFile, RdzWriter
-from ratedist.container.dtypes import NAMES
-from ratedist.tensors import QuantizationConfig, clusters_within_budget, named, quantize_tensor
+from ratedist.budget import clusters_within_budget
+from ratedist.container import Entry, QuantizedTensor, RdzFile, RdzWriter
+from ratedist.container.dtypes import NAMES, dtype_name
+from ratedist.foreign_arrays import as_array, is_array_like
+from ratedist.tensors import QuantizationConfig, named, quantize_tensor
+
+# Where a file keeps the leaves that are no arrays.
+LEAVES_KEY = "ratedist.leaves"
+VALUES = (bool, int, float, complex, str, bytes)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,7 +29,7 @@ class QuantizedTree:
     Attributes:
         quantized: name → ``QuantizedTensor``, for the leaves that are. A name is the path of the leaf with
             dots between its parts: ``params.Dense_0.kernel``, ``layers.0.weight``.
-        others: name → leaf, for all others, as they were.
+        others: name → leaf, for all others, as they were (tensors of PyTorch as NumPy arrays).
         names: of all leaves, in the order of the tree.
         structure: of the tree.
     """
@@ -61,13 +68,19 @@ class QuantizedTree:
     def save(self, path: str | os.PathLike[str], coder: str = "huffman") -> int:
         """Write all arrays to a .rdz file, and return its size in bytes.
 
-        Leaves that are no arrays (functions, Python numbers) are left out; ``load_tree`` takes them from
-        the tree that it is given.
+        Of leaves that are no arrays the file keeps the names, and of Python's numbers and strings what they
+        are. ``load_tree`` takes them from the tree that it is given, and compares.
 
         Raises:
             ValueError: a place that cannot be written to, arrays of other dtypes than the format knows.
         """
-        with RdzWriter(path, coder) as writer:
+        for name, leaf in self.others.items():
+            if is_array_like(leaf) and not is_array(leaf):
+                raise ValueError(
+                    f"{name!r} is an array of {leaf.dtype}, which a .rdz file cannot hold: its dtypes are "
+                    f"{', '.join(map(str, NAMES))}"
+                )
+        with RdzWriter(path, coder, _described(self.others)) as writer:
             for name in self.names:
                 if name in self.quantized:
                     writer.add(name, self.quantized[name])
@@ -78,9 +91,10 @@ class QuantizedTree:
 
 def quantize_tree(
     parameters: Any,
-    num_clusters: int = 16,
+    num_clusters: int | None = None,
     *,
     bits_per_weight: float | None = None,
+    min_clusters: int | None = None,
     importance: Any = None,
     diameter_penalty: float = 0.0,
     relative_penalty: bool = False,
@@ -90,16 +104,19 @@ def quantize_tree(
     include: tuple[str, ...] = ("*",),
     exclude: tuple[str, ...] = (),
     min_size: int = 1024,
-    seed: int = 0,
+    seed: int | None = None,
+    method: str | None = None,
 ) -> QuantizedTree:
     """Quantise the leaves of a pytree by ``ratedist.kmeans``, each with a codebook of its own.
 
     Args:
-        parameters: dict, list, dataclass, Equinox module, Flax or Haiku parameters, anything that JAX takes
-            apart. A PyTorch model goes through ``safetensors`` and ``ratedist quantize``.
-        num_clusters: K.
-        bits_per_weight: in place of K, mean bits of label (Huffman) and codebook that a quantised weight
-            takes at most; each leaf gets its own K.
+        parameters: dict, list, dataclass, Equinox module, Flax or Haiku parameters, the ``state_dict()`` of
+            a PyTorch module, anything that JAX takes apart.
+        num_clusters: K, 16 if neither it nor a budget is given.
+        bits_per_weight: in place of K, a budget: the file that ``save`` writes (in Huffman code) takes at
+            most so many bits for each weight of a quantised leaf, codebooks, counts and header included,
+            beside the data of the other leaves. Each leaf gets its own K, at most 256.
+        min_clusters: fewest clusters that a budget may give a leaf, 2 if not given. One makes a constant.
         importance: tree of the same structure with h for every leaf that is quantised.
         diameter_penalty: β.
         relative_penalty: whether β is in units of the total importance of each leaf, Σh.
@@ -109,14 +126,21 @@ def quantize_tree(
         include: patterns with ``*`` and ``?``; a leaf is quantised if its name is like one of them
         exclude: and like none of these.
         min_size: leaves with fewer weights, or fewer blocks than K, stay as they are.
-        seed: of the random start where m > 1.
+        seed: of the random start where m > 1, 0 if not given.
+        method: how ``ratedist.kmeans`` looks for the centres: "lloyd" (if not given), "optimal" or
+            "algorithm1".
 
     Returns:
         ``QuantizedTree``.
 
     Raises:
-        ValueError: nothing to quantise, two leaves of one name, importances of another structure, and
-            whatever ``quantize_tensor`` complains of, with the name of the leaf.
+        ValueError: nothing to quantise, two leaves of one name, importances of another structure, tensors of
+            another library that cannot be converted, an option that nothing depends on, a budget that cannot
+            be met (with the least that can), and whatever ``quantize_tensor`` complains of, with the name of
+            the leaf.
+
+    Warns:
+        UserWarning: leaves whose error stays above half their energy within a budget.
     """
     config = QuantizationConfig(
         num_clusters,
@@ -129,9 +153,12 @@ def quantize_tree(
         min_size=min_size,
         seed=seed,
         relative_penalty=relative_penalty,
+        method=method,
+        min_clusters=min_clusters,
     )
     config.check()
     leaves, structure = named_leaves(parameters)
+    config.check_patterns(leaves)
     chosen = [
         name
         for name, leaf in leaves.items()
@@ -144,20 +171,23 @@ def quantize_tree(
     h: dict[str, Any] = {}
     if importance is not None:
         h, other = named_leaves(importance)
-        if other != structure:
+        if h.keys() != leaves.keys():  # a dict where the model is an OrderedDict will do
             raise ValueError(f"importance must have the structure of parameters, {structure}, got {other}")
 
     def load(name: str) -> tuple[np.ndarray, np.ndarray | None]:
         return np.asarray(leaves[name]), np.asarray(h[name]) if h else None
 
-    clusters = dict.fromkeys(chosen, num_clusters)
+    others = {name: leaf for name, leaf in leaves.items() if name not in chosen}
+    clusters = dict.fromkeys(chosen, config.clusters)
     if bits_per_weight is not None:
-        clusters = clusters_within_budget(chosen, load, config)
+        raw = {
+            name: Entry(dtype_name(leaf.dtype), leaf.shape) for name, leaf in others.items() if is_array(leaf)
+        }
+        clusters = clusters_within_budget(chosen, load, config, raw, _described(others)).clusters
     quantized = {}
     for name, K in clusters.items():
         leaf, weight = load(name)
         quantized[name] = named(name, quantize_tensor, leaf, config, K, weight)
-    others = {name: leaf for name, leaf in leaves.items() if name not in quantized}
     return QuantizedTree(quantized, others, tuple(leaves), structure)
 
 
@@ -166,13 +196,14 @@ def load_tree(path: str | os.PathLike[str], like: Any) -> Any:
 
     Args:
         path: what ``QuantizedTree.save`` wrote.
-        like: tree of the structure, shapes and dtypes that were saved; what are no arrays in it is kept.
+        like: tree of the structure, shapes and dtypes that were saved; what is no array in it is kept.
 
     Returns:
         The tree, its arrays as NumPy arrays.
 
     Raises:
-        ValueError: as ``RdzFile``; arrays of other names, shapes or dtypes.
+        ValueError: as ``RdzFile``; arrays of other names, shapes or dtypes; numbers and strings that are
+            not those of the tree that was saved.
     """
     leaves, structure = named_leaves(like)
     arrays = {name for name, leaf in leaves.items() if is_array(leaf)}
@@ -180,6 +211,7 @@ def load_tree(path: str | os.PathLike[str], like: Any) -> Any:
         if arrays != file.entries.keys():
             odd = sorted(arrays ^ file.entries.keys())
             raise ValueError(f"{path} and the tree differ in their arrays: {', '.join(odd[:5])}")
+        _check_described(path, file.metadata, {n: leaf for n, leaf in leaves.items() if n not in arrays})
         loaded = []
         for name, leaf in leaves.items():
             if name not in arrays:
@@ -205,9 +237,38 @@ def _known(leaf: Any) -> bool:
 
 
 def named_leaves(tree: Any) -> tuple[dict[str, Any], Any]:
-    """Leaves by the path of each with dots between its parts, and the structure of the tree."""
+    """Leaves by the path of each with dots between its parts, and the structure of the tree.
+
+    Tensors of other libraries become NumPy arrays.
+
+    Raises:
+        ValueError: two leaves of one name, tensors that cannot be converted.
+    """
     paths, structure = jax.tree_util.tree_flatten_with_path(tree)
     leaves = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
     if len(leaves) != len(paths):
         raise ValueError("two leaves have the same name, their paths with dots between the parts")
-    return leaves, structure
+    return {name: as_array(name, leaf) for name, leaf in leaves.items()}, structure
+
+
+def _described(others: dict[str, Any]) -> dict[str, str]:
+    """Metadata of a file: names of the leaves that are no arrays, and what they are if they are values."""
+    described = {
+        name: repr(leaf) if isinstance(leaf, VALUES) else None
+        for name, leaf in others.items()
+        if not is_array_like(leaf)
+    }
+    return {LEAVES_KEY: json.dumps(described, separators=(",", ":"))} if described else {}
+
+
+def _check_described(path: Any, metadata: dict[str, str], others: dict[str, Any]) -> None:
+    """Whether values in a tree are those that were saved; a file need not tell any."""
+    try:
+        saved = json.loads(metadata.get(LEAVES_KEY, "{}"))
+        expected = {name: value for name, value in saved.items() if value is not None}
+    except (ValueError, AttributeError, RecursionError):
+        raise ValueError(f"{path} has something else than leaves in its metadata {LEAVES_KEY!r}") from None
+    for name, value in expected.items():
+        found = repr(others[name]) if name in others else "nothing"
+        if found != value:
+            raise ValueError(f"{name!r} is {found} in the tree, and was {value} in the one that {path} holds")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import ratedist as rd
-from ratedist.trees import load_tree, quantize_tree
+from ratedist.container import RdzWriter
+from ratedist.trees import LEAVES_KEY, load_tree, quantize_tree
 
 Pair = collections.namedtuple("Pair", ["kernel", "bias"])
 
@@ -96,11 +97,11 @@ def test_selection_and_importance():
         quantize_tree(tree, 8, importance=[1])
 
 
-def test_budget():
-    result = quantize_tree(parameters(), bits_per_weight=2.5)
-    sizes = [t.sizes for t in result.quantized.values()]
-    spent = sum(s.huffman + s.codebook for s in sizes)
-    assert 2.0 < spent / (1200 + 1500 + 1200) <= 2.5
+def test_budget(tmp_path):
+    result = quantize_tree(parameters(), bits_per_weight=3.5)
+    # The names of leaves that are no arrays are in the file too.
+    size = result.save(tmp_path / "tree.rdz") - 30 * 4 - 2000 * 8
+    assert 3.4 < 8 * size / (1200 + 1500 + 1200) <= 3.5
 
 
 def test_nothing_to_quantise_and_clashing_names():
@@ -110,3 +111,66 @@ def test_nothing_to_quantise_and_clashing_names():
         quantize_tree({"a.b": jnp.zeros(3), "a": {"b": jnp.zeros(3)}}, 2, min_size=1)
     with pytest.raises(ValueError, match="num_clusters"):
         quantize_tree(parameters(), 0)
+    with pytest.raises(ValueError, match="exclude: no tensor has a name like 'dens'"):
+        quantize_tree(parameters(), exclude=("dens",))
+
+
+def test_options_without_effect_are_refused():
+    for options, message in (
+        ({"seed": 0}, "seed is for block_length above 1"),
+        ({"relative_penalty": True}, "relative_penalty is a unit"),
+        ({"min_clusters": 2}, "min_clusters needs bits_per_weight"),
+        ({"num_clusters": 4, "bits_per_weight": 4.0}, "num_clusters must not be given beside"),
+        ({"method": "optimal", "block_length": 2}, 'method "optimal" is for block_length 1'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            quantize_tree(parameters(), **options)
+
+
+def test_method():
+    tree = {"w": np.random.default_rng(0).standard_t(2, 3000)}
+    losses = {m: quantize_tree(tree, 9, method=m).quantized["w"].distortion for m in (None, "optimal")}
+    optimum = rd.kmeans(tree["w"], 9, method="optimal").objective / 3000
+    assert losses["optimal"] == pytest.approx(optimum, rel=1e-6)
+    assert losses["optimal"] <= losses[None]
+
+
+def test_values_are_compared(tmp_path):
+    """What is no array is not in the file, but a number that is not the one of then is found."""
+    tree = {"w": np.random.default_rng(0).normal(size=2000), "rate": 0.5, "name": "ReLU", "f": jnp.tanh}
+    path = tmp_path / "tree.rdz"
+    quantize_tree(tree, 4).save(path)
+    assert load_tree(path, tree)["rate"] == 0.5
+    with pytest.raises(ValueError, match=r"'rate' is 0.25 in the tree, and was 0.5"):
+        load_tree(path, {**tree, "rate": 0.25})
+    with pytest.raises(ValueError, match="'name' is 'tanh' in the tree, and was 'ReLU'"):
+        load_tree(path, {**tree, "name": "tanh"})
+    for content in ("[]", "{", "[" * 100_000):
+        with RdzWriter(path, metadata={LEAVES_KEY: content}) as writer:
+            writer.add_raw("w", tree["w"])
+        with pytest.raises(ValueError, match="something else than leaves"):
+            load_tree(path, tree)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.ones(3, complex), np.ones(3, np.longdouble), np.array(["a"]), np.array([None]), jax.random.key(0)],
+    ids=lambda array: str(array.dtype),
+)
+def test_arrays_that_a_file_cannot_hold_are_not_dropped(tmp_path, array):
+    found = quantize_tree({"w": np.random.default_rng(0).normal(size=2000), "odd": {"one": array}}, 4)
+    assert found.reconstruction()["odd"]["one"] is array
+    with pytest.raises(ValueError, match=r"'odd.one' is an array of .*, which a .rdz file cannot hold"):
+        found.save(tmp_path / "tree.rdz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_other_byte_order(tmp_path):
+    w = np.random.default_rng(0).normal(size=2000).astype(">f4")
+    tree = {"w": w, "steps": np.arange(7, dtype=">i8")}
+    found = quantize_tree(tree, 4)
+    assert list(found.quantized) == ["w"]
+    found.save(tmp_path / "tree.rdz")
+    loaded = load_tree(tmp_path / "tree.rdz", tree)
+    np.testing.assert_array_equal(loaded["steps"], np.arange(7))
+    np.testing.assert_array_equal(loaded["w"], quantize_tree({"w": w.astype("=f4")}, 4).reconstruction()["w"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from ratedist.cli.stopwatch import Stopwatch
-from ratedist.files import require_writable
+from ratedist.files import require_target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,14 +20,20 @@ class QuantizeCommand:
 
     model: tyro.conf.Positional[Path]
     """The safetensors file."""
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """The .rdz file to write."""
-    num_clusters: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 16
-    """K, the number of values that the weights of a tensor can take."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The .rdz file to write, needed but for --dry-run; its folder has to be there."""
+    num_clusters: Annotated[int | None, tyro.conf.arg(aliases=["-k"])] = None
+    """K, the number of values that the weights of a tensor can take; 16 if there is no budget either."""
     bits_per_weight: float | None = None
-    """In place of K, a budget: mean bits a quantised weight, codebooks included, shared out among tensors."""
+    """In place of K, a budget for the file: bits for each weight of a quantised tensor, codebooks and header
+    included. Tensors left as they are come on top. Each tensor gets its own K, at most 256."""
+    min_clusters: int | None = None
+    """Fewest clusters that a budget may give a tensor; 2 if not given. 1 makes constants."""
     importance: Path | None = None
-    """Safetensors file with an importance for each weight (a Hessian diagonal), by name of the tensor."""
+    """Safetensors file with an importance for each weight (a Hessian diagonal), by name of the tensor. A
+    budget goes where importances are large: they have to be comparable between tensors."""
+    method: str | None = None
+    """How centres are found: lloyd (if not given), optimal, or algorithm1 as printed in the papers."""
     diameter_penalty: float = 0.0
     """β, the price of the squared diameter of a codebook."""
     relative_penalty: bool = False
@@ -43,12 +50,17 @@ class QuantizeCommand:
     """Leave tensors whose names are like this pattern as they are; may be given several times."""
     min_size: int = 1024
     """Leave tensors with fewer weights as they are."""
-    seed: int = 0
-    """Of the random start that block_length > 1 needs."""
+    seed: int | None = None
+    """Of the random start that block_length > 1 needs; 0 if not given."""
+    dry_run: tyro.conf.UseCounterAction[int] = 0
+    """Say what would come out, and write nothing."""
 
     def run(self) -> None:
         """Quantise, write, and say what came out."""
-        require_writable(self.out.parent)
+        if self.out is None and not self.dry_run:
+            raise ValueError("quantize needs --out (-o), the .rdz file to write, or --dry-run")
+        if self.out is not None:
+            require_target(self.out, [self.model, *([self.importance] if self.importance else [])])
         from ratedist.model_files import inspect_file, quantize_file
         from ratedist.tensors import QuantizationConfig
 
@@ -64,13 +76,25 @@ class QuantizeCommand:
             self.min_size,
             self.seed,
             self.relative_penalty,
+            self.method,
+            self.min_clusters,
         )
         stopwatch = Stopwatch()
-        quantize_file(self.model, self.out, config, self.importance, progress=sys.stderr.isatty())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            report = quantize_file(
+                self.model, self.out, config, self.importance, sys.stderr.isatty(), bool(self.dry_run)
+            )
         stopwatch.lap("quantising and coding")
-        _, ratios = inspect_file(self.out)
-        stopwatch.lap("verification")
-        print(f"written: {self.out}, compression ratios: {ratios}")
+        print(report)
+        for warning in caught:
+            print(f"warning: {warning.message}", file=sys.stderr)
+        if self.dry_run or self.out is None:
+            print(f"not written (--dry-run): {report.num_bytes:,} bytes, compression ratios: {report.ratios}")
+        else:
+            _, ratios = inspect_file(self.out)
+            stopwatch.lap("verification")
+            print(f"written: {self.out}, {report.num_bytes:,} bytes, compression ratios: {ratios}")
         print(stopwatch)
 
 
@@ -81,12 +105,19 @@ class DequantizeCommand:
     file: tyro.conf.Positional[Path]
     """The .rdz file."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """The safetensors file to write."""
+    """The safetensors file to write; its folder has to be there."""
+    max_megabytes: float | None = None
+    """Largest file to write. If not given, 64 MB or 100 times the .rdz file, whichever is more: what becomes
+    larger may have been made to fill a disk."""
 
     def run(self) -> None:
         """Decode and write."""
-        require_writable(self.out.parent)
+        require_target(self.out, [self.file])
+        from ratedist import _checks
         from ratedist.model_files import dequantize_file
 
-        dequantize_file(self.file, self.out, progress=sys.stderr.isatty())
+        most = None
+        if self.max_megabytes is not None:
+            most = 1e6 * _checks.positive_number("max_megabytes", self.max_megabytes)
+        dequantize_file(self.file, self.out, sys.stderr.isatty(), most)
         print(f"written: {self.out}")

@@ -34,6 +34,16 @@ def split_arrays(tree: Any) -> tuple[Arrays, Callable[[Mapping[str, Any]], Any]]
     return arrays, rebuild
 
 
+def with_arrays(tree: Any) -> Any:
+    """The tree with NumPy arrays in place of the tensors of other libraries.
+
+    Raises:
+        ValueError: as ``split_arrays``; tensors that cannot be converted.
+    """
+    leaves, structure = named_leaves(tree)
+    return jax.tree.unflatten(structure, list(leaves.values()))
+
+
 def restored(tree: QuantizedTree, like: Any) -> Any:
     """The reconstruction of a quantised tree, its arrays JAX's where those of ``like`` are, else NumPy's."""
     before, rebuild = split_arrays(like)

@@ -16,7 +16,7 @@ from ratedist.networks.comparison import RETURNS, Comparison, Function, check_pa
 from ratedist.networks.curvature import SamplingError
 from ratedist.networks.importance import normalized_importance
 from ratedist.networks.layers import measured
-from ratedist.networks.pytrees import restored, split_arrays
+from ratedist.networks.pytrees import restored, split_arrays, with_arrays
 from ratedist.trees import QuantizedTree, quantize_tree
 
 # Mean curvature of an array is taken for this part of the largest array's if it is below.
@@ -80,12 +80,13 @@ def quantize(
     parameters: Any,
     function: Function,
     data: Any,
-    num_clusters: int = 16,
+    num_clusters: int | None = None,
     *,
     returns: str = "logits",
     holdout: Any = None,
     test: Any = None,
     bits_per_weight: float | None = None,
+    min_clusters: int | None = None,
     diameter_penalty: float = 0.0,
     relative_penalty: bool = False,
     block_length: int = 1,
@@ -97,7 +98,8 @@ def quantize(
     curvature_samples: int | None = 1_000,
     chunk: int = 8,
     progress: bool = False,
-    seed: int = 0,
+    seed: int | None = None,
+    method: str | None = None,
 ) -> QuantizedModel:
     """Quantise a trained model of any library by Hessian-weighted K-means with a diameter penalty.
 
@@ -118,19 +120,22 @@ def quantize(
         result.save("digits.rdz")
 
     Args:
-        parameters: any pytree: dicts (Flax, Haiku, a PyTorch state dict read by
-            ``safetensors.numpy.load_file``), an Equinox module. Leaves that are no arrays are kept.
+        parameters: any pytree: dicts (Flax, Haiku, the ``state_dict()`` of a PyTorch module or one read by
+            ``safetensors.numpy.load_file``), an Equinox module. Leaves that are no arrays are kept, PyTorch's
+            tensors become NumPy arrays.
         function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; each sample is
             treated by itself (no dropout, normalisation by running averages). Weights are what it takes them
             for: PyTorch's are ``(outputs, inputs)``.
         data: the training samples, ``(inputs, labels)``.
-        num_clusters: K.
+        num_clusters: K, 16 if neither it nor a budget is given.
         returns: "logits"; or "loss", if ``function(parameters, data)`` is the loss of each sample, shape
             ``(batch,)``, and ``data`` any pytree of arrays with samples along the first axis.
         holdout: samples that the model was not trained on, on which temperatures are fitted.
         test: samples to be judged on besides.
-        bits_per_weight: in place of K, mean bits of label (Huffman) and codebook that a quantised weight
-            takes at most; arrays of much curvature get more clusters.
+        bits_per_weight: in place of K, a budget: the file that ``save`` writes (in Huffman code) takes at
+            most so many bits for each weight of a quantised array, codebooks, counts and header included,
+            beside the data of the other arrays. Arrays of much curvature get more clusters, up to 256.
+        min_clusters: fewest clusters that a budget may give an array, 2 if not given.
         diameter_penalty: β, for importances of mean 1 in each array.
         relative_penalty: whether β is in units of the total importance of an array instead, Σh.
         block_length: m.
@@ -143,12 +148,15 @@ def quantize(
         chunk: samples at a time while it is measured; memory is needed for ``chunk × classes`` gradients.
             Where that is too much see ``ratedist.networks.curvature_generic``, option ``leaf_by_leaf``.
         progress: show a bar meanwhile.
-        seed: of that random part, and of the random start where m > 1.
+        seed: of that random part, and of the random start where m > 1; 0 if not given.
+        method: how ``ratedist.kmeans`` looks for the centres: "lloyd" (if not given), "optimal" or
+            "algorithm1".
 
     Raises:
-        ValueError: data of another form, nothing to quantise, a budget together with an absolute β, and as
-            ``ratedist.quantize_tree``.
+        ValueError: data of another form, nothing to quantise, a budget together with an absolute β, a seed
+            where nothing is random, and as ``ratedist.quantize_tree``.
     """
+    parameters = with_arrays(parameters)
     if _checks.one_of("returns", returns, RETURNS) == "logits":
         for name, samples in (("data", data), ("holdout", holdout), ("test", test)):
             if samples is not None:
@@ -159,9 +167,17 @@ def quantize(
             "budget keep the proportions of their curvature, so that no array has importances of mean 1"
         )
     errors, size = {}, 0
+    if seed is not None:
+        _checks.seed(seed)
+        pool = curvature_generic.num_samples(data[0] if returns == "logits" else data)
+        if block_length == 1 and (curvature is not None or (curvature_samples or pool) >= pool):
+            raise ValueError(
+                "seed is for block_length above 1 and for curvature measured on a random part of the data: "
+                "here nothing is random"
+            )
     if curvature is None:
         curvature, errors, size = _measured_curvature(
-            parameters, function, data, returns, curvature_samples, chunk, progress, seed
+            parameters, function, data, returns, curvature_samples, chunk, progress, seed or 0
         )
     importance = normalized_importance(curvature)
     tree = quantize_tree(
@@ -176,7 +192,9 @@ def quantize(
         include=include,
         exclude=exclude,
         min_size=min_size,
-        seed=seed,
+        seed=seed if block_length > 1 else None,
+        method=method,
+        min_clusters=min_clusters,
     )
     new = restored(tree, parameters)
     columns = ("original", "quantised")
