@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ratedist import tensors
-from ratedist.quantizers import kmeans, quantization_objective
+from ratedist.quantizers import histogram, kmeans, quantization_objective
 from ratedist.tensors import QuantizationConfig, quantize_tensor
 
 CONFIG = QuantizationConfig(8, min_size=1)
@@ -139,6 +139,7 @@ def test_chunks_do_not_matter(monkeypatch):
     w, h = weights(5000).astype(np.float16), np.random.default_rng(2).exponential(size=5000)
     whole = quantize_tensor(w, CONFIG, importance=h)
     monkeypatch.setattr(tensors, "CHUNK", 333)
+    monkeypatch.setattr(histogram, "CHUNK", 333)
     pieces = quantize_tensor(w, CONFIG, importance=h)
     np.testing.assert_array_equal(whole.labels, pieces.labels)
     np.testing.assert_array_equal(whole.codebook, pieces.codebook)

@@ -12,6 +12,7 @@ import numpy as np
 from ratedist import _checks
 from ratedist.codes import codebook_bits, empirical_entropy, huffman_payload_bits
 from ratedist.codes.bitstream import MAX_SYMBOLS
+from ratedist.container.codebook import rounded_codebook
 from ratedist.container.codebook_diameter import codebook_diameter
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name
 from ratedist.quantizers import Quantized
@@ -87,11 +88,10 @@ class QuantizedTensor:
             distortion: as the attribute.
 
         Raises:
-            ValueError: as the class; an unknown ``codebook_dtype``.
+            ValueError: as the class and ``rounded_codebook``; an unknown ``codebook_dtype``.
         """
         _checks.one_of("codebook_dtype", codebook_dtype, tuple(CODEBOOK_DTYPES))
-        with np.errstate(over="ignore"):
-            codebook = quantized.centers.astype(CODEBOOK_DTYPES[codebook_dtype])
+        codebook = rounded_codebook(quantized.centers, codebook_dtype, np.dtype(dtype))
         return cls(quantized.labels, codebook, tuple(shape), np.dtype(dtype), distortion)
 
     @property

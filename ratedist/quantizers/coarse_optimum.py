@@ -11,6 +11,8 @@ from ratedist.quantizers.statistics import SortedStatistics, sorted_statistics
 
 # Runs of neighbours for each centre, and in a part that one dynamic programme clusters (a dense one).
 RUNS_PER_CENTER, PART = 4, 192
+# Centres that a part is offered at first, in units of its even share.
+MARGIN = 2
 
 
 def coarse_optimum(statistics: SortedStatistics, num_clusters: int) -> np.ndarray:
@@ -31,26 +33,37 @@ def coarse_optimum(statistics: SortedStatistics, num_clusters: int) -> np.ndarra
     Source: Wang & Song 2011 (dynamic programme); Fox 1966 (one after the other to the largest gain).
     """
     edges = even_runs(statistics, max(RUNS_PER_CENTER * num_clusters, PART))
-    means, mass = statistics.means(edges, np.zeros(edges.size - 1)), statistics.masses(edges)
+    means, mass = statistics.means(edges, edges[1:]), statistics.masses(edges)
     num_parts = min(-(-means.size // PART), num_clusters)
     cuts = np.arange(num_parts + 1) * means.size // num_parts
     parts = [sorted_statistics(means[a:b], mass[a:b]) for a, b in itertools.pairwise(cuts)]
-    most = num_clusters - num_parts + 1
-    least = most if num_parts == 1 else 1
-    solutions = [
-        optimal_runs(MeanCosts(part.sums), range(min(least, part.size), min(most, part.size) + 1))
-        for part in parts
-    ]
-    gains = [-np.diff([cost for cost, _ in solution]) for solution in solutions]
-    owners = np.repeat(np.arange(num_parts), [gain.size for gain in gains])
-    # Rounding may disturb the order of the gains of one part; only their number counts.
-    largest = np.argsort(-np.concatenate(gains), kind="stable")[: num_clusters - num_parts]
-    chosen = np.bincount(owners[largest], minlength=num_parts)
-    runs = [solution[more][1] for solution, more in zip(solutions, chosen, strict=True)]
+    sizes = np.array([part.size for part in parts])
+    most = np.minimum(sizes, -(-MARGIN * num_clusters // num_parts) if num_parts > 1 else num_clusters)
+    solutions: list[list[tuple[float, np.ndarray]]] = [[] for _ in parts]
+    while True:
+        for k, part in enumerate(parts):
+            if len(solutions[k]) < most[k]:
+                solutions[k] = optimal_runs(MeanCosts(part.sums), range(1, most[k] + 1))
+        chosen = _shares(solutions, num_clusters)
+        # A part that takes all it is offered might take more.
+        short = (chosen == most) & (most < sizes)
+        if num_parts == 1 or not short.any():
+            break
+        most[short] = np.minimum(2 * most[short], sizes[short])
+    runs = [solution[number - 1][1] for solution, number in zip(solutions, chosen, strict=True)]
     found = [part.means(ends, ends[1:]) + part.shift for part, ends in zip(parts, runs, strict=True)]
     centers = np.concatenate(found)
     # Runs of hardly any importance are not counted, and may leave fewer than there are centres.
     return np.pad(centers, (0, num_clusters - centers.size), mode="edge")
+
+
+def _shares(solutions: list[list[tuple[float, np.ndarray]]], num_clusters: int) -> np.ndarray:
+    """How many centres each part is given, at least one, by its costs with 1, 2, …"""
+    gains = [-np.diff([cost for cost, _ in solution]) for solution in solutions]
+    owners = np.repeat(np.arange(len(gains)), [gain.size for gain in gains])
+    # Rounding may disturb the order of the gains of one part; only their number counts.
+    largest = np.argsort(-np.concatenate(gains), kind="stable")[: num_clusters - len(gains)]
+    return 1 + np.bincount(owners[largest], minlength=len(gains))
 
 
 def even_runs(statistics: SortedStatistics, num_runs: int) -> np.ndarray:
