@@ -82,11 +82,8 @@ def interrupt(command: list[str], folder: pathlib.Path, moment: float) -> tuple[
     litter = [str(path) for path in folder.rglob("*") if path.name.startswith(".") or "tmp" in path.name]
     lines = complaint.strip().splitlines()
     if process.returncode != 130 or len(lines) != 1 or not lines[0].startswith("ratedist: interrupted, "):
-        return (
-            f"status {process.returncode}, {len(lines)} lines, the last {lines[-1:]}",
-            time.monotonic() - begun,
-        )
-    return (f"litter: {litter}" if litter else "one line, status 130"), time.monotonic() - begun
+        return f"status {process.returncode}, {len(lines)} lines, the last {lines[-1:]}", waited
+    return (f"litter: {litter}" if litter else "one line, status 130"), waited
 
 
 def write_model(path: pathlib.Path) -> None:
