@@ -6,8 +6,8 @@ BF16; ``counts/NAME``, U8 … U64. One that is not quantised is ``raw/NAME``. Th
 each NAME the SHA-256 of its data in the order above, and for quantised ones ``dtype``, ``shape``, ``coder``,
 ``coded_bytes`` and ``distortion``. ``rdz_sha256`` is the SHA-256 of the header with 64 zeros in its place.
 
-The header is a function of all these, so it is made once more from them and compared: its digest is not
-searched for, which finds another place where a name or the metadata have 64 zeros.
+The two strings stand first in the header, and what ``rdz`` says determines where the digest is. It is not
+searched for: that finds another place where a name or the metadata have 64 zeros.
 """
 
 from __future__ import annotations
@@ -39,9 +39,12 @@ def read_version1(file: TensorFile, content: dict[str, Any]) -> tuple[dict[str, 
         ValueError: a header that has been changed, descriptions that do not agree with the data.
     """
     digest, described = file.metadata[DIGEST_KEY], file.metadata[FORMAT_KEY]
-    blank = encode_header(file.entries, {FORMAT_KEY: described, DIGEST_KEY: NO_DIGEST})
-    whole = encode_header(file.entries, {FORMAT_KEY: described, DIGEST_KEY: digest})
-    if whole != file.header or hashlib.sha256(blank).hexdigest() != digest:
+    before = encode_header({}, {FORMAT_KEY: described, DIGEST_KEY: ""}).rstrip(b' "}') + b'"'
+    behind = file.header[len(before) + len(NO_DIGEST) :]
+    if (
+        file.header != before + digest.encode() + behind
+        or hashlib.sha256(before + NO_DIGEST.encode() + behind).hexdigest() != digest
+    ):
         raise ValueError("its header is damaged, the SHA-256 is another")
     if content.keys() != {"version", "metadata", "tensors"} or not isinstance(content["tensors"], dict):
         raise ValueError("its description does not consist of version, metadata and tensors")

@@ -11,7 +11,8 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -154,10 +155,12 @@ def _opened(path: pathlib.Path) -> BinaryIO:
     raise ValueError(f"cannot read {path}: it is a {kind}, not a file")
 
 
-def parse_json(text: str | bytes) -> dict[str, Any]:
-    """An object in JSON without repeated names, or ``ValueError``."""
+def parse_json(
+    text: str | bytes, hook: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> dict[str, Any]:
+    """An object in JSON without repeated names, or ``ValueError``; ``hook`` makes an object of its pairs."""
     try:
-        content = json.loads(text, object_pairs_hook=_without_repetition, parse_constant=_no_constant)
+        content = json.loads(text, object_pairs_hook=hook or _without_repetition, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("its header is nested too deeply") from None
     if not isinstance(content, dict):
@@ -168,7 +171,7 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
 def checked_integers(name: str, value: Any, least: int, most: int) -> tuple[int, ...]:
     """A list of ``least`` to ``most`` integers between 0 and 2^63, or ``ValueError``."""
     if (
-        not isinstance(value, list)
+        not isinstance(value, list | tuple)
         or not least <= len(value) <= most
         or not all(type(number) is int and 0 <= number < 1 << 63 for number in value)
     ):
@@ -193,17 +196,19 @@ def checked_shape(name: str, value: Any, dtype: Any) -> tuple[int, ...]:
 
 def _parse(header: bytes, size: int) -> tuple[dict[str, Entry], dict[str, str]]:
     """Entries and metadata of a header in a file of ``size`` bytes."""
-    content = parse_json(header)
+    content = parse_json(header, _compact)
     metadata = content.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError(f"its {METADATA} are not strings by name")
     base = LENGTH_BYTES + len(header)
-    offsets = {name: _offsets(name, fields) for name, fields in content.items()}
+    for name, fields in content.items():
+        if not isinstance(fields, tuple):
+            raise ValueError(f"the entry {name!r:.60} does not consist of dtype, shape and data_offsets")
+        checked_integers(name, fields[2], 2, 2)
     entries, position = {}, 0
-    for name in sorted(content, key=lambda name: offsets[name]):
-        (start, end), fields = offsets[name], content[name]
-        shape = checked_shape(name, fields["shape"], fields["dtype"])
-        entry = Entry(fields["dtype"], shape, base + start)
+    for name in sorted(content, key=lambda name: content[name][2]):
+        dtype, shape, (start, end) = content.pop(name)
+        entry = Entry(dtype, checked_shape(name, shape, dtype), base + start)
         if start != position or end - start != entry.num_bytes:
             raise ValueError(f"the data of {name!r:.60} have not the place or the size they should have")
         entries[name], position = entry, end
@@ -225,7 +230,12 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"its header has the number {name}, which is no JSON")
 
 
-def _offsets(name: str, fields: Any) -> tuple[int, ...]:
-    if not isinstance(fields, dict) or fields.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"the entry {name!r:.60} does not consist of dtype, shape and data_offsets")
-    return checked_integers(name, fields["data_offsets"], 2, 2)
+def _compact(pairs: list[tuple[str, Any]]) -> Any:
+    """The entry of a tensor as a tuple of dtype, shape and offsets, which takes a third of the memory."""
+    content = _without_repetition(pairs)
+    if content.keys() != {"dtype", "shape", "data_offsets"}:
+        return content
+    dtype, shape, offsets = content["dtype"], content["shape"], content["data_offsets"]
+    if not isinstance(shape, list) or not isinstance(offsets, list):
+        return content
+    return sys.intern(dtype) if isinstance(dtype, str) else dtype, tuple(shape), tuple(offsets)
