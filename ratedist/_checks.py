@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-
 # The largest seed whose draws are the same in both precisions: JAX keeps 32 bits of it in single precision.
 LARGEST_SEED = 2**32 - 1
 

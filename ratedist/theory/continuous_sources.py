@@ -1,4 +1,4 @@
-r"""Uniform and Laplace sources under squared error: R(D) without a closed form, with a certificate.
+r"""Uniform and Laplace sources under squared error: R(D) without a closed form, bracketed.
 
 The optimal output law of such a source is discrete. Its atoms are found by exchange: solve for the masses on
 the present atoms, add the maxima of ``c(y) = E[exp(−λ(X − y)²)/Z(X)]``, drop what got no mass, repeat.
@@ -7,7 +7,8 @@ the line instead of on a grid. (i) ``ln c(y) + λy²`` is convex, being the loga
 that c between two points is bounded by its values there. (ii) Only y within the range of the source matter,
 since to pull a farther y back lowers the distortion; a source without bound is cut at |x| = r and
 ``R(D) ≥ (1 − ε) R_cut(D/(1 − ε))`` with ε = P(|X| > r). Integrals are Gauss–Legendre sums of analytic
-functions, exact to rounding. Sources are symmetric: all is written for |X| and |y|.
+functions, and bounds on their errors (:mod:`ratedist.theory.panel_errors`, some 1e-13) are counted on either
+side. Rounding in float64 is the only error left out. Sources are symmetric: all is written for |X| and |y|.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from scipy.special import expit, logsumexp
 
 from ratedist import _checks
 from ratedist.theory.blahut_arimoto import RateDistortionPoint, optimal_output
+from ratedist.theory.panel_errors import PanelErrors, panel_errors
 
 # In units of the kernel's width 1/√(2λ): panels of the quadrature, first atoms, search for maxima.
 PANEL, ATOM_SPACING, SEARCH_SPACING = 1.5, 0.35, 0.05
@@ -31,7 +33,8 @@ NODES_PER_PANEL = 16
 # Nats: where exchange stops and Newton begins, and how finely the supremum of ln c is bounded.
 EXCHANGE_TOLERANCE, TOLERANCE = 1e-6, 1e-10
 NEWTON_STEPS = 8
-# The Laplace source (scale 1) is cut here for the dual bound, ε = 3e-8; beyond the end is below rounding.
+# The Laplace source (scale 1) is cut here for the dual bound, ε = 3e-8; beyond the end, of probability 3e-20,
+# the channel is that of the end.
 LAPLACE_CUT, LAPLACE_END = 17.5, 45.0
 # The cut over the kernel's width at most: 3 bits for the Laplace source. The work grows with its cube.
 LARGEST_RATIO = 120.0
@@ -39,12 +42,27 @@ LARGEST_RATIO = 120.0
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Source:
-    """Law of |X|: nodes, their probabilities, and which nodes lie within the cut."""
+    """Law of |X| of density ``exp(−decay·x)``, on panels between ``breaks`` with nodes and weights for each.
 
+    ``inside`` tells which nodes lie within the cut; beyond the last of the ``breaks`` there are none.
+    """
+
+    breaks: np.ndarray
     nodes: np.ndarray
     weights: np.ndarray
     inside: np.ndarray
     cut: float
+    decay: float
+
+    @property
+    def share(self) -> float:
+        """Probability of the part within the cut."""
+        return -math.expm1(-self.decay * self.cut) if self.decay else 1.0
+
+    @property
+    def beyond(self) -> float:
+        """Probability of what lies beyond the last panel."""
+        return math.exp(-self.decay * self.breaks[-1]) if self.decay else 0.0
 
 
 class _Atoms(NamedTuple):
@@ -62,7 +80,7 @@ def uniform_rate_distortion(width: float, slope: float) -> RateDistortionPoint:
         slope: λ > 0 in nats per unit of distortion.
 
     Returns:
-        The point and its certificate; ``output`` holds the masses of the atoms at y ≥ 0 (one at y > 0
+        The point and its bracket; ``output`` holds the masses of the atoms at y ≥ 0 (one at y > 0
         stands for ±y). At unit variance and 1 bit D = 0.20723545, at 2 bits 0.04744910.
 
     Raises:
@@ -72,8 +90,8 @@ def uniform_rate_distortion(width: float, slope: float) -> RateDistortionPoint:
     """
     half = _checks.positive_number("width", width) / 2
     unit_slope = _unit_slope(slope, half, 1.0)
-    nodes, weights = _panels([0.0, 1.0], unit_slope)
-    source = _Source(nodes, weights, np.ones(nodes.shape, dtype=bool), 1.0)
+    breaks, nodes, weights = _panels([0.0, 1.0], unit_slope)
+    source = _Source(breaks, nodes, weights, np.ones(nodes.shape, dtype=bool), 1.0, 0.0)
     return _rescaled(_point(source, unit_slope), half)
 
 
@@ -94,11 +112,9 @@ def laplace_rate_distortion(scale: float, slope: float) -> RateDistortionPoint:
     """
     b = _checks.positive_number("scale", scale)
     unit_slope = _unit_slope(slope, b, LAPLACE_CUT)
-    nodes, weights = _panels([0.0, LAPLACE_CUT, LAPLACE_END], unit_slope)
-    weights = weights * np.exp(-nodes)
-    return _rescaled(
-        _point(_Source(nodes, weights / weights.sum(), nodes < LAPLACE_CUT, LAPLACE_CUT), unit_slope), b
-    )
+    breaks, nodes, weights = _panels([0.0, LAPLACE_CUT, LAPLACE_END], unit_slope)
+    source = _Source(breaks, nodes, weights * np.exp(-nodes), nodes < LAPLACE_CUT, LAPLACE_CUT, 1.0)
+    return _rescaled(_point(source, unit_slope), b)
 
 
 def point_at_rate(
@@ -150,17 +166,42 @@ def _certified(source: _Source, slope: float, search: np.ndarray, law: _Atoms) -
     channel = np.exp(log_channel - log_z[:, None])
     output = source.weights @ channel
     D = float(source.weights @ np.sum(channel * _squared_error(source.nodes, law.places, slope), axis=1))
-    used = output > 0
-    divergence = float(output[used] @ np.log(output[used] / law.masses[used]))
-    rate = -slope * D - float(source.weights @ log_z) - divergence
+    within, without = (_errors(source, law, slope, part) for part in ("inside", "outside"))
+    if not math.isfinite(within.log_normalizer + without.log_normalizer):
+        return RateDistortionPoint(slope, D, math.inf, 0.0, output)
+    # Beyond the last panel the channel is that of its end, whose divergence from q is at most −ln Z there.
+    end = source.breaks[-1:]
+    farthest = float(end[0] + law.places.max())
+    beyond_log_z = float(logsumexp(_log_kernel(end, law.places, slope) + np.log(law.masses)))
+    beyond_distortion = farthest**2 + 2 * farthest + 2  # E (X + y)² given X > end, of scale 1
+    distortion = D + within.distortion + without.distortion + source.beyond * beyond_distortion
 
-    share = float(source.weights[source.inside].sum())
-    p, x, log_z = source.weights[source.inside] / share, source.nodes[source.inside], log_z[source.inside]
-    dual = -slope * D - share * float(p @ log_z)
+    used = output > 0
+    log_ratio = np.log(output[used] / law.masses[used])
+    # The divergence of the output is convex in it.
+    output_error = within.output + without.output + source.beyond
+    divergence = float(output[used] @ log_ratio) - output_error * float(np.sum(np.abs(log_ratio) + 1))
+    rate = -slope * (D - within.distortion - without.distortion) - float(source.weights @ log_z)
+    rate += within.log_normalizer + without.log_normalizer - source.beyond * min(beyond_log_z, 0.0)
+    rate -= max(divergence, 0.0)
+
+    p, x, log_z = source.weights[source.inside], source.nodes[source.inside], log_z[source.inside]
+    dual = -slope * distortion - float(p @ log_z) - within.log_normalizer
     tolerance = max(TOLERANCE, abs(rate - dual) / 10)
-    supremum = _supremum(lambda y: _log_c(y, x, p, log_z, slope), search, slope, tolerance)
-    lower = dual - share * supremum
-    return RateDistortionPoint(slope, D, rate, max(lower, 0.0), output)
+    supremum = _supremum(lambda y: _log_c(y, x, p / source.share, log_z, slope), search, slope, tolerance)
+    supremum += math.log1p(within.multiplied_kernel / source.share * math.exp(-supremum))
+    return RateDistortionPoint(
+        slope, distortion, max(rate, 0.0), max(dual - source.share * supremum, 0.0), output
+    )
+
+
+def _errors(source: _Source, law: _Atoms, slope: float, part: str) -> PanelErrors:
+    """Bounds on the errors of the sums over the panels within the cut, or over the others."""
+    low, high = source.breaks[:-1], source.breaks[1:]
+    chosen = (low < source.cut) == (part == "inside")
+    return panel_errors(
+        low[chosen], high[chosen], source.decay, law.places, law.masses, slope, NODES_PER_PANEL
+    )
 
 
 def _exchange(x: np.ndarray, p: np.ndarray, slope: float, search: np.ndarray) -> tuple[_Atoms, _Atoms]:
@@ -271,15 +312,15 @@ def _supremum(
     return best + tolerance
 
 
-def _panels(edges: list[float], slope: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss–Legendre nodes and weights on panels a little wider than the kernel, for a unit density."""
+def _panels(edges: list[float], slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ends, Gauss–Legendre nodes and weights of panels a little wider than the kernel, for a unit density."""
     unit, unit_weights = np.polynomial.legendre.leggauss(NODES_PER_PANEL)
     breaks = np.unique(np.concatenate([
         np.linspace(low, high, math.ceil((high - low) * math.sqrt(2 * slope) / PANEL) + 1 + int(high - low))
         for low, high in itertools.pairwise(edges)
     ]))  # fmt: skip
     half = np.diff(breaks)[:, None] / 2
-    return (breaks[:-1, None] + half * (1 + unit)).ravel(), (half * unit_weights).ravel()
+    return breaks, (breaks[:-1, None] + half * (1 + unit)).ravel(), (half * unit_weights).ravel()
 
 
 def _unit_slope(slope: float, length: float, cut: float) -> float:
