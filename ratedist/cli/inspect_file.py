@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json as json_format
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ COLUMNS = (
     ("Huffman", "huffman", "{:.4f}"),
     ("stored", "stored", "{:.4f}"),
     ("distortion", "distortion", "{:.4g}"),
+    ("weighted", "weighted", "{}"),
+    ("SNR [dB]", "signal_to_noise", "{:.2f}"),
     ("diameter", "diameter", "{:.4g}"),
     ("of file", "share", "{:.1%}"),
 )
@@ -32,21 +35,26 @@ class InspectCommand:
     """The .rdz file."""
     json: tyro.conf.UseCounterAction[int] = 0
     """Print JSON in place of a table."""
+    diameter: tyro.conf.UseCounterAction[int] = 0
+    """Compute the diameter of every codebook. Without this it is left out where blocks of three weights or
+    more have over 4,096 centres and it would take more than 2,048 comparisons of each."""
 
     def run(self) -> None:
         """Verify the file and print."""
-        from ratedist.model_files import inspect_file
+        from ratedist.model_files import COMPARISONS, inspect_file
 
-        rows, ratios = inspect_file(self.file)
+        rows, ratios = inspect_file(self.file, math.inf if self.diameter else COMPARISONS)
         if self.json:
             content = {
                 "compression_ratios": dataclasses.asdict(ratios),
                 "tensors": [dataclasses.asdict(row) for row in rows],
             }
-            print(json_format.dumps(content, indent=2))
+            print(json_format.dumps(content, indent=2, allow_nan=False))
         else:
             print(table(rows))
-            print("entropy, Huffman and stored (codebook included) are bits a weight")
+            print("entropy, Huffman and stored (codebook and counts included) are bits a weight")
+            print("distortion: Σh(w − ŵ)²/d, with importances h where weighted, else h = 1")
+            print(f"size: {self.file.stat().st_size:,} bytes, reconstructed {decoded_bytes(rows):,}")
             print(f"compression ratios: {ratios}")
 
 
@@ -64,7 +72,20 @@ def table(rows: list[Any]) -> str:
     )
 
 
+def decoded_bytes(rows: list[Any]) -> int:
+    """Bytes of all tensors, reconstructed."""
+    from ratedist.container.dtypes import num_bytes
+
+    return sum(num_bytes(row.dtype, row.shape) for row in rows)
+
+
 def _cell(value: Any, form: str) -> str:
+    from ratedist.container.names import printable
+
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return printable(value)
     if isinstance(value, tuple):
         return "×".join(map(str, value)) or "()"
     return "–" if value is None else form.format(value)
