@@ -37,8 +37,8 @@ def rounded_codebook(centers: np.ndarray, codebook_dtype: str, dtype: np.dtype) 
     lost = np.max(np.abs(centers - codebook.astype(np.float64)), initial=0.0, where=small)
     if lost > TOLERANCE * largest / len(centers):
         raise ValueError(
-            f"a codebook of {codebook_dtype}, with steps of {step:.2g} around zero, is too coarse for "
-            f"centres of at most {largest:.2g}: rescale the tensor, leave it out, or choose another codebook_dtype"
+            f"centres of at most {largest:.2g} are too small for a codebook of {codebook_dtype}, with steps "
+            f"of {step:.2g} around zero: rescale or leave out the tensor, or choose another codebook_dtype"
         )
     return codebook
 

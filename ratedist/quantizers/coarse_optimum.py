@@ -13,6 +13,7 @@ from ratedist.quantizers.statistics import SortedStatistics, sorted_statistics
 RUNS_PER_CENTER, PART = 4, 192
 # Centres that a part is offered at first, in units of its even share.
 MARGIN = 2
+TINY = np.finfo(np.float64).tiny
 
 
 def coarse_optimum(statistics: SortedStatistics, num_clusters: int) -> np.ndarray:
@@ -106,4 +107,5 @@ def high_rate_positions(statistics: SortedStatistics, total: int) -> np.ndarray:
     rest = parted[: share.size - total].sum() + np.cumsum(largest[::-1])[::-1]
     unit = rest / (total - np.arange(total))
     unit = unit[int(np.argmax(largest <= unit))]
-    return np.concatenate([[0.0], np.cumsum(np.minimum(share / unit, 1.0))])
+    # Gaps that are lost in the distance from the mean hold nothing.
+    return np.concatenate([[0.0], np.cumsum(np.minimum(share / max(unit, TINY), 1.0))])

@@ -33,10 +33,11 @@ def centers_of_many(
 ) -> np.ndarray:
     """Centres that ``kmeans`` gives to cells of neighbouring weights in place of weights.
 
-    Cells are first those of floats with the same sign, exponent and 11 leading bits of mantissa: one value
-    each in half precision. Where the weights within cells scatter by more than ε = 10⁻⁴ of the objective,
-    those cells are divided, eight times at most. With centres optimal for the cells the objective is then at
-    most ``(1 + ε)/(1 − √ε)² = 1.021`` times the optimum, by the triangle inequality.
+    Cells are first those of floats with the same sign, exponent and 11 leading bits of mantissa, and one of
+    all below 2⁻¹²⁸ of the largest: as a rule one value each in half precision. Where the weights within cells
+    scatter by more than ε = 10⁻⁴ of the objective, those cells are divided, eight times at most. With centres
+    optimal for the cells the objective is then at most ``(1 + ε)/(1 − √ε)² = 1.021`` times the optimum, by
+    the triangle inequality. Weights below 10⁻¹⁵⁰ of the largest count as zero.
 
     Args:
         weights: shape ``(d,)``, of any floating-point type.
@@ -101,7 +102,8 @@ class Histogram:
             largest = max(largest, float(np.max(np.abs(_checks.real_array("weights", weights[rows])))))
             if importance is not None:
                 h = _checks.in_range("importance", _checks.real_array("importance", importance[rows]))
-                total += float(h.sum())
+                with np.errstate(over="ignore"):
+                    total += float(h.sum())
         if importance is not None and not 0 < total < np.inf:
             amount = (
                 "positive for at least one weight, got all zero" if total == 0 else "of finite sum: rescale"
