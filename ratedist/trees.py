@@ -210,19 +210,23 @@ def load_tree(path: str | os.PathLike[str], like: Any) -> Any:
     with RdzFile(path) as file:
         if arrays != file.entries.keys():
             odd = sorted(arrays ^ file.entries.keys())
-            raise ValueError(f"{path} and the tree differ in their arrays: {', '.join(odd[:5])}")
+            raise ValueError(f"{path} and the tree differ in their arrays: {', '.join(map(repr, odd[:5]))}")
         _check_described(path, file.metadata, {n: leaf for n, leaf in leaves.items() if n not in arrays})
+        # Before anything is decoded: what a file claims to hold may be much larger than the file.
+        for name in arrays:
+            entry, leaf = file.entries[name], leaves[name]
+            if (entry.shape, entry.dtype) != (tuple(leaf.shape), dtype_name(leaf.dtype)):
+                raise ValueError(
+                    f"{name!r} must have shape {leaf.shape} and dtype {leaf.dtype} as in the tree, "
+                    f"{path} has {entry.shape} and {entry.dtype}"
+                )
+        tensors = file.read_many(name for name in leaves if name in arrays)
         loaded = []
         for name, leaf in leaves.items():
             if name not in arrays:
                 loaded.append(leaf)
                 continue
-            tensor = file.read(name)
-            if tensor.shape != leaf.shape or tensor.dtype != leaf.dtype:
-                raise ValueError(
-                    f"{name!r} must have shape {leaf.shape} and dtype {leaf.dtype} as in the tree, "
-                    f"{path} has {tensor.shape} and {tensor.dtype}"
-                )
+            _, tensor = next(tensors)
             loaded.append(tensor.reconstruction() if isinstance(tensor, QuantizedTensor) else tensor)
     return jax.tree_util.tree_unflatten(structure, loaded)
 
