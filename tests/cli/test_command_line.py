@@ -136,3 +136,16 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_files_are_quantised_and_inspected_without_jax(tmp_path: pathlib.Path) -> None:
+    code = (
+        "import sys, numpy as np; from safetensors.numpy import save_file; from ratedist.cli import main\n"
+        "save_file({'w': np.random.default_rng(0).normal(size=(40, 50))}, 'm.safetensors')\n"
+        "for command in (['quantize', 'm.safetensors', '-o', 'm.rdz'], ['inspect', 'm.rdz'],\n"
+        "                ['dequantize', 'm.rdz', '-o', 'back.safetensors']): assert main(command) == 0\n"
+        "print('jax' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "False", done.stderr
