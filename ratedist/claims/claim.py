@@ -1,47 +1,19 @@
-"""What a claim is, and what checking it gives."""
+"""What a claim is: a statement, and what gathers the numbers that it is judged by."""
 
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from ratedist.claims.judging import Family, judge
+from ratedist.claims.numbers import Numbers
+from ratedist.claims.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
     from ratedist.claims.evidence import Evidence
 
-
-class Verdict(enum.StrEnum):
-    """What the evidence says. The comment of a finding fills in the parenthesis."""
-
-    HOLDS = "holds"
-    LIMIT = "holds in the limit"  # (size of the violation here)
-    PREMISE = "premise not met"  # (what happens then)
-    FAILS = "fails"  # (counterexample)
-    UNDECIDED = "undecided at this number of trials"
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        measured: what ``prediction`` and ``estimate`` are numbers of; the worst case where there are several.
-        prediction: what the claim says, or the bound it gives.
-        estimate: what was found.
-        verdict: what follows.
-        standard_error: of ``estimate`` where it was simulated, else ``None``.
-        gap: certified gap or numerical error of ``estimate`` where it was computed, else ``None``.
-        comment: the size of a violation, what happens without the premise, the counterexample.
-    """
-
-    measured: str
-    prediction: float
-    estimate: float
-    verdict: Verdict
-    standard_error: float | None = None
-    gap: float | None = None
-    comment: str = ""
+__all__ = ["Claim", "Finding", "Verdict"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +27,7 @@ class Claim:
         aaai: where the AAAI 2020 paper says it; ``""`` if it does not. Both empty: derived here (docs/).
         premise: what it assumes.
         expected: the verdict that this package documents.
-        check: weighs the evidence.
+        gather: computes or simulates the numbers, and says what the claim asserts of each; judges nothing.
         premise_met: whether the premise is true where the claim is checked.
     """
 
@@ -65,7 +37,7 @@ class Claim:
     aaai: str
     premise: str
     expected: Verdict
-    check: Callable[[Evidence], Finding]
+    gather: Callable[[Evidence], Numbers]
     premise_met: bool = True
 
     @property
@@ -73,3 +45,8 @@ class Claim:
         """Both papers' numbering, E for Entropy 2021 and A for AAAI 2020."""
         cited = [f"{paper} {where}" for paper, where in (("E", self.entropy), ("A", self.aaai)) if where]
         return "; ".join(cited) or "derived"
+
+    def check(self, evidence: Evidence) -> Finding:
+        """Gather and judge this claim alone: its own comparisons are the family."""
+        numbers = self.gather(evidence)
+        return judge(numbers, Family.of([numbers]))

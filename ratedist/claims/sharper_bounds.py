@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ratedist import theory
-from ratedist.claims import judging
 from ratedist.claims.bounds import codebooks
-from ratedist.claims.claim import Claim, Finding, Verdict
+from ratedist.claims.claim import Claim, Verdict
 from ratedist.claims.evidence import CODEBOOK, Evidence, draw_data_sets, sample_mean
+from ratedist.claims.numbers import AT_LEAST, AT_MOST, EQUAL, Numbers, computed, numbers, simulated
 from ratedist.estimate import Estimate
 from ratedist.problem import GaussianLinearModel, gaussian_weights
 from ratedist.theory.bounds import exact_cgf_factor
@@ -33,49 +33,51 @@ from ratedist.theory.oracle_bound import oracle_conditional_cgf_bound, oracle_lo
 RATES_PER_SAMPLE = (1e-4, 0.01, 0.1, 1.0, 10.0)
 
 
-def exact_cgf(evidence: Evidence) -> Finding:
-    comparisons, notes = [], []
+def exact_cgf(evidence: Evidence) -> Numbers:
+    checks, notes = [], []
     for model, radius, rate, gen in codebooks(evidence):
         bound = float(theory.exact_cgf_bound(model, rate, radius))
         looser = float(theory.proposition1_bound(model, rate, radius))
         notes.append(f"{bound:.1f} where Proposition 1 says {looser:.1f}")
-        comparisons.append(
-            judging.simulated(f"gen of the codebook ±1, d = {model.d}, n = {model.n}", bound, gen)
-        )
+        checks += [
+            simulated(f"gen of the codebook ±1, d = {model.d}, n = {model.n}", AT_MOST, bound, gen),
+            computed(f"bound of the codebook ±1, d = {model.d}", AT_MOST, looser, bound, 0.0),
+        ]
     for eta in RATES_PER_SAMPLE:
         factor = float(exact_cgf_factor(eta))
-        if abs(-factor - np.log1p(-factor) - 2 * eta) > 1e-6 * eta:
-            point = judging.computed(
-                f"−y − ln(1 − y) at η = {eta:g}", 2 * eta, -factor - np.log1p(-factor), 0.0
-            )
-            return judging.finding(point, Verdict.FAILS)
-        comparisons.append(judging.computed(f"y at η = {eta:g}, against 2√η", 2 * eta**0.5, factor, 0.0))
-        comparisons.append(judging.computed(f"y at η = {eta:g}, against 1", 1.0, factor, 0.0))
-    return judging.at_most(comparisons, "; ".join(notes))
+        checks += [
+            computed(
+                f"−y − ln(1 − y) at η = {eta:g}", EQUAL, 2 * eta, -factor - np.log1p(-factor), 1e-6 * eta
+            ),
+            computed(f"y at η = {eta:g}, against 2√η", AT_MOST, 2 * eta**0.5, factor, 0.0),
+            computed(f"y at η = {eta:g}, against 1", AT_MOST, 1.0, factor, 0.0),
+        ]
+    return numbers(checks, "; ".join(notes))
 
 
-def conditional_cgf(evidence: Evidence) -> Finding:
-    comparisons, notes = [], []
+def conditional_cgf(evidence: Evidence) -> Numbers:
+    checks, notes = [], []
     for alpha in (0.1, 0.5):
         gaussian = float(theory.oracle_gaussian_rate(evidence.model, alpha))
         nodes = oracle_loss_variance(evidence.model, alpha)
         loose = conditional_cgf_bound(evidence.model, gaussian, *nodes).value
         bound = oracle_conditional_cgf_bound(evidence.model, alpha).value
         gen = evidence.data_sets[f"oracle {alpha}"].generalization_error
-        comparisons.append(judging.simulated(f"gen of the oracle, α = {alpha}", bound, gen))
+        checks.append(simulated(f"gen of the oracle, α = {alpha}", AT_MOST, bound, gen))
         truth = float(theory.oracle_generalization_error(evidence.model, alpha))
         notes.append(f"α = {alpha}: {truth:.4f} ≤ {bound:.4f} ({loose:.4f} with the Gaussian rate)")
-    return judging.at_most(comparisons, "; ".join(notes))
+    return numbers(checks, "; ".join(notes))
 
 
-def order_of_bounds(evidence: Evidence) -> Finding:
+def order_of_bounds(evidence: Evidence) -> Numbers:
     """On the codebook ±1 by simulated σ_ℓ², on the oracle by quadrature."""
     small, radius, rate, _ = codebooks(evidence)[1]
     nearest = np.where(evidence.numpy_data_sets.weights > 0, CODEBOOK[1], CODEBOOK[0])
     variance = small.squared_norm(nearest - small.w_star) + small.noise_variance
-    comparisons = [
-        judging.simulated(
+    checks = [
+        simulated(
             "conditional-CGF of the codebook ±1 against exact-CGF, d = 6, n = 20",
+            AT_MOST,
             float(theory.exact_cgf_bound(small, rate, radius)),
             _as_estimate(conditional_cgf_bound(small, rate, variance), variance.size // 2),
         )
@@ -91,11 +93,11 @@ def order_of_bounds(evidence: Evidence) -> Finding:
         exact = float(theory.exact_cgf_bound(model, rate, largest, norm="covariance"))
         for name, other in (("its relaxation", relaxed), ("the product form", product), ("exact-CGF", exact)):
             label = f"conditional-CGF of the oracle against {name}, α = {alpha}"
-            comparisons.append(judging.computed(label, other, value, 0.0))
-    return judging.at_most(comparisons)
+            checks.append(computed(label, AT_MOST, other, value, 0.0))
+    return numbers(checks)
 
 
-def gibbs(evidence: Evidence) -> Finding:
+def gibbs(evidence: Evidence) -> Numbers:
     model = GaussianLinearModel(n=8, w_star=gaussian_weights(3, seed=2), noise_variance=0.5)
     gamma, prior = 4.0, 2.0
     gen = gibbs_generalization_error(model, gamma, prior)
@@ -109,18 +111,18 @@ def gibbs(evidence: Evidence) -> Finding:
     fit = np.einsum("ti,tij,tj->t", sample, data.gram, sample) - 2 * np.sum(sample * data.product, axis=1)
     empirical = (data.outputs_squared + fit) / model.n
     population = model.squared_norm(sample - model.w_star) + model.noise_variance
-    simulated = sample_mean(population - empirical)
-    return judging.agree(
+    difference = sample_mean(population - empirical)
+    formula = information / gamma
+    return numbers(
         [
-            judging.computed("gen by quadrature against I_SKL/γ", information / gamma, gen, 1e-8),
-            judging.simulated("gen simulated against I_SKL/γ", information / gamma, simulated),
+            computed("gen by quadrature against I_SKL/γ", EQUAL, formula, gen, 1e-8),
+            simulated("gen simulated against I_SKL/γ", EQUAL, formula, difference, resolution=0.1),
         ],
         "d = 3, n = 8",
-        resolution=0.1,
-    )  # fmt: skip
+    )
 
 
-def gaussian_mean(evidence: Evidence) -> Finding:
+def gaussian_mean(evidence: Evidence) -> Numbers:
     d, n, s2 = 3, 10, 0.7
     generator = evidence.generator("gaussian mean")
     samples = s2**0.5 * generator.standard_normal((evidence.trials, n, d))
@@ -131,17 +133,14 @@ def gaussian_mean(evidence: Evidence) -> Finding:
     covariance = sample_mean(np.sum(mean * samples[:, 0], axis=1))
     truth, bound = gaussian_mean_generalization_error(d, n, s2), gaussian_mean_individual_bound(d, n, s2)
     information = gaussian_mean_individual_information(d, n)
-    if bound < truth:
-        point = judging.computed("gen", bound, truth, 0.0)
-        return judging.finding(point, Verdict.FAILS, "the individual-sample bound is below the truth")
     correlation = 1 - np.exp(-2 * information / d)  # 1/n
-    return judging.agree(
+    return numbers(
         [
-            judging.simulated("gen of the mean, d = 3, n = 10", truth, gen),
-            judging.simulated("E Wᵀ Z_1", d * s2 * correlation, covariance),
+            simulated("gen of the mean, d = 3, n = 10", EQUAL, truth, gen, resolution=0.1),
+            simulated("E Wᵀ Z_1", EQUAL, d * s2 * correlation, covariance, resolution=0.1),
+            computed("bound by single samples", AT_LEAST, truth, bound, 0.0),
         ],
         f"I(W; Z_i) = (d/2) ln(n/(n − 1)) = {information:.4f} nats, bound {bound:.3f}, gen {truth:.3f}",
-        resolution=0.1,
     )
 
 

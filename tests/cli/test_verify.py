@@ -14,7 +14,8 @@ from ratedist.cli import main
 QUICK = ("remark-1", "equation-36", "sub-gaussian-loss")
 COLUMNS = [
     "id", "statement", "entropy_2021", "aaai_2020", "premise", "premise_met", "measured", "prediction",
-    "estimate", "standard_error", "gap", "verdict", "comment", "documented_verdict", "as_documented",
+    "estimate", "standard_error", "gap", "verdict", "judged_by", "num_checks", "needs", "comment",
+    "documented_verdict", "as_documented",
 ]  # fmt: skip
 
 
@@ -27,13 +28,16 @@ def test_table_csv_and_json(tmp_path, capsys) -> None:
     text = capsys.readouterr().out
     assert "3 of 3 verdicts are the documented ones" in text
     assert "premise not met" in text
+    assert "judged by: estimate ≤ prediction, exact up to rounding" in text
     assert "[E Algorithm 1 (36);" in text
     frame = pd.read_csv(tmp_path / "out" / "verify.csv")
     assert list(frame.columns) == COLUMNS
     assert list(frame["id"]) == ["remark-1", "sub-gaussian-loss", "equation-36"]  # in the order of the list
     assert frame["as_documented"].all()
     record = json.loads((tmp_path / "out" / "verify.json").read_text())
-    assert record["configuration"] == {"trials": 10_000, "only": list(QUICK), "seed": 0}
+    configuration = {"trials": 10_000, "only": list(QUICK), "seed": 0, "tables": "figures"}
+    assert record["configuration"] == configuration
+    assert record["family"] == {"comparisons": 1, "error": 0.001}
     assert record["all_as_documented"] is True
     assert [list(row) for row in record["claims"]] == [COLUMNS] * 3
     assert record["claims"][0]["standard_error"] is None
@@ -49,8 +53,21 @@ def test_json_on_standard_output_is_json_alone(tmp_path, capsys) -> None:
 def test_undecided_is_said_apart_and_is_not_success(tmp_path, capsys) -> None:
     assert verify(tmp_path, "--trials", "20", "--only", "student-law", "equation-36") == 1
     text = capsys.readouterr().out
-    assert "undecided at this number of trials: student-law" in text
+    assert "undecided: student-law – needs at least 50 trials of finite variance, here 20" in text
     assert "contradicting" not in text
+    assert "all intervals of the 3 simulated comparisons hold, but with probability 0.001" in text
+
+
+def test_without_tables_of_networks(tmp_path, capsys) -> None:
+    arguments = ("--tables", str(tmp_path), "--only", "figure-3-better", "equation-36")
+    assert verify(tmp_path, *arguments) == 1
+    text = capsys.readouterr().out
+    assert "undecided: figure-3-better – needs those tables" in " ".join(text.split())
+    assert f"tables not found: {tmp_path}/mnist/networks.csv" in "".join(text.split("\n      "))
+    frame = pd.read_csv(tmp_path / "out" / "verify.csv")
+    assert frame["verdict"].tolist() == ["fails", "undecided"]
+    record = json.loads((tmp_path / "out" / "verify.json").read_text())
+    assert record["claims"][1]["estimate"] is None
 
 
 def test_a_contradiction_is_not_success(tmp_path, capsys, monkeypatch) -> None:
