@@ -13,6 +13,7 @@ import numpy as np
 
 from ratedist.allocation import allocate
 from ratedist.container import Entry, QuantizedTensor, StoredForm, rdz_size
+from ratedist.container.names import printable
 from ratedist.tensors import LEAST_CLUSTERS, MOST_CLUSTERS, QuantizationConfig, named, quantize_tensor
 
 # K that are tried: all up to eight, and powers of 2^¼.
@@ -266,7 +267,7 @@ def _warn_of_errors(points: Mapping[str, _Point]) -> None:
     bad = {name: p.relative_error for name, p in points.items() if not p.relative_error <= MAX_RELATIVE_ERROR}
     if bad:
         worst = sorted(bad, key=lambda name: -bad[name])
-        shown = ", ".join(f"{name} ({bad[name]:.0%})" for name in worst[:5])
+        shown = ", ".join(f"{printable(name)} ({bad[name]:.0%})" for name in worst[:5])
         warnings.warn(
             f"the budget leaves {len(bad)} tensor{'s' * (len(bad) > 1)} with an error above "
             f"{MAX_RELATIVE_ERROR:.0%} of the energy of the weights: {shown}"
