@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ratedist import claims, codes, container, networks, theory, units
     from ratedist.allocation import allocate
-    from ratedist.compressors import ERM, FixedCodebook, HessianWeightedKMeans, KMeans, Oracle
+    from ratedist.compressors import (
+        ERM,
+        Compressed,
+        Compressor,
+        FixedCodebook,
+        HessianWeightedKMeans,
+        KMeans,
+        Oracle,
+        check_compressor,
+        compressor,
+    )
     from ratedist.estimate import Estimate
     from ratedist.problem import (
         GaussianLinearModel,
@@ -30,11 +40,15 @@ __version__ = "0.1.0"
 _SUBPACKAGES = ("claims", "codes", "container", "networks", "theory", "units")
 _HOME = {
     "allocate": "ratedist.allocation",
+    "Compressed": "ratedist.compressors",
+    "Compressor": "ratedist.compressors",
     "ERM": "ratedist.compressors",
     "FixedCodebook": "ratedist.compressors",
     "HessianWeightedKMeans": "ratedist.compressors",
     "KMeans": "ratedist.compressors",
     "Oracle": "ratedist.compressors",
+    "check_compressor": "ratedist.compressors",
+    "compressor": "ratedist.compressors",
     "Estimate": "ratedist.estimate",
     "GaussianLinearModel": "ratedist.problem",
     "ar1_covariance": "ratedist.problem",
@@ -51,6 +65,8 @@ _HOME = {
 
 __all__ = [
     "ERM",
+    "Compressed",
+    "Compressor",
     "Estimate",
     "FixedCodebook",
     "GaussianLinearModel",
@@ -61,8 +77,10 @@ __all__ = [
     "QuantizedTree",
     "allocate",
     "ar1_covariance",
+    "check_compressor",
     "claims",
     "codes",
+    "compressor",
     "container",
     "gaussian_weights",
     "kmeans",

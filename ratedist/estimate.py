@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+import warnings
 
 import numpy as np
+from scipy.special import stdtrit
+
+from ratedist import _checks
+
+# Format specifications that lay out the text as a whole rather than its two numbers: "", ">30", "^40s".
+LAYOUT = re.compile(r"(.?[<>^])?\d*s?")
+# More digits than these of a float64 are rounding.
+MOST_DIGITS = 15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +24,8 @@ class Estimate:
 
     ``sem`` is zero for a quantity that does not vary or is known exactly, NaN from a single trial.
     ``note`` says what a reader must know beside the number, such as a standard error that estimates an
-    infinite variance.
+    infinite variance. As text the error has two digits, and the mean none that is finer; a format such as
+    ``f"{estimate:.3f}"`` is applied to both, a width such as ``f"{estimate:>30}"`` to the whole.
     """
 
     mean: float
@@ -23,7 +34,43 @@ class Estimate:
     note: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.mean:.6g} ± {self.sem:.2g}"
+        return self._noted(_with_error(self.mean, self.sem))
+
+    def __format__(self, specification: str) -> str:
+        if LAYOUT.fullmatch(specification):
+            return format(str(self), specification)
+        return self._noted(f"{self.mean:{specification}} ± {self.sem:{specification}}")
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Confidence interval ``mean ± t·sem``, t the quantile of Student's law at num_trials − 1.
+
+        Its coverage is ``level`` for normal values and tends to it with the number of trials for any of
+        finite variance. Where ``note`` says why it falls short, a warning repeats the note.
+
+        Args:
+            level: between 0 and 1.
+
+        Returns:
+            The lower and the upper end, in the unit of ``mean``; both are the mean where ``sem`` is 0.
+
+        Raises:
+            ValueError: a level outside (0, 1), or a standard error that is NaN, as from a single trial.
+        """
+        probability = float(_checks.real_array("level", level)) if np.ndim(level) == 0 else math.nan
+        if not 0 < probability < 1:
+            raise ValueError(f"level must be one number strictly between 0 and 1, got {level!r}")
+        if math.isnan(self.sem):
+            raise ValueError(
+                f"an interval needs a standard error, and so at least 2 trials, got {self.num_trials}"
+            )
+        if self.note:
+            warnings.warn(self.note, stacklevel=2)
+        if self.sem == 0:
+            return self.mean, self.mean
+        reach = float(stdtrit(self.num_trials - 1, (1 + probability) / 2)) * self.sem
+        return self.mean - reach, self.mean + reach
+
+    def _noted(self, text: str) -> str:
         return f"{text} ({self.note})" if self.note else text
 
     def standard_errors_from(self, value: float) -> float:
@@ -96,3 +143,26 @@ class Moments:
 
     def _sem(self, squares: float) -> float:
         return math.sqrt(squares / (self.count - 1) / self.count) if self.count > 1 else math.nan
+
+
+def _with_error(mean: float, sem: float) -> str:
+    """``mean ± sem`` with two digits of the error, and the mean to the same decimal place."""
+    if not math.isfinite(mean) or not math.isfinite(sem) or sem <= 0:
+        return f"{mean:.6g} ± {sem:.2g}"
+    scale = _exponent(max(abs(mean), sem))
+    # Significant digits behind the first one of the larger number.
+    digits = scale - _exponent(sem) + 1
+    if digits > MOST_DIGITS - 1:
+        return f"{mean:.{MOST_DIGITS}g} ± {sem:.2g}"
+    if -5 < scale < 7:
+        places = digits - scale
+        # Adding 0.0 turns −0.0 into 0.0.
+        rounded = round(mean, places) + 0.0, round(sem, places)
+        return " ± ".join(f"{value:.{max(places, 0)}f}" for value in rounded)
+    mantissas = (f"{round(value / 10.0**scale, digits) + 0.0:.{digits}f}" for value in (mean, sem))
+    return f"({' ± '.join(mantissas)})e{scale:+03d}"
+
+
+def _exponent(value: float) -> int:
+    """Decimal exponent of a positive number once it is rounded to two digits."""
+    return int(f"{value:.1e}".split("e")[1])

@@ -12,7 +12,7 @@ import functools
 import pathlib
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal, get_args
 
 import jax
@@ -22,7 +22,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 from tqdm import tqdm
 
-from ratedist import _checks, checkpoint
+from ratedist import _checks, checkpoint, trials
 from ratedist.compressors.base import (
     HESSIAN_NAMES,
     BoundCompressor,
@@ -31,11 +31,19 @@ from ratedist.compressors.base import (
     Context,
     compress_all,
 )
+from ratedist.compressors.check import trace_output
+from ratedist.compressors.declaration import (
+    bounding_rates,
+    check_declaration,
+    checked_fixed_rates,
+    checked_heavy_tailed,
+)
 from ratedist.compressors.kmeans import SHORT_VECTOR
+from ratedist.compressors.tails import infinite_expectations, interval_notes
 from ratedist.estimate import Moments
 from ratedist.files import require_target
 from ratedist.problem import GaussianLinearModel
-from ratedist.results import RATE_PREFIX, SQUARED_DISTANCE, SimulationResult
+from ratedist.results import SQUARED_DISTANCE, SimulationResult, Source
 from ratedist.risks import dataset_risks, erm_risks, statistics_risks
 from ratedist.sampling import (
     DatasetDraw,
@@ -55,6 +63,10 @@ BATCH_BYTES = 64 * 2**20
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
 MAX_BATCH = 256
 CHECKPOINT_SECONDS = 15.0
+# A trial's key is folded from 32 bits of its number: beyond, trials would repeat.
+MAX_TRIALS = 2**32
+# Each compilation keeps some 600 memory maps, of which Linux gives a process 65,530.
+MAX_KEPT = 40
 
 
 def simulate(
@@ -67,13 +79,14 @@ def simulate(
     batch_size: int | None = None,
     progress: bool = False,
     checkpoint_path: str | pathlib.Path | None = None,
+    return_samples: bool = False,
 ) -> SimulationResult:
     """Estimate the risks and rates of compressors of the ERM weights, all from the same draws.
 
     Args:
         model: the linear model.
         compressors: by the names under which the result is asked.
-        num_trials: independent data sets (or draws of their statistics), at least 1.
+        num_trials: independent data sets (or draws of their statistics), from 1 to 2³².
         key: one JAX random key, ``jax.random.key(seed)``.
         sampler: "erm" draws the weights from their own law and averages the data out (exact, fastest, for
             compressors that see W alone); "statistics" draws A, W and L_S(W); "dataset" draws X and Y.
@@ -83,6 +96,9 @@ def simulate(
         checkpoint_path: save the state there every few seconds, and go on from it if it exists and
             belongs to the same model, compressors, key, sampler and precision. It may hold fewer
             trials than are now asked for, never more.
+        return_samples: keep the values of every trial too, as :meth:`RiskEstimates.generalization_bound`
+            needs. They take 8 bytes (4 in single precision) a trial for each compressor and each of its
+            rates and of five other quantities; more than 1 GiB is refused. A checkpoint holds none.
 
     Returns:
         Estimates with standard errors, by name: ``result["kmeans"].population_risk`` and so on, rates in
@@ -91,24 +107,35 @@ def simulate(
     Raises:
         ValueError: no compressor, arguments of another kind, a sampler that does not show a compressor what
             it needs, a number of trials or a batch size below 1, a compressor that does not fit the model,
+            declares what cannot be or returns what it must not (also NaN, infinities and negative rates),
+            samples of more than 1 GiB or beside a checkpoint,
             a trial that needs more memory than the machine has, or a checkpoint of another run.
     """
-    num_trials = _checks.integer("num_trials", num_trials, 1)
+    num_trials = _checks.integer("num_trials", num_trials, 1, MAX_TRIALS)
     key = _checked_key(key)
     _check_problem(model, compressors)
     chosen = _choose_sampler(sampler, compressors)
     batch_size = min(_batch_size(batch_size, model, len(compressors), chosen), num_trials)
+    fixed_rates = _checked_answers(model, compressors)
     bound = {name: compressor.bind(model) for name, compressor in compressors.items()}
     mesh = Mesh(np.array(jax.devices()), ("trials",))
     arrays = ModelArrays.of(model)
     needs = frozenset().union(*(compressor.needs for compressor in compressors.values()))
     # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
     plan = _Plan(chosen, model.n if chosen == "dataset" else 0, needs, mesh)
+    groups = _traced_rates(compressors, bound, _indices(0, batch_size, mesh), key, arrays, plan)
+    samples = None
+    if return_samples:
+        samples = trials.room_for_samples(groups, num_trials, np.dtype(arrays.w_star.dtype), checkpoint_path)
 
+    leaves, structure = jax.tree.flatten((arrays, bound))
+    shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+    _bound_kept_compilations((plan, batch_size, structure, shapes))
     state: dict[str, Moments] = {}
     fingerprint = ""
     if checkpoint_path is not None:
         require_target(checkpoint_path)
+        trials.check_recognisable(bound)
         fingerprint = checkpoint.fingerprint(arrays, bound, key, chosen, model.n)
         state = checkpoint.load(checkpoint_path, fingerprint)
     done = next(iter(state.values())).count if state else 0
@@ -121,7 +148,11 @@ def simulate(
     with tqdm(total=num_trials, initial=done, unit="trial", unit_scale=True, disable=not progress) as bar:
         for start in range(done, num_trials, batch_size):
             count = min(batch_size, num_trials - start)
-            batch = _run_batch(_indices(start, batch_size, mesh), count, key, arrays, bound, plan)
+            columns = _run_batch(_indices(start, batch_size, mesh), count, key, arrays, bound, plan)
+            if samples is not None:
+                for quantity, (_, values) in columns.items():
+                    samples[quantity][start : start + count] = values
+            batch = {quantity: Moments.of(*column) for quantity, column in columns.items()}
             state = {quantity: state[quantity].merge(batch[quantity]) for quantity in state} or batch
             bar.update(count)
             if checkpoint_path is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -134,10 +165,12 @@ def simulate(
         num_trials,
         chosen,
         state,
-        {name: compressor.fixed_rates(model) for name, compressor in compressors.items()},
-        {name: _infinite_risks(compressor, model) for name, compressor in compressors.items()},
+        fixed_rates,
+        {name: infinite_expectations(compressor, model) for name, compressor in compressors.items()},
         str(jnp.result_type(float)),
-        _note(model, compressors),
+        {name: interval_notes(compressor, model, num_trials) for name, compressor in compressors.items()},
+        {name: Source(name, model, compressor) for name, compressor in compressors.items()},
+        samples,
     )
 
 
@@ -214,22 +247,34 @@ def _everywhere(tree: Any, mesh: Mesh) -> Any:
 def _run_batch(
     indices: jax.Array, count: int, key: jax.Array, model: ModelArrays,
     compressors: dict[str, BoundCompressor], plan: _Plan,
-) -> dict[str, Moments]:  # fmt: skip
-    """Moments of every quantity over the first ``count`` of the trials ``indices``."""
+) -> dict[str, trials.Column]:  # fmt: skip
+    """Values of every quantity in the first ``count`` of the trials ``indices``."""
     draws, keys = _draw(indices, (key, model), plan)
     compressed = _compress((draws, keys), (model, compressors), plan)
     risks = _assess((draws, compressed), model, plan)
     all_rates = {names: group.rates for names, group in compressed.items()}
     risks, all_rates = jax.device_get(_everywhere((risks, all_rates), plan.mesh))
+    columns = trials.by_quantity(all_rates, risks, count)
+    trials.check_values(columns, draws.weights, indices)
+    return columns
 
-    names = tuple(name for group in compressed for name in group)
-    moments = {quantity: Moments.of(names, values[:count]) for quantity, values in risks.items()}
-    for rate in sorted({rate for rates in all_rates.values() for rate in rates}):
-        having = {names: rates[rate] for names, rates in all_rates.items() if rate in rates}
-        owners = tuple(name for group in having for name in group)
-        values = np.concatenate(list(having.values()), axis=1)
-        moments[RATE_PREFIX + rate] = Moments.of(owners, values[:count])
-    return moments
+
+def _traced_rates(
+    compressors: Mapping[str, Compressor], bound: dict[str, BoundCompressor], indices: jax.Array,
+    key: jax.Array, model: ModelArrays, plan: _Plan,
+) -> dict[tuple[str, ...], dict[str, Any]]:  # fmt: skip
+    """Shapes of the rates of each group, by tracing alone; what is returned wrongly is refused here.
+
+    JAX keeps the traces: the first batch does not trace again.
+    """
+    own = jax.eval_shape(lambda own, shared: _draw(own, shared, plan), indices, (key, model))
+    try:
+        compressed = jax.eval_shape(lambda own, shared: _compress(own, shared, plan), own, (model, bound))
+    except Exception:
+        for name, compressor in compressors.items():
+            trace_output(name, compressor, model, bound[name])  # says in words which one, and what it did
+        raise
+    return {names: group.rates for names, group in compressed.items()}
 
 
 def _context(model: ModelArrays, draw: Draw, needs: frozenset[str]) -> Context:
@@ -245,6 +290,18 @@ def _context(model: ModelArrays, draw: Draw, needs: frozenset[str]) -> Context:
         hessian_diagonal=jnp.diag(hessian) if hessian is not None else None,
         hessian=hessian if "hessian" in needs else None,
     )
+
+
+_kept: set[Hashable] = set()
+
+
+def _bound_kept_compilations(signature: Hashable) -> None:
+    """Before the run of one more ``signature``, drop all compilations if there are too many."""
+    if signature not in _kept and len(_kept) >= MAX_KEPT:
+        for stage in (_draw, _compress, _assess, _everywhere):
+            stage.clear_cache()  # pyright: ignore[reportFunctionMemberAccess]
+        _kept.clear()
+    _kept.add(signature)
 
 
 def _checked_key(key: jax.Array) -> jax.Array:
@@ -265,8 +322,7 @@ def _check_problem(model: GaussianLinearModel, compressors: Mapping[str, Compres
     if not compressors:
         raise ValueError("compressors must name at least one compressor, got none")
     for name, compressor in compressors.items():
-        if isinstance(compressor, type) or not hasattr(compressor, "bind"):
-            raise ValueError(f"compressor {name!r} must be one such as rd.KMeans(2), got {compressor!r}")
+        check_declaration(name, compressor)
     held = jnp.finfo(jnp.result_type(float))
     if model.noise_variance > 0 and not float(held.tiny) <= model.noise_variance <= float(held.max):
         raise ValueError(
@@ -282,6 +338,16 @@ def _check_problem(model: GaussianLinearModel, compressors: Mapping[str, Compres
             f'{resolution:.1g}: use jax.config.update("jax_enable_x64", True) or rescale the problem',
             stacklevel=3,
         )
+
+
+def _checked_answers(
+    model: GaussianLinearModel, compressors: Mapping[str, Compressor]
+) -> dict[str, dict[str, float]]:
+    """The fixed rates of each compressor, once all that it says about the model makes sense."""
+    for name, compressor in compressors.items():
+        checked_heavy_tailed(name, compressor, model)
+        bounding_rates(name, compressor, model)
+    return {name: checked_fixed_rates(name, one, model) for name, one in compressors.items()}
 
 
 def _choose_sampler(sampler: str, compressors: Mapping[str, Compressor]) -> str:
@@ -318,24 +384,7 @@ def _indices(start: int, count: int, mesh: Mesh) -> jax.Array:
     Every batch has this one shape, so that one compilation serves them all; the surplus is dropped.
     """
     padded = -(-count // mesh.size) * mesh.size
-    indices = np.arange(start, start + padded, dtype=np.uint32)
+    indices = np.arange(start, start + padded).astype(np.uint32)
     return jax.make_array_from_callback(
         indices.shape, NamedSharding(mesh, Spec("trials")), lambda part: indices[part]
     )
-
-
-def _infinite_risks(compressor: Compressor, model: GaussianLinearModel) -> dict[str, str]:
-    if model.n > model.d + 1:
-        return {}
-    return {
-        risk: f"the expected {risk} of {type(compressor).__name__} is infinite for n <= d + 1 "
-        f"(n = {model.n}, d = {model.d})"
-        for risk in compressor.heavy_tailed(model)
-    }
-
-
-def _note(model: GaussianLinearModel, compressors: Mapping[str, Compressor]) -> str:
-    heavy = any(compressor.heavy_tailed(model) for compressor in compressors.values())
-    if heavy and model.n <= model.d + 3:
-        return "the variance of one trial is infinite for n <= d + 3: this standard error is not reliable"
-    return ""

@@ -56,5 +56,78 @@ def test_one_trial_has_no_standard_error() -> None:
 
 def test_estimates_print_with_their_error_and_note() -> None:
     assert str(Estimate(1.06941, 0.00098, 10_000)) == "1.06941 ± 0.00098"
-    assert str(Estimate(1.0, 0.5, 2, "unreliable")) == "1 ± 0.5 (unreliable)"
+    assert str(Estimate(1.0, 0.5, 2, "unreliable")) == "1.00 ± 0.50 (unreliable)"
     assert Estimate(1.0, 0.5, 2).standard_errors_from(0.0) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("mean", "sem", "text"),
+    [
+        (2.71828182, 0.0123, "2.718 ± 0.012"),
+        (2.71828182, 0.0996, "2.72 ± 0.10"),  # an error that rounds up has another last place
+        (2.71828182, 0.00996, "2.718 ± 0.010"),
+        (123456.7, 1234.0, "123500 ± 1200"),
+        (123456.7, 12.34, "123457 ± 12"),
+        (1.2345678e10, 1.2e7, "(1.2346 ± 0.0012)e+10"),
+        (-3.14159e-9, 2.5e-11, "(-3.142 ± 0.025)e-09"),
+        (0.0012, 0.5, "0.00 ± 0.50"),
+        (-0.0012, 0.5, "0.00 ± 0.50"),
+        (0.0, 3e-7, "(0.0 ± 3.0)e-07"),
+        (34.65735902799726, 0.0, "34.6574 ± 0"),
+        (2.0, float("nan"), "2 ± nan"),
+        (float("inf"), float("nan"), "inf ± nan"),
+        (1.0694123456789, 1e-9, "1.0694123457 ± 0.0000000010"),
+        (1.0, 1e-20, "1 ± 1e-20"),
+        (9.999999, 0.01, "10.000 ± 0.010"),
+        (999999.9, 120.0, "1000000 ± 120"),
+    ],
+)
+def test_no_digit_is_finer_than_the_error(mean: float, sem: float, text: str) -> None:
+    assert str(Estimate(mean, sem, 10)) == text
+
+
+@given(st.floats(-1e12, 1e12), st.floats(1e-12, 1e12))
+def test_the_text_is_the_number_to_within_its_last_place(mean: float, sem: float) -> None:
+    text = str(Estimate(mean, sem, 10))
+    body, _, exponent = text.partition("e") if text.startswith("(") else (text, "", "0")
+    shown, error = (float(part.strip("()")) * 10.0 ** int(exponent) for part in body.split("±"))
+    assert abs(error - sem) <= 0.051 * sem
+    assert abs(shown - mean) <= 0.051 * sem + 1e-14 * abs(mean)
+
+
+def test_formats_apply_to_both_numbers_and_widths_to_the_whole() -> None:
+    estimate = Estimate(1.06941, 0.00098, 10, "careful")
+    assert f"{estimate:.3f}" == "1.069 ± 0.001 (careful)"
+    assert f"{estimate:+.1e}" == "+1.1e+00 ± +9.8e-04 (careful)"
+    assert f"{estimate}" == str(estimate)
+    assert f"{Estimate(1.0, 0.5, 2):>14}" == "   1.00 ± 0.50"
+    assert f"{Estimate(1.0, 0.5, 2):*<14s}" == "1.00 ± 0.50***"
+    assert f"{Estimate(1.0, 0.5, 2):.3}" == "1.0 ± 0.5"  # digits of numbers, not a cut through the text
+    with pytest.raises(ValueError, match="format"):
+        f"{estimate:.3q}"
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_intervals_cover_normal_values_as_often_as_they_say(level: float) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(3.0, 2.0, (20_000, 5))
+    sems = values.std(axis=1, ddof=1) / 5**0.5
+    ends = [Estimate(m, s, 5).interval(level) for m, s in zip(values.mean(axis=1), sems, strict=True)]
+    coverage = np.mean([low <= 3.0 <= high for low, high in ends])
+    assert abs(coverage - level) < 4 * (level * (1 - level) / 20_000) ** 0.5
+
+
+def test_intervals_at_their_ends() -> None:
+    low, high = Estimate(1.0, 0.5, 10**9).interval()
+    assert (low, high) == pytest.approx((1 - 0.5 * 1.959963985, 1 + 0.5 * 1.959963985))
+    assert Estimate(1.0, 0.0, 1).interval(0.5) == (1.0, 1.0)
+    with pytest.raises(ValueError, match="at least 2 trials, got 1"):
+        Estimate(1.0, float("nan"), 1).interval()
+    for level in (0.0, 1.0, 95, -0.1):
+        with pytest.raises(ValueError, match="level must be one number strictly between 0 and 1"):
+            Estimate(1.0, 0.5, 9).interval(level)
+    for level in ([0.9, 0.95], "0.9", float("nan"), None):
+        with pytest.raises(ValueError, match="level must be"):
+            Estimate(1.0, 0.5, 9).interval(level)  # type: ignore[arg-type]
+    with pytest.warns(UserWarning, match="not reliable"):
+        Estimate(1.0, 0.5, 9, "this standard error is not reliable").interval()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,13 @@ from ratedist.sampling import ModelArrays
 
 RISK_NAMES = ("population_risk", "empirical_risk", "distortion", "generalization_error")
 HESSIAN_NAMES = frozenset({"hessian_diagonal", "hessian"})
+CONTEXT_NAMES = HESSIAN_NAMES | {"model"}
+# A log-ratio of densities, whose mean is an information: the one rate that a single trial may have below 0.
+SIGNED_RATE = "information_density"
+
+# What makes the mean of a rate an upper bound: "code_length" bounds H(Ŵ), hence I(S; Ŵ) for every compressor;
+# "information" bounds I(W; Ŵ), hence I(S; Ŵ) where S → W → Ŵ holds.
+RateKind = Literal["code_length", "information"]
 
 
 @jax.tree_util.register_dataclass
@@ -34,8 +41,12 @@ class Context:
 class Compressed(NamedTuple):
     """What one compressor made of the weights, or several of one kind along a first axis.
 
-    ``reconstruction`` has shape ``(d,)`` and ``rates`` holds scalars in nats by name; for a group of G
-    compressors the shapes are ``(G, d)`` and ``(G,)``.
+    Attributes:
+        reconstruction: Ŵ, shape ``(d,)``, in the floating-point type of the weights.
+        rates: by name, one number each, in nats for the whole vector; ``{}`` where nothing is counted. None
+            is negative but ``information_density``.
+
+    For a group of G compressors the shapes are ``(G, d)`` and ``(G,)``.
     """
 
     reconstruction: jax.Array
@@ -46,33 +57,55 @@ class BoundCompressor(Protocol):
     """A compressor made ready for one model: a JAX pytree whose traced values are its parameters."""
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
-        """Reconstruction of shape ``(d,)``, and the rates in nats that vary from trial to trial."""
+        """Reconstruction of shape ``(d,)``, and the rates in nats that vary from trial to trial.
+
+        Pure, and traced by JAX: the same arguments give the same result, whatever is drawn comes from
+        ``key``, and values are branched on by ``jnp.where``.
+        """
         ...
 
 
 class Compressor(Protocol):
     """A map from ERM weights to a reconstruction, as a small frozen record.
 
-    Attributes:
-        markov: whether S → W → Ŵ holds: the compressor sees the data through the weights alone. Bounds
-            through I(W; Ŵ) apply to these only.
-        needs: which entries of :class:`Context` it reads.
+    :func:`ratedist.compressor` makes one of a plain function; :func:`ratedist.check_compressor` tries it.
+    A class needs no base: these names are enough. It may also have
+    ``bounding_rates(model) -> dict[str, RateKind]``, which says for each rate whose mean is an upper bound
+    on an information of which kind it is: "code_length" (of a decodable description of Ŵ) or "information"
+    (at least I(W; Ŵ)). Rates that it does not name bound nothing.
     """
 
-    markov: ClassVar[bool]
-    needs: ClassVar[frozenset[str]]
+    @property
+    def markov(self) -> bool:
+        """Whether S → W → Ŵ holds: the compressor sees the data through the weights alone. Bounds through
+        I(W; Ŵ) apply to these only."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Which entries of :class:`Context` it reads: of "model", "hessian_diagonal" and "hessian"."""
+        ...
 
     def bind(self, model: GaussianLinearModel) -> BoundCompressor:
         """Check the compressor against the model, and compute what it needs beforehand."""
         ...
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
-        """The risks whose expectation is infinite for n <= d + 1, because they grow with ‖W‖²."""
+        """The risks of one trial that grow as ‖W − w*‖² does; the others have all their moments.
+
+        Which moments these have follows from the law of W: see :mod:`ratedist.compressors.tails`. Names:
+        "population_risk", "empirical_risk", "distortion", "generalization_error".
+        """
         ...
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """Rates in nats, by name, that are the same in every trial."""
         ...
+
+
+def following_weights(model: GaussianLinearModel, *risks: str) -> frozenset[str]:
+    """``risks`` as the heavy-tailed ones, but none without noise: then W = w* in every trial."""
+    return frozenset(risks if model.noise_variance > 0 else ())
 
 
 def compress_all(
@@ -87,24 +120,85 @@ def compress_all(
 
     Returns:
         By the names of a group's members, their results along a first axis.
+
+    Raises:
+        ValueError: a compressor that is no pytree, or returns what is not a :class:`Compressed` of the right
+            shapes and types; while tracing, before anything is computed.
     """
     groups: dict[Hashable, dict[str, Any]] = {}
     for name, compressor in compressors.items():
-        shared = type(compressor) if hasattr(compressor, "compress_family") else _signature(compressor)
+        shared = type(compressor) if hasattr(compressor, "compress_family") else signature(name, compressor)
         groups.setdefault(shared, {})[name] = compressor
     compressed: dict[tuple[str, ...], Compressed] = {}
     for members in groups.values():
-        first = next(iter(members.values()))
+        first_name, first = next(iter(members.items()))
         if hasattr(first, "compress_family"):
             compressed |= first.compress_family(members, weights)
             continue
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members.values())
         keys = jnp.stack([jax.random.fold_in(key, zlib.crc32(name.encode())) for name in members])
-        together = jax.vmap(lambda one, own_key: one.compress(own_key, weights, context))
-        compressed[tuple(members)] = together(stacked, keys)
+
+        def one_member(one: Any, own_key: jax.Array, name: str = first_name) -> Compressed:
+            return checked_output(name, one.compress(own_key, weights, context), weights)
+
+        compressed[tuple(members)] = jax.vmap(one_member)(stacked, keys)
     return compressed
 
 
-def _signature(compressor: Any) -> Hashable:
-    leaves, structure = jax.tree.flatten(compressor)
+def signature(name: str, bound: Any) -> Hashable:
+    """What compressors must share to be traced as one: the structure, and the shapes of the leaves.
+
+    Raises:
+        ValueError: ``bound`` is not a JAX pytree of arrays.
+    """
+    leaves, structure = jax.tree.flatten(bound)
+    for leaf in leaves:
+        if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
+            raise ValueError(
+                f"bind of compressor {name!r} must return a JAX pytree whose leaves are arrays, got a "
+                f"{type(leaf).__name__}: register its class by jax.tree_util.register_static (settings only) "
+                "or jax.tree_util.register_dataclass (arrays too)"
+            )
     return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+
+
+def checked_output(name: str, output: Any, weights: jax.Array) -> Compressed:
+    """``output`` of ``compress`` if its shapes and types are right; values are not looked at.
+
+    Raises:
+        ValueError: not a :class:`Compressed`; a reconstruction of another shape or type than the weights;
+            rates that are not one real number each by name.
+    """
+    where = f"compress of {name!r} must return rd.Compressed(reconstruction, rates)"
+    if not isinstance(output, Compressed):
+        raise ValueError(f"{where}, got {_described(output)}")
+    reconstruction, rates = output
+    if not hasattr(reconstruction, "shape") or reconstruction.shape != weights.shape:
+        raise ValueError(
+            f"{where} with a reconstruction of the shape {weights.shape} of the weights, "
+            f"got {_described(reconstruction)}"
+        )
+    if reconstruction.dtype != weights.dtype:
+        raise ValueError(
+            f"{where} with a reconstruction of the weights' type {weights.dtype}, got "
+            f"{reconstruction.dtype}: cast it by .astype(weights.dtype)"
+        )
+    if not isinstance(rates, Mapping) or not all(isinstance(rate, str) for rate in rates):
+        raise ValueError(f"{where} with rates by name, such as {{}}, got {_described(rates)}")
+    for rate, value in rates.items():
+        real = isinstance(value, int | float) or (
+            hasattr(value, "dtype")
+            and (jnp.issubdtype(value.dtype, jnp.floating) or jnp.issubdtype(value.dtype, jnp.integer))
+        )
+        if not real or jnp.shape(value) != ():
+            raise ValueError(
+                f"{where} with rates that are one real number each, got {_described(value)} for {rate!r}"
+            )
+    return Compressed(reconstruction, dict(rates))
+
+
+def _described(value: Any) -> str:
+    """A value in words: traced arrays say their shape and type, anything else its type."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"an array of shape {tuple(value.shape)} and type {value.dtype}"
+    return f"a {type(value).__name__}"

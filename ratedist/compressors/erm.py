@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import jax
 
-from ratedist.compressors.base import Compressed, Context
+from ratedist.compressors.base import Compressed, Context, following_weights
 from ratedist.problem import GaussianLinearModel
 
 
@@ -24,8 +24,8 @@ class ERM:
         return self
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
-        """The risks that follow ‖W‖²; the distortion does not."""
-        return frozenset({"population_risk", "generalization_error"})
+        """The risks that follow ‖W‖²; the distortion is 0 and the empirical risk L_S(W)."""
+        return following_weights(model, "population_risk", "generalization_error")
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """No finite rate."""

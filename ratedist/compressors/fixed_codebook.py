@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ratedist import _checks
 from ratedist.codes.batched import empirical_entropy
-from ratedist.compressors.base import Compressed, Context
+from ratedist.compressors.base import Compressed, Context, RateKind
 from ratedist.problem import GaussianLinearModel
 from ratedist.quantizers.batched import label_counts, lookup, nearest_labels
 
@@ -53,6 +53,10 @@ class FixedCodebook:
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """``d ln K`` nats."""
         return {"fixed_length": model.d * float(np.log(np.size(self.centers)))}
+
+    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+        """``fixed_length``: the decoder has the codebook, and d labels of ln K nats tell Ŵ."""
+        return {"fixed_length": "code_length"}
 
 
 @jax.tree_util.register_dataclass

@@ -10,13 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from ratedist import _checks
-from ratedist.compressors.base import Compressed, Context
+from ratedist.codes.rounding import MAXIMUM_BITS
+from ratedist.compressors.base import Compressed, Context, RateKind
 from ratedist.compressors.kmeans import (
     SHORT_VECTOR,
     Initialization,
     Method,
     check_clustering,
+    decodable_rates,
     encode,
+    heavy_risks,
     require_enough_weights,
 )
 from ratedist.problem import GaussianLinearModel
@@ -101,13 +104,18 @@ class HessianWeightedKMeans:
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
         """All risks, because K averages cannot follow d weights, unless the weights stay as they are."""
-        risks = {"population_risk", "generalization_error"}
-        lossless = self.num_clusters == model.d and self.diameter_penalty == 0 and self.shrinkage == 1
-        return frozenset(risks if lossless else {*risks, "empirical_risk", "distortion"})
+        every_weight = self.method == "optimal" or self.init in ("random", "kmeans++")
+        lossless = self.num_clusters == model.d and every_weight
+        unmoved = self.diameter_penalty == 0 and self.shrinkage == 1
+        return heavy_risks(model, lossless and unmoved and self.centre_bits in (None, MAXIMUM_BITS))
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """``d ln K`` nats."""
         return {"fixed_length": model.d * float(np.log(self.num_clusters))}
+
+    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+        """The code lengths of rounded centres that a decoder can do with."""
+        return decodable_rates(self.num_clusters, self.centre_bits)
 
 
 @jax.tree_util.register_dataclass
@@ -161,9 +169,13 @@ class BoundHessianWeighted:
             # A seed rather than a key: a callback that calls JAX can wait for itself.
             seed = int.from_bytes(np.asarray(key_data).tobytes(), "little")
             w, importance = np.asarray(weights, np.float64), np.asarray(h, np.float64)
+            starts = {
+                "init": own.init, "key": seed, "num_starts": own.num_starts,
+                "max_iterations": own.max_iterations,
+            }  # fmt: skip
             quantized = kmeans(
                 w, own.num_clusters, importance, float(diameter_penalty), own.method, own.penalty,
-                init=own.init, key=seed, num_starts=own.num_starts, max_iterations=own.max_iterations,
+                **(starts if own.method == "lloyd" else {}),
             )  # fmt: skip
             return quantized.centers.astype(weights.dtype)
 

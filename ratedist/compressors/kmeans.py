@@ -13,7 +13,7 @@ from ratedist import _checks
 from ratedist.codes import batched as codes
 from ratedist.codes import codebook_bits, header_bits
 from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
-from ratedist.compressors.base import Compressed, Context
+from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.problem import GaussianLinearModel
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.batched import label_counts, lloyd, lookup, optimal_path
@@ -21,6 +21,9 @@ from ratedist.units import bits_to_nats
 
 Method = Literal["optimal", "lloyd"]
 Initialization = Literal["random", "kmeans++", "quantile", "linear"]
+
+# Up to this K the lengths Σ|C_k|b_k + K·b alone satisfy Kraft's inequality, see docs/compressors.md.
+LARGEST_HEADERLESS = 7
 
 # Up to this many weights the dynamic programme with its d × d table runs inside the traced trial; above,
 # sorting and prefix sums in NumPy on the host are faster and need no table.
@@ -43,8 +46,9 @@ class KMeans:
     frequencies), ``fixed_length`` (d ln K) and, with ``centre_bits``, ``huffman_length`` (of the labels),
     ``description_length`` (with the centres: the numerator of Entropy 2021 eq. (39)) and
     ``decodable_length`` (with the header that a decoder needs).
-    Only the expectation of the last is an upper bound on I(W; Ŵ): with real-valued centres computed from
-    W that information is infinite. The papers' "I ≤ log₂ K" (§6.2) leaves out the factor d.
+    Only the expectation of the last is an upper bound on I(W; Ŵ) at every K (of ``description_length`` up
+    to K = 7): with real-valued centres computed from W that information is infinite. The papers'
+    "I ≤ log₂ K" (§6.2) leaves out the factor d.
     """
 
     num_clusters: int
@@ -74,13 +78,37 @@ class KMeans:
         return BoundOptimal(self) if self.method == "optimal" else BoundLloyd(self)
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
-        """All risks for K < d: K averages cannot follow d weights, so the distortion grows with ‖W‖² too."""
-        risks = {"population_risk", "generalization_error"}
-        return frozenset(risks if self.num_clusters == model.d else {*risks, "empirical_risk", "distortion"})
+        """All risks for K < d: K averages cannot follow d weights, so the distortion grows with ‖W‖² too.
+
+        As many clusters as weights lose nothing, unless Lloyd's start misses some of them or the centres
+        are rounded, by an error that grows with them.
+        """
+        every_weight = self.method == "optimal" or self.init in ("random", "kmeans++")
+        lossless = self.num_clusters == model.d and every_weight
+        return heavy_risks(model, lossless and self.centre_bits in (None, MAXIMUM_BITS))
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """``d ln K`` nats."""
         return {"fixed_length": model.d * float(np.log(self.num_clusters))}
+
+    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+        """The code lengths of rounded centres that a decoder can do with."""
+        return decodable_rates(self.num_clusters, self.centre_bits)
+
+
+def heavy_risks(model: GaussianLinearModel, lossless: bool) -> frozenset[str]:
+    """The risks that grow with ‖W‖²: those of W itself if nothing is lost, else all."""
+    risks = ("population_risk", "generalization_error")
+    return following_weights(model, *risks, *(() if lossless else ("empirical_risk", "distortion")))
+
+
+def decodable_rates(num_clusters: int, centre_bits: int | None) -> dict[str, RateKind]:
+    """Which of the rates of :func:`encode` have an expectation that bounds H(Ŵ)."""
+    if centre_bits is None:
+        return {}
+    if num_clusters > LARGEST_HEADERLESS:
+        return {"decodable_length": "code_length"}
+    return {"decodable_length": "code_length", "description_length": "code_length"}
 
 
 def check_clustering(
@@ -91,8 +119,7 @@ def check_clustering(
     _checks.integer("num_starts", num_starts, 1)
     _checks.integer("max_iterations", max_iterations, 1)
     if centre_bits is not None:
-        bits = _checks.integer("centre_bits", centre_bits, MINIMUM_BITS)
-        _checks.in_range("centre_bits", bits, high=MAXIMUM_BITS)
+        _checks.integer("centre_bits", centre_bits, MINIMUM_BITS, MAXIMUM_BITS)
 
 
 def require_enough_weights(num_clusters: int, model: GaussianLinearModel) -> None:
@@ -187,9 +214,13 @@ class BoundLong:
         def on_host(weights: np.ndarray, key_data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             # A seed rather than a key: a callback that calls JAX can wait for itself.
             seed = int.from_bytes(np.asarray(key_data).tobytes(), "little")
+            starts = {
+                "init": own.init, "key": seed, "num_starts": own.num_starts,
+                "max_iterations": own.max_iterations,
+            }  # fmt: skip
             quantized = kmeans(
-                np.asarray(weights, np.float64), own.num_clusters, method=own.method, init=own.init, key=seed,
-                num_starts=own.num_starts, max_iterations=own.max_iterations,
+                np.asarray(weights, np.float64), own.num_clusters, method=own.method,
+                **(starts if own.method == "lloyd" else {}),
             )  # fmt: skip
             return quantized.labels.astype(np.int32), quantized.centers.astype(weights.dtype)
 

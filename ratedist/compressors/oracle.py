@@ -11,7 +11,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 
 from ratedist import _checks
-from ratedist.compressors.base import Compressed, Context
+from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.problem import GaussianLinearModel
 from ratedist.theory.oracle import (
     oracle_alpha_at_rate,
@@ -53,14 +53,20 @@ class Oracle:
         alpha = self._alpha(model)
         inside = 0 < alpha < 1 and model.noise_variance > 0
         offset, precision = oracle_output_mixture(model, alpha) if inside else (np.zeros(0), np.zeros(0))
+        # The number of nodes depends on the model; padded, a sweep over n compiles a few times at most.
+        padding = _padded_size(offset.size) - offset.size
+        offset = np.pad(offset, (0, padding), constant_values=-np.inf)
+        precision = np.pad(precision, (0, padding))
         dtype = jnp.result_type(float)
         return BoundOracle(
             jnp.asarray(alpha, dtype), jnp.asarray(offset, dtype), jnp.asarray(precision, dtype)
         )
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
-        """The risks that follow ‖W‖²; the distortion does not."""
-        return frozenset({"population_risk", "generalization_error"})
+        """The risks that follow ‖W‖² for α < 1; none at α = 1, where Ŵ = w*. The distortion never does."""
+        if self._alpha(model) == 1:
+            return frozenset()
+        return following_weights(model, "population_risk", "generalization_error")
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """The exact rate and the Gaussian bound on it, in nats."""
@@ -69,6 +75,10 @@ class Oracle:
         if model.n > model.d + 1:
             rates["gaussian_bound"] = float(oracle_gaussian_rate(model, alpha))
         return rates
+
+    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+        """The exact rate, and the Gaussian one above it."""
+        return {"mutual_information": "information", "gaussian_bound": "information"}
 
     def _alpha(self, model: GaussianLinearModel) -> float:
         return oracle_alpha_at_rate(model, self.rate) if self.rate is not None else float(self.alpha or 0.0)
@@ -100,3 +110,13 @@ class BoundOracle:
         log_conditional = -d / 2 * jnp.log(2 * jnp.pi * noise_variance) - jnp.sum(noise**2) / 2
         log_marginal = logsumexp(self.offset - squared_norm * self.precision)
         return Compressed(model.w_star + error, {"information_density": log_conditional - log_marginal})
+
+
+def _padded_size(num_nodes: int) -> int:
+    """The next of 0, 64, 96, 128, 192, 256, …: powers of two, and halfway between them."""
+    if num_nodes == 0:
+        return 0
+    size = 64
+    while size < num_nodes:
+        size = size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
+    return size

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import root_scalar
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
 from ratedist.theory.bounds import exp_remainder, log_slope_root
 
 # A loss variance may fall below σ² by rounding only.
@@ -45,13 +45,14 @@ class CgfBound:
 
 
 def conditional_cgf_bound(
-    model: GaussianLinearModel, rate: float, loss_variance: ArrayLike, weights: ArrayLike | None = None
+    model: GaussianLinearModel, rate: ArrayLike, loss_variance: ArrayLike, weights: ArrayLike | None = None
 ) -> CgfBound:
     """``gen ≤ inf_{λ>0} [η + λ E σ_ℓ² − ½ E ln(1 + 2λσ_ℓ²)]/λ``, η = R/n; never above the exact-CGF bound.
 
     Args:
         model: the linear model; supplies n, and σ² to check ``loss_variance`` against.
-        rate: R ≥ 0 in nats, an upper bound on I(W; Ŵ).
+        rate: R ≥ 0 in nats, an upper bound on I(W; Ŵ). Beside samples also one value a sample, shape
+            ``(m,)``, whose expectation is that bound, such as the code length of each trial.
         loss_variance: σ_ℓ² = ‖Ŵ − w*‖²_Σ + σ², that is the population risk of each reproduction, shape
             ``(m,)``: independent samples, or quadrature nodes if ``weights`` is given.
         weights: probabilities of the nodes, shape ``(m,)``, summing to 1. Without them the samples are
@@ -71,7 +72,7 @@ def conditional_cgf_bound(
 
 
 def conditional_cgf_relaxation(
-    model: GaussianLinearModel, rate: float, loss_variance: ArrayLike, weights: ArrayLike | None = None
+    model: GaussianLinearModel, rate: ArrayLike, loss_variance: ArrayLike, weights: ArrayLike | None = None
 ) -> CgfBound:
     """``gen ≤ 2√(E[σ_ℓ⁴] η)``: the conditional-CGF bound with (A6) in place of (A5). For comparison.
 
@@ -85,7 +86,7 @@ def conditional_cgf_relaxation(
 
 
 def product_cgf_bound(
-    model: GaussianLinearModel, rate: float, loss_variance: ArrayLike, weights: ArrayLike
+    model: GaussianLinearModel, rate: ArrayLike, loss_variance: ArrayLike, weights: ArrayLike
 ) -> CgfBound:
     """``gen ≤ inf_{λ>0} [η + λ E σ_ℓ² + ln E (1 + 2λσ_ℓ²)^{−1/2}]/λ``: the older form, for comparison only.
 
@@ -97,9 +98,10 @@ def product_cgf_bound(
 
     Source: Bu, Zou & Veeravalli, IEEE JSAIT 1 (2020) 121–130, Theorem 1, with Σ_i I(Ŵ; Z_i) ≤ I(Ŵ; S).
     """
-    eta, s, w = _checked(model, rate, loss_variance, weights)
+    per_sample, s, w = _checked(model, rate, loss_variance, weights)
     if w is None:
         raise ValueError("weights must be given: the product form has no unbiased estimate from samples")
+    eta = float(per_sample)
     start = _conditional_log_slope(s, w, eta)
     if np.isinf(start):
         return CgfBound(float(w @ _conditional_terms(s, start, eta)), _slope(start), 0.0)
@@ -128,17 +130,20 @@ def _jensen_gap(z: np.ndarray, w: np.ndarray) -> float:
 def _minimised(
     s: np.ndarray,
     w: np.ndarray | None,
-    eta: float,
+    eta: np.ndarray,
     log_slope: Callable[[np.ndarray, np.ndarray, float], float],
-    terms: Callable[[np.ndarray, float, float], np.ndarray],
+    terms: Callable[[np.ndarray, float, np.ndarray], np.ndarray],
 ) -> CgfBound:
     """B at its best slope, or, for samples, at the best slope of the first half averaged over the second."""
     if w is not None:
-        x = log_slope(s, w, eta)
+        x = log_slope(s, w, float(eta))
         return CgfBound(float(w @ terms(s, x, eta)), _slope(x), 0.0)
     first, second = s[: s.size // 2], s[s.size // 2 :]
-    x = log_slope(first, np.full(first.size, 1 / first.size), eta)
-    values = terms(second, x, eta)
+    etas = np.broadcast_to(eta, s.shape)
+    x = log_slope(first, np.full(first.size, 1 / first.size), float(etas[: first.size].mean()))
+    values = terms(second, x, etas[first.size :])
+    if np.any(np.isinf(values)):  # a first half without any rate says nothing about a second with some
+        return CgfBound(np.inf, _slope(x), np.inf)
     return CgfBound(float(values.mean()), _slope(x), float(values.std(ddof=1) / np.sqrt(values.size)))
 
 
@@ -168,17 +173,17 @@ def _conditional_log_slope(s: np.ndarray, w: np.ndarray, eta: float) -> float:
     return root_scalar(excess, bracket=(low, high), xtol=1e-12).root
 
 
-def _conditional_terms(s: np.ndarray, x: float, eta: float) -> np.ndarray:
+def _conditional_terms(s: np.ndarray, x: float, eta: ArrayLike) -> np.ndarray:
     """``η/λ + σ_ℓ² − ln(1 + 2λσ_ℓ²)/(2λ)`` for each σ_ℓ², λ = eˣ: their mean is B(λ)."""
     if np.isinf(x):
-        return s if x > 0 else np.zeros_like(s)
+        return s if x > 0 else np.where(np.asarray(eta) > 0, np.inf, np.zeros_like(s))
     z = _log_terms(s, x)
     small = z < 1
     near, far = np.where(small & (z > 0), z, 1.0), np.where(small, 1.0, z)
     with np.errstate(over="ignore"):
         t = np.expm1(near), np.expm1(far)
     gain = np.where(small, np.where(z > 0, exp_remainder(near) / t[0], 0.0), 1 - far / t[1])
-    return eta * np.exp(-x) + s * gain
+    return np.asarray(eta) * np.exp(-x) + s * gain
 
 
 def _quadratic_log_slope(s: np.ndarray, w: np.ndarray, eta: float) -> float:
@@ -190,10 +195,10 @@ def _quadratic_log_slope(s: np.ndarray, w: np.ndarray, eta: float) -> float:
         return float(np.log(eta) - np.log(fourth)) / 2 - float(np.log(scale)) if fourth > 0 else np.inf
 
 
-def _quadratic_terms(s: np.ndarray, x: float, eta: float) -> np.ndarray:
+def _quadratic_terms(s: np.ndarray, x: float, eta: ArrayLike) -> np.ndarray:
     if np.isinf(x):
-        return np.where(s > 0, x, 0.0) if x > 0 else np.zeros_like(s)
-    return eta * np.exp(-x) + (np.exp(x) * s) * s
+        return np.where(s > 0, x, 0.0) if x > 0 else np.where(np.asarray(eta) > 0, np.inf, np.zeros_like(s))
+    return np.asarray(eta) * np.exp(-x) + (np.exp(x) * s) * s
 
 
 def _log_terms(s: np.ndarray, x: float) -> np.ndarray:
@@ -203,12 +208,17 @@ def _log_terms(s: np.ndarray, x: float) -> np.ndarray:
 
 
 def _checked(
-    model: GaussianLinearModel, rate: float, loss_variance: ArrayLike, weights: ArrayLike | None
-) -> tuple[float, np.ndarray, np.ndarray | None]:
+    model: GaussianLinearModel, rate: ArrayLike, loss_variance: ArrayLike, weights: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """η, one number or one a sample, σ_ℓ² and the weights, if any."""
+    require_model(model)
     R = _checks.in_range("rate", rate)
-    if R.ndim != 0:
-        raise ValueError(f"rate must be one number, as the law of σ_ℓ² changes with it, got shape {R.shape}")
     s = _checks.real_array("loss_variance", loss_variance)
+    if R.ndim != 0 and (weights is not None or R.shape != s.shape):
+        raise ValueError(
+            "rate must be one number, as the law of σ_ℓ² changes with it, or one for each of the samples "
+            f"loss_variance, got shape {R.shape}"
+        )
     if s.ndim != 1 or s.size == 0:
         raise ValueError(f"loss_variance must have shape (m,) with m >= 1, got shape {s.shape}")
     if s.min() < model.noise_variance * (1 - VARIANCE_TOLERANCE) or s.min() < 0:
@@ -219,11 +229,11 @@ def _checked(
     if weights is None:
         if s.size < 4:
             raise ValueError(f"loss_variance needs at least 4 samples to be split in two, got {s.size}")
-        return float(R) / model.n, s, None
+        return R / model.n, s, None
     w = _checks.in_range("weights", weights, high=1.0)
     if w.shape != s.shape or abs(w.sum() - 1) > PROBABILITY_TOLERANCE:
         raise ValueError(
             f"weights must be probabilities of shape {s.shape} summing to 1, "
             f"got shape {w.shape} summing to {w.sum():g}"
         )
-    return float(R) / model.n, s, w / w.sum()
+    return R / model.n, s, w / w.sum()

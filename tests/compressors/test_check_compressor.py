@@ -1,0 +1,197 @@
+"""The checker: what is built in passes, and every check fails on a compressor broken for it."""
+
+import dataclasses
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ratedist as rd
+from tests.compressors.test_own import NoPytree
+
+MODEL = rd.GaussianLinearModel(9, rd.two_level_weights(4), 0.5, rd.ar1_covariance(4, 0.5))
+CHECKS = (
+    "declaration", "model_answers", "structure", "output", "purity", "key", "batch", "values", "rate_names",
+    "bounds", "tails",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "compressor",
+    [
+        rd.ERM(),
+        rd.Oracle(alpha=0.3),
+        rd.Oracle(rate=0.0),
+        rd.FixedCodebook([-1.0, 1.0]),
+        rd.KMeans(3, centre_bits=8),
+        rd.HessianWeightedKMeans(2, 1.0),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_is_built_in_passes(compressor) -> None:
+    assert rd.check_compressor(compressor, MODEL) == CHECKS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("covariance", [None, np.linspace(0.3, 3.0, 6)])
+@pytest.mark.parametrize(
+    "compressor",
+    [
+        *(rd.KMeans(2, "lloyd", init=init) for init in ("random", "kmeans++", "quantile", "linear")),
+        *(rd.KMeans(6, "lloyd", init=init) for init in ("random", "kmeans++", "quantile", "linear")),
+        *(rd.KMeans(K, centre_bits=bits) for K in (1, 6) for bits in (None, 7, 64)),
+        *(rd.HessianWeightedKMeans(K, beta) for K in (1, 6) for beta in (0.0, 2.0)),
+        *(rd.HessianWeightedKMeans(K, beta, "lloyd") for K in (1, 6) for beta in (0.0, 2.0)),
+        rd.HessianWeightedKMeans(6, shrinkage=0.5, centre_bits=16),
+        rd.Oracle(alpha=0.0),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_setting_passes(compressor, covariance) -> None:
+    model = rd.GaussianLinearModel(9, rd.gaussian_weights(6, seed=1), 2.0, covariance)
+    assert rd.check_compressor(compressor, model) == CHECKS
+
+
+class NewEveryTime(NoPytree):
+    """Static by identity: every ``bind`` compiles anew."""
+
+    def bind(self, model):
+        return jax.tree_util.Partial(lambda key, weights, context: None)
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class StaticArray(NoPytree):
+    """An array where only numbers and strings compare by value."""
+
+    table: np.ndarray = dataclasses.field(default_factory=lambda: np.arange(3.0))
+
+    def bind(self, model):
+        return StaticArray()
+
+
+class NegativeRate(NoPytree):
+    def fixed_rates(self, model):
+        return {"r": -1.0}
+
+
+class Contradictory(NoPytree):
+    needs = frozenset({"hessian"})
+
+
+def own(function, **declared):
+    return rd.compressor(function, **{"markov": True, **declared})
+
+
+def reconstruct(function, **declared):
+    """A compressor without rates, from a function of the weights."""
+    return own(lambda key, weights, context: rd.Compressed(function(weights), {}), **declared)
+
+
+def rated(function, **declared):
+    """A compressor to signs around w*, all 16 of them likely, from the rates as a function of the weights."""
+    return own(
+        lambda key, weights, context: rd.Compressed(jnp.sign(weights - MODEL.w_star), function(weights)),
+        **{"heavy_tailed": (), **declared},
+    )
+
+
+COUNTER = itertools.count()
+GENERATOR = np.random.default_rng(0)
+
+
+def branching(weights):
+    return weights if weights[0] > 0 else -weights
+
+
+def mixing(weights):
+    """A host callback that subtracts from every trial the mean of all."""
+
+    def subtract(batch):
+        values = np.asarray(batch)
+        return values - values.mean(axis=tuple(range(values.ndim - 1)))
+
+    return jax.pure_callback(
+        subtract,
+        jax.ShapeDtypeStruct(weights.shape, weights.dtype),
+        weights,
+        vmap_method="broadcast_all",
+    )
+
+
+def noisy(key, weights, context):
+    return rd.Compressed(weights + jax.random.normal(key, weights.shape), {})
+
+
+def noisy_with_its_own_key(key, weights, context):
+    return noisy(jax.random.key(0), weights, context)
+
+
+SIGNS = 4 * float(np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("compressor", "options", "message"),
+    [
+        (Contradictory(), {}, "markov must be False"),
+        (rd.ERM, {}, "got the class"),
+        (NegativeRate(), {}, "must be at least 0 nats, got -1.0"),
+        (NoPytree(), {}, "must return a JAX pytree"),
+        (NewEveryTime(), {}, "two calls of bind must give equal structures"),
+        (StaticArray(), {}, "two calls of bind must give equal structures"),
+        (reconstruct(lambda w: w[:2]), {}, "the shape"),
+        (reconstruct(lambda w: w.astype(jnp.float32)), {}, "got float32"),
+        (reconstruct(branching), {}, "fails when JAX traces it: TracerBool"),
+        (own(lambda key, w, context: w), {}, "got an array of shape"),
+        (
+            own(lambda key, w, context: rd.Compressed(w * context.hessian_diagonal, {})),
+            {},
+            "because not declared in needs: hessian, hessian_diagonal, model",
+        ),
+        (reconstruct(lambda w: w + next(COUNTER)), {}, "^purity: the same key and weights must give"),
+        (reconstruct(lambda w: w + GENERATOR.normal(size=4)), {}, "^purity: "),
+        (own(noisy_with_its_own_key), {"draws": True}, "^key: another key must give another result"),
+        (own(noisy), {"draws": False}, "^key: another key must give the same result"),
+        (reconstruct(mixing), {}, "^batch: a trial must give the same alone"),
+        (reconstruct(lambda w: w / jnp.std(w)), {}, "^values: reconstruction must be finite"),
+        (rated(lambda w: {"r": jnp.log(w[0] ** 2)}), {}, "^values: r must be finite, got NaN or infinity"),
+        (rated(lambda w: {"r": jnp.log(0.1 + w[0] ** 2)}), {}, "^values: rate 'r' must be at least 0 nats"),
+        (rated(lambda w: {"r": -1.0}), {}, "^values: rate 'r' must be at least 0 nats .*, got -1"),
+        (rated(lambda w: {"r": jnp.nan}), {}, "^values: r must be finite, got NaN"),
+        (rated(lambda w: {"r": 1.0}, fixed_rates={"r": 1.0}), {}, "^rate_names: .* got both for r"),
+        (rated(lambda w: {}, bounding_rates={"r": "code_length"}), {}, "^rate_names: .* reported, got r"),
+        (
+            rated(lambda w: {"r": SIGNS / 2}, bounding_rates={"r": "code_length"}),
+            {},
+            r"^bounds: rate 'r' is no code length: .* 16 different",
+        ),
+        (
+            rated(lambda w: {"r": SIGNS / 4}, bounding_rates={"r": "information"}),
+            {},
+            r"^bounds: rate 'r' does not bound I\(W; Ŵ\)",
+        ),
+        (reconstruct(lambda w: w, heavy_tailed={"population_risk"}), {}, "^tails: generalization_error grow"),
+        (reconstruct(lambda w: jnp.full(4, jnp.mean(w)), heavy_tailed=()), {}, "^tails: distortion grows"),
+    ],
+)  # fmt: skip
+def test_every_check_can_fail(compressor, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rd.check_compressor(compressor, MODEL, **options)
+
+
+def test_what_only_just_holds_is_passed() -> None:
+    """The next world to each broken one: the true code length, the entropy as information, tails declared."""
+    signs = rated(lambda w: {"r": SIGNS, "i": SIGNS}, bounding_rates={"r": "code_length", "i": "information"})
+    assert rd.check_compressor(signs, MODEL, draws=False) == CHECKS
+    kept = {"population_risk", "generalization_error"}
+    assert rd.check_compressor(reconstruct(lambda w: w, heavy_tailed=kept), MODEL) == CHECKS
+    assert rd.check_compressor(own(noisy, heavy_tailed=kept), MODEL, draws=True) == CHECKS
+
+
+def test_all_failures_are_reported_together() -> None:
+    bad = rated(lambda w: {"r": -1.0}, fixed_rates={"r": 1.0})
+    with pytest.raises(ValueError, match="values: ") as error:
+        rd.check_compressor(bad, MODEL)
+    assert [line.split(":")[0] for line in str(error.value).split("\n")] == ["values", "rate_names"]
