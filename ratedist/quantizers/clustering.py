@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.quantizers.blocks import kmeans_of_blocks
 from ratedist.quantizers.branch_and_bound import certified_optimum
 from ratedist.quantizers.cells import number_below
 from ratedist.quantizers.dynamic_programming import optimal_bounds
-from ratedist.quantizers.initialization import scalar_starts
+from ratedist.quantizers.initialization import RANDOM_INITIALIZATIONS, scalar_starts
 from ratedist.quantizers.lloyd import lloyd_centers, printed_centers
 from ratedist.quantizers.objective import PENALTIES, quantization_objective
 from ratedist.quantizers.quantized import Quantized, checked_weights
@@ -35,9 +34,9 @@ def kmeans(
     init: str | ArrayLike | None = None,
     key: Any = None,
     num_starts: int = 1,
-    max_iterations: int = 300,
-    tolerance: float = 1e-6,
-    time_budget: float = 60.0,
+    max_iterations: int | None = None,
+    tolerance: float | None = None,
+    time_budget: float | None = None,
 ) -> Quantized:
     r"""Quantise weights to K values that minimise distortion plus a price on the diameter of the codebook.
 
@@ -64,13 +63,13 @@ def kmeans(
             which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last
             block is padded with weights that do not count.
         init: "coarse_optimum" (default), "high_rate", "quantile" or "linear" for scalars, "random",
-            "kmeans++" (default for blocks), or centres of shape ``(K,)``, for blocks ``(K, m)``. Not used by
-            "optimal" at β = 0.
-        key: JAX PRNG key, or an integer seed, required by the random initialisations.
+            "kmeans++" (default for blocks), or centres of shape ``(K,)``, for blocks ``(K, m)``. "optimal" at
+            β = 0 has no start.
+        key: JAX PRNG key, or an integer seed, required by the random initialisations; others draw nothing.
         num_starts: number of random initialisations of which the best result is kept.
-        max_iterations: cap on the iterations of each start.
-        tolerance: "optimal" at β > 0 stops when its gap is this part of the objective,
-        time_budget: or after this many seconds.
+        max_iterations: cap on the iterations of each start, 300 if not given.
+        tolerance: "optimal" at β > 0 stops when its gap is this part of the objective (1e-6 if not given),
+        time_budget: or after this many seconds (60 if not given).
 
     Returns:
         ``Quantized``. ``lower_bound`` is certified (up to rounding) by "optimal" and 0 otherwise, and
@@ -80,7 +79,7 @@ def kmeans(
     Raises:
         ValueError: shapes that disagree or are empty, values that are not finite, K out of range, negative
             or all-zero importance, β < 0, unknown names, combinations named above that do not exist, a
-            random initialisation without a key.
+            random initialisation without a key, options that the method would not look at.
 
     Source: Entropy 2021 eq. (30), (34), (35) and Algorithm 1; AAAI 2020 sec. 4. Erratum: (36) is not the
     assignment that minimises (35) unless each H is a multiple of the identity; "lloyd" mends this.
@@ -94,14 +93,26 @@ def kmeans(
     m = _checks.integer("block_length", block_length, 1)
     K = _checked_clusters(num_clusters, -(-w.size // m))
     num_starts = _checks.integer("num_starts", num_starts, 1)
-    max_iterations = _checks.integer("max_iterations", max_iterations, 1)
-    tolerance = float(_checks.in_range("tolerance", tolerance))
-    time_budget = float(_checks.in_range("time_budget", time_budget))
+    direct = method == "optimal" and beta == 0
+    _check_dependence(
+        {
+            "init": init is None or not direct,
+            "max_iterations": max_iterations is None or not direct,
+            "tolerance": tolerance is None or (method == "optimal" and not direct),
+            "time_budget": time_budget is None or (method == "optimal" and not direct),
+            "num_starts": num_starts == 1 or (not direct and _is_random(init, m)),
+        }
+    )
+    max_iterations = 300 if max_iterations is None else _checks.integer("max_iterations", max_iterations, 1)
+    tolerance = 1e-6 if tolerance is None else float(_checks.in_range("tolerance", tolerance))
+    time_budget = 60.0 if time_budget is None else float(_checks.in_range("time_budget", time_budget))
     if penalty == "linear" and (m > 1 or method == "algorithm1"):
         raise ValueError('penalty "linear" is for block_length 1 and the methods "lloyd" and "optimal"')
     if m > 1:
         if method == "optimal":
             raise ValueError('method "optimal" is for block_length 1: no efficient algorithm is known beyond')
+        from ratedist.quantizers.blocks import kmeans_of_blocks  # imported late: scalars need no JAX
+
         return kmeans_of_blocks(w, h, m, K, float(beta), method, init, key, num_starts, max_iterations)
     problem = _Scalar(w, h, sorted_statistics(w, h), K, float(beta), penalty)
     if method == "optimal" and (beta == 0 or K == 1 or problem.statistics.size == 1):
@@ -224,6 +235,25 @@ def _certified(
     return dataclasses.replace(
         result, lower_bound=lower, converged=bool(closed), num_iterations=found.num_boxes
     )
+
+
+def _is_random(init: str | ArrayLike | None, block_length: int) -> bool:
+    name = "kmeans++" if init is None and block_length > 1 else init
+    return isinstance(name, str) and name in RANDOM_INITIALIZATIONS
+
+
+def _check_dependence(used: dict[str, bool]) -> None:
+    """Refuse options that would be ignored."""
+    dependence = {
+        "init": 'a start, and "optimal" at β = 0 has none',
+        "max_iterations": 'a descent, and "optimal" at β = 0 has none',
+        "tolerance": 'method "optimal" at β > 0',
+        "time_budget": 'method "optimal" at β > 0',
+        "num_starts": "random initialisations",
+    }
+    for name, is_used in used.items():
+        if not is_used:
+            raise ValueError(f"{name} is for {dependence[name]}")
 
 
 def _checked_clusters(num_clusters: int, num_blocks: int) -> int:

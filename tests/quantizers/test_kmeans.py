@@ -62,8 +62,9 @@ def test_optimal_path_equals_enumeration_of_runs(problem, max_clusters):
 @given(problems(), st.sampled_from(["optimal", *INITIALIZATIONS]))
 def test_what_every_result_satisfies(problem, how):
     weights, importance, num_clusters = problem
-    method, init = ("optimal", "quantile") if how == "optimal" else ("lloyd", how)
-    result = kmeans(weights, num_clusters, importance, method=method, init=init, key=1, num_starts=2)
+    method, init = ("optimal", None) if how == "optimal" else ("lloyd", how)
+    num_starts = 2 if init in ("random", "kmeans++") else 1
+    result = kmeans(weights, num_clusters, importance, method=method, init=init, key=1, num_starts=num_starts)
     assert result.centers.shape == (num_clusters,)
     assert np.all(np.diff(result.centers) >= 0)
     np.testing.assert_array_equal(result.reconstruction, result.centers[result.labels])
@@ -161,8 +162,10 @@ def test_zero_importance_goes_to_the_nearest_centre_and_costs_nothing():
         assert result.objective == pytest.approx(4 * 0.05**2)
 
 
-@pytest.mark.parametrize("method", ["lloyd", "optimal"])
-@pytest.mark.parametrize("init", ["quantile", "kmeans++", "random", "linear"])
+@pytest.mark.parametrize(
+    ("method", "init"),
+    [("optimal", None), *(("lloyd", init) for init in ("quantile", "kmeans++", "random", "linear"))],
+)
 def test_more_clusters_than_distinct_weights(method, init):
     weights = np.array([2.0, 2.0, -1.0, 0.5, 2.0, -1.0])
     for num_clusters in (3, 4, 6):
@@ -308,6 +311,14 @@ def test_lloyd_max_entropies(source):
         ({"init": "kmeans++", "key": -1}, "key must be"),
         ({"num_starts": 0}, "num_starts"),
         ({"max_iterations": 0}, "max_iterations"),
+        ({"num_starts": 2}, "num_starts is for random initialisations"),
+        ({"num_starts": 2, "init": "linear", "key": 0}, "num_starts is for random initialisations"),
+        ({"method": "optimal", "init": "linear"}, 'init is for a start, and "optimal" at β = 0 has none'),
+        ({"method": "optimal", "max_iterations": 9}, "max_iterations is for a descent"),
+        ({"method": "optimal", "num_starts": 2, "init": "random", "key": 0}, "init is for a start"),
+        ({"method": "optimal", "tolerance": 0.1}, 'tolerance is for method "optimal" at β > 0'),
+        ({"diameter_penalty": 1.0, "time_budget": 1.0}, 'time_budget is for method "optimal" at β > 0'),
+        ({"diameter_penalty": 1.0, "time_budget": 1.0, "block_length": 2, "key": 0}, "time_budget is for"),
     ],
 )
 def test_bad_input(arguments, match):
