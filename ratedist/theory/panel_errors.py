@@ -1,9 +1,9 @@
 r"""Bounds on the Gauss–Legendre sums of :mod:`ratedist.theory.continuous_sources`: what quadrature may cost.
 
-With N nodes on a panel of half-width ℓ a function bounded by M on the ellipse with foci at the panel's ends and
-semi-axes ``ℓ(ρ ± 1/ρ)/2`` is integrated with an error of at most ``4.01 ℓ M ρ^{−2N}/(1 − ρ^{−2})``. In the
-integrands only the denominator ``Z(x) = e^{−λx²} G(x)``, ``G = ∫ e^{2λxy} ν(dy)``, could vanish; it does not where
-the posterior of the output is narrow against the ellipse. Derived in docs/bounds.md, section 6.
+Take a panel of half-width ℓ, and a function bounded by M on the ellipse with foci at the panel's ends and
+semi-axes ``ℓ(ρ ± 1/ρ)/2``. With N nodes its integral errs by at most ``4.01 ℓ M ρ^{−2N}/(1 − ρ^{−2})``.
+In the integrands only the denominator ``Z(x) = e^{−λx²} G(x)``, ``G = ∫ e^{2λxy} ν(dy)``, could vanish. It
+does not where the posterior of the output is narrow against the ellipse. Proofs: docs/bounds.md, section 6.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def panel_errors(
         decay: the density is ``exp(−decay·x)``: 0 for the uniform source, 1 for the Laplace source.
         places, masses: |y| of the atoms and their masses, shape ``(k,)``.
         slope: λ.
-        num_nodes: N, on each panel.
+        num_nodes: N ≥ 11, on each panel.
     """
     center, half = (low + high) / 2, (high - low) / 2
     y = np.concatenate([places, -places])

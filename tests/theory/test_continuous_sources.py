@@ -1,4 +1,4 @@
-"""Uniform and Laplace sources, squared error: printed values, the certificate, a plain discretisation."""
+"""Uniform and Laplace sources, squared error: printed values, the bracket, a plain discretisation."""
 
 import math
 

@@ -7,6 +7,7 @@ from scipy.stats import chi2
 
 import ratedist as rd
 from ratedist import theory
+from ratedist.theory import oracle, oracle_bound
 from tests.statistics import assert_agrees
 
 MODEL = rd.GaussianLinearModel(80, rd.two_level_weights(50))
@@ -99,3 +100,18 @@ def test_alpha_outside_the_unit_interval_is_refused(alpha: float) -> None:
             function(MODEL, alpha)
     with pytest.raises(ValueError, match="alpha must lie in"):
         rd.Oracle(alpha=alpha)
+
+
+@pytest.mark.parametrize(("d", "n"), [(2, 6), (50, 80)])
+def test_finer_quadrature_changes_nothing_that_is_printed(d: int, n: int, monkeypatch) -> None:
+    """What the docstrings say of twice the nodes and wider tails: 1e-10 nats, a share of 2e-9 of the bound."""
+    model = rd.GaussianLinearModel(n, np.ones(d))
+    alphas = np.array([1e-3, 0.1, 0.9])
+    rates = theory.oracle_rate(model, alphas)
+    bounds = [theory.oracle_conditional_cgf_bound(model, alpha).value for alpha in alphas]
+    for module in (oracle, oracle_bound):
+        monkeypatch.setattr(module, "NODES_PER_WIDTH", 2 * module.NODES_PER_WIDTH)
+        monkeypatch.setattr(module, "TAIL_PROBABILITY", 1e-22)
+    np.testing.assert_allclose(theory.oracle_rate(model, alphas), rates, rtol=0, atol=1e-10)
+    finer = [theory.oracle_conditional_cgf_bound(model, alpha).value for alpha in alphas]
+    np.testing.assert_allclose(finer, bounds, rtol=2e-9)

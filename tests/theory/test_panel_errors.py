@@ -1,4 +1,4 @@
-"""The bounds on Gauss–Legendre sums against sums with many more nodes, where the sums are good and where not."""
+"""The bounds on Gauss–Legendre sums against sums with many more nodes, good sums and bad ones."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ LAWS = {
 
 
 def integrals(low, high, decay, places, masses, slope, num_nodes, y=0.7) -> np.ndarray:
-    """The four integrals on each panel; for the last, the atom where the error is largest is not known: all."""
+    """The four integrals over all panels; the last for the first atom."""
     unit, weights = np.polynomial.legendre.leggauss(num_nodes)
     half = (high - low)[:, None] / 2
     x = low[:, None] + half * (1 + unit)
@@ -37,7 +37,7 @@ def integrals(low, high, decay, places, masses, slope, num_nodes, y=0.7) -> np.n
 @pytest.mark.parametrize("decay", [0.0, 1.0])
 @pytest.mark.parametrize("slope", [0.5, 3.0, 20.0])
 def test_no_sum_errs_by_more_than_its_bound(law: str, decay: float, slope: float) -> None:
-    """From two nodes a panel, where the error shows, to the sixteen in use, where the bound is at rounding."""
+    """From eleven nodes a panel, where the error may show, to the sixteen in use."""
     places, masses = LAWS[law]
     edges = np.linspace(0.0, 2.5, 6 + int(3 * np.sqrt(slope)))
     low, high = edges[:-1], edges[1:]
