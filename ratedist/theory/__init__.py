@@ -13,6 +13,10 @@ from ratedist.theory.bounds import (
     sub_gaussian_bound,
     worst_loss_variance,
 )
+from ratedist.theory.closed_bracket import (
+    RateBracket,
+    rate_distortion_bracket,
+)
 from ratedist.theory.conditional_cgf import (
     CgfBound,
     conditional_cgf_bound,
@@ -104,6 +108,7 @@ from ratedist.theory.water_filling import (
 __all__ = [
     "CgfBound",
     "Corollary1Minimum",
+    "RateBracket",
     "RateDistortionCurve",
     "RateDistortionPoint",
     "bernoulli_rate",
@@ -158,6 +163,7 @@ __all__ = [
     "rate_at_distortion",
     "rate_distortion",
     "rate_distortion_bound",
+    "rate_distortion_bracket",
     "rate_distortion_envelope",
     "rate_distortion_tight",
     "remark2_lower_bound",

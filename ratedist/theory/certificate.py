@@ -17,6 +17,7 @@ Rounding in float64 is the only error left out. Proofs: docs/exact-rate-distorti
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from scipy import special
@@ -36,6 +37,7 @@ from ratedist.theory.reproduction_law import lowering
 
 TAIL_SHARE = 1e-6  # what each tail of the source may add to c
 CELLS_PER_WIDTH = 100  # cells of the integral E ln s
+CELLS_PER_BLOCK = 20_000
 MIXTURE_STEPS = 10  # of Van Cittert's iteration, which makes the mixture pass through its targets
 BALANCING_STEPS = 12
 WINDOW = 16  # steps to either side of a cell within which Gaussians are counted in E ln s
@@ -55,6 +57,7 @@ class LowerBound:
         angular_error: the same for the mean over the angle.
         interpolation_error: the same for the interpolation in z.
         log_heights: logs of the heights of the Gaussians that make up m, one for each of ``grid.inner``.
+        log_tails: ``ln s`` below the first and beyond the last of ``grid.ends``.
     """
 
     intercept: float
@@ -65,6 +68,7 @@ class LowerBound:
     angular_error: float
     interpolation_error: float
     log_heights: np.ndarray
+    log_tails: tuple[float, float]
 
 
 def lower_bound(
@@ -74,6 +78,7 @@ def lower_bound(
     rule: AngularRule,
     kernel: radial_kernel.Kernel,
     normalizer: np.ndarray,
+    check: Callable[[], None] = lambda: None,
 ) -> LowerBound:
     """The certified bound that follows from a reproduction law.
 
@@ -86,6 +91,7 @@ def lower_bound(
             its depth ``DEFERRED``.
         normalizer: Z of the reproduction law, ``Σ_j q_j K·exp(−log_scale)``, at the nodes ``grid.inner``.
             Any positive numbers give a valid bound; those of the optimal law give a tight one.
+        check: called between pieces of the work; it may raise.
     """
     x, inner, log_peak = grid.x, grid.inner, kernel.log_scale
     target = source.log_density(x[inner]) - log_peak[inner] - np.log(normalizer)
@@ -94,11 +100,13 @@ def lower_bound(
     raised = x[inner] - np.gradient(target, x[inner]) * (WIDTH * grid.step) ** 2
     ends = [-3, -2, -1] if grid.lowest == 0 else [0, 1, 2, -3, -2, -1]
     for _ in range(MIXTURE_STEPS):
+        check()
         residual = target - log_mixture(grid, log_heights, x[inner])[0]
         log_heights += np.interp(raised, x[inner], residual)
         # Not at the two ends, where making up for the missing neighbours would push mass outwards.
         log_heights[ends] = np.minimum(log_heights, target)[ends]
     for _ in range(BALANCING_STEPS):
+        check()
         log_nodes = log_mixture(grid, log_heights, x)[0] + np.log(grid.step) + log_peak
         between = interpolated_maxima(kernel.values.T @ np.exp(log_nodes))
         columns = np.concatenate([[between[0]], np.maximum(between[1:], between[:-1]), np.ones(HALF_STENCIL)])
@@ -109,7 +117,7 @@ def lower_bound(
     edge = radial_source.points(grid.ends[1:], np.ones(1))
     log_low = np.log(TAIL_SHARE / low) if low > 0 else 0.0
     log_high = np.log(TAIL_SHARE / high) - float(radial_kernel.log_peak(edge, energy_scale, rule)[0])
-    mean_log = _mean_log_multiplier(source, grid, log_heights) + low * log_low + high * log_high
+    mean_log = _mean_log_multiplier(source, grid, log_heights, check) + low * log_low + high * log_high
 
     log_gaussians = special.logsumexp(log_heights) + np.log(grid.step)
     log_constants = np.logaddexp(log_high + np.log(high), np.log(TAIL_SHARE))
@@ -134,6 +142,7 @@ def lower_bound(
         angular_error=angular,
         interpolation_error=interpolation,
         log_heights=log_heights,
+        log_tails=(float(log_low), float(log_high)),
     )
 
 
@@ -156,23 +165,33 @@ def log_mixture(
     return np.log(total) + largest[:, 0], -np.sum(weights * distance, axis=1) / (total * width)
 
 
-def _mean_log_multiplier(source: RadialSource, grid: RadialGrid, log_heights: np.ndarray) -> float:
+def _mean_log_multiplier(
+    source: RadialSource,
+    grid: RadialGrid,
+    log_heights: np.ndarray,
+    check: Callable[[], None],
+) -> float:
     """Lower bound on ``E ln s`` over the part between ``grid.ends``, by tangents to ``ln s + x²/2τ²``."""
     width = WIDTH * grid.step
     low, high = grid.ends
     edges = np.linspace(low, high, int(np.ceil((high - low) / width * CELLS_PER_WIDTH)) + 1)
-    middle = (edges[1:] + edges[:-1]) / 2
-    half = np.diff(edges) / 2
-    probability = source.cell_probabilities(edges)
-    log_m, slope = log_mixture(grid, log_heights, middle, reach=min(grid.reach, WINDOW))
-    slope -= source.log_density_slope(middle)
-    # f is log-concave: its mean on a cell lies between those of the exponentials with its two end slopes.
-    density_slope = source.log_density_slope(edges)
-    first_moment = np.where(
-        slope > 0, _exponential_mean(density_slope[1:], half), _exponential_mean(density_slope[:-1], half)
-    )
-    log_multiplier = log_m - source.log_density(middle)
-    return float(probability @ (log_multiplier + slope * first_moment - half**2 / (2 * width**2)))
+    total = 0.0
+    for start in range(0, edges.size - 1, CELLS_PER_BLOCK):
+        check()
+        part = edges[start : start + CELLS_PER_BLOCK + 1]
+        middle = (part[1:] + part[:-1]) / 2
+        half = np.diff(part) / 2
+        log_m, slope = log_mixture(grid, log_heights, middle, reach=min(grid.reach, WINDOW))
+        slope -= source.log_density_slope(middle)
+        # f is log-concave: its mean on a cell lies between those of the exponentials with its two end slopes.
+        density_slope = source.log_density_slope(part)
+        first_moment = np.where(
+            slope > 0, _exponential_mean(density_slope[1:], half), _exponential_mean(density_slope[:-1], half)
+        )
+        log_multiplier = log_m - source.log_density(middle)
+        values = log_multiplier + slope * first_moment - half**2 / (2 * width**2)
+        total += float(source.cell_probabilities(part) @ values)
+    return total
 
 
 def _exponential_mean(slope: np.ndarray, half: np.ndarray) -> np.ndarray:

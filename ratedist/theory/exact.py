@@ -3,7 +3,9 @@ r"""The exact rate–distortion function of the Gaussian linear model, with a ce
 For the Markov chain S → W → Ŵ and the distortion ``d(w, ŵ) = E[L_S(ŵ) − L_S(W) | W = w]`` the function
 ``R(D) = min I(W; Ŵ)`` over channels with ``E d(W, Ŵ) ≤ D`` has no closed form, but a one-dimensional
 one: only radii matter. Every point has an achievable rate, a lower bound with every error in it but
-rounding, and is *certified* when the two are within ``CERTIFIED_GAP`` nats.
+rounding, and is *certified* when the two are within ``CERTIFIED_GAP`` nats and within the share
+``CERTIFIED_RELATIVE_GAP`` of the rate. Where that takes more time or memory than allowed, the answer is the
+closed bracket of :func:`ratedist.theory.rate_distortion_bracket`.
 
 The model enters through d, n and σ² alone; Σ and w* drop out. Derived in docs/exact-rate-distortion.md.
 """
@@ -11,23 +13,27 @@ The model enters through d, n and σ² alone; Σ and w* drop out. Derived in doc
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from ratedist import _checks
 from ratedist.problem import GaussianLinearModel
-from ratedist.theory.critical_slope import unit_critical_slope
-from ratedist.theory.exact_point import CERTIFIED_GAP, Point, point_at_slope
+from ratedist.theory import closed_bracket
+from ratedist.theory.critical_slope import (
+    least_critical_slope,
+    local_critical_slope,
+    unit_critical_slope,
+)
+from ratedist.theory.effort import Effort, UnsolvedError
+from ratedist.theory.exact_point import CERTIFIED_GAP, CERTIFIED_RELATIVE_GAP, point_at_slope
+from ratedist.theory.exact_search import Answer, at_distortion, at_rate
+from ratedist.theory.log_gamma import digamma_rise, log_rising
 from ratedist.theory.radial_source import RadialSource
 
-SANDWICH_POINTS = 30
 ROUNDING = 1e-6  # nats by which a lower bound may exceed the rate before it counts as an error
-# Where the curve is straight from the zero-rate point on, its tangent has the critical slope. The tangent is
-# taken this part above what the search found, lest there be none.
-ABOVE_CRITICAL = 1e-6
+TIME_LIMIT = 60.0  # seconds
+TINY = 1e-300
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,12 +41,13 @@ class RateDistortionCurve:
     """Points of the exact curve, all arrays of shape ``(m,)``, rates in nats for the whole weight vector.
 
     Attributes:
-        slopes: λ = −dR/dD, nats per unit of distortion.
+        slopes: λ = −dR/dD, nats per unit of distortion; where a point is not certified, that of ``rate``.
         distortion: D.
         rate: achievable at D: a channel of at most this mutual information and this distortion exists.
         rate_lower: no channel of distortion at most D has less mutual information than this.
-        certified: whether ``gap`` is at most ``CERTIFIED_GAP``, and not below zero by more than rounding;
-            ``rate_lower`` is a bound either way.
+        certified: whether ``gap`` is at most ``CERTIFIED_GAP`` = 0.001 nats and ``relative_gap`` at most
+            ``CERTIFIED_RELATIVE_GAP`` = 1%, and neither below zero by more than rounding. The two bounds are
+            bounds either way, and every number is finite.
         reason: why a point is not certified, one string each, empty where it is.
     """
 
@@ -56,23 +63,37 @@ class RateDistortionCurve:
         """``rate − rate_lower`` in nats, shape ``(m,)``."""
         return self.rate - self.rate_lower
 
+    @property
+    def relative_gap(self) -> np.ndarray:
+        """``gap / rate``, shape ``(m,)``; 0 where the rate is 0."""
+        return np.divide(self.gap, self.rate, out=np.zeros_like(self.gap), where=self.rate > 0)
 
-def rate_distortion(model: GaussianLinearModel, slopes: ArrayLike) -> RateDistortionCurve:
+
+def rate_distortion(
+    model: GaussianLinearModel,
+    slopes: ArrayLike,
+    *,
+    time_limit: float = TIME_LIMIT,
+    progress: bool = False,
+) -> RateDistortionCurve:
     """Exact rate–distortion function at given slopes λ = −dR/dD.
+
+    A point takes about a second for d up to 2000 and slopes up to a hundred times the critical one, and
+    about 0.7 GB; ten times that at higher slopes and near n = d + 1.
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
         slopes: one or more numbers above zero, nats per unit of distortion, shape ``()`` or ``(m,)``.
             At or below ``critical_slope`` the point is the zero-rate one, ``(dσ²/n, 0)``.
+        time_limit: seconds for each slope, looked at every few seconds. A point that needs more, or more than
+            10⁸ kernel entries, is that of the closed bracket with this slope, not certified, with the reason.
+        progress: show a bar on standard error once two seconds have passed.
 
     Returns:
         A curve of m points in the order of ``slopes``; distortion in units of the loss, rates in nats.
-        A point takes a second or so; near n = d + 1, a hundred times above the critical slope, a minute and
-        gigabytes.
 
     Raises:
-        ValueError: slopes that are not finite and positive, σ² = 0, or a slope so large that the
-            discretisation would not fit into memory (``high_rate_asymptote`` is accurate there).
+        ValueError: slopes that are not finite and positive, σ² = 0, or a ``time_limit`` not above zero.
 
     Derived in docs/exact-rate-distortion.md; neither paper has it.
     """
@@ -80,62 +101,111 @@ def rate_distortion(model: GaussianLinearModel, slopes: ArrayLike) -> RateDistor
     slopes = np.atleast_1d(_checks.real_array("slopes", slopes))
     if slopes.ndim != 1 or np.any(slopes <= 0):
         raise ValueError(f"slopes must be positive numbers of shape () or (m,), got {slopes!r:.80}")
-    points = [point_at_slope(source, float(slope) * noise_variance) for slope in slopes]
-    distortion = np.array([point.distortion for point in points])
-    return _curve(
-        slopes,
-        distortion * noise_variance,
-        np.array([point.rate for point in points]),
-        np.array([point.intercept_lower - point.slope * point.distortion for point in points]),
-        [point.reason for point in points],
-    )
+    answers = []
+    with Effort(time_limit, progress=progress, total=slopes.size) as effort:
+        for slope in slopes:
+            answers.append(_at_slope(source, float(slope) * noise_variance, effort))
+            effort.advance()
+    return _curve(answers, noise_variance, slopes)
 
 
-def rate_at_distortion(model: GaussianLinearModel, distortion: float) -> RateDistortionCurve:
+def rate_at_distortion(
+    model: GaussianLinearModel,
+    distortion: float,
+    *,
+    time_limit: float = TIME_LIMIT,
+    progress: bool = False,
+) -> RateDistortionCurve:
     """Exact R(D) at one distortion, as a curve of one point (exactly at that distortion).
 
     Time sharing between two points of the curve, refined until it meets the lower bound; where the
-    curve is straight the two points stay apart.
+    curve is straight the two points stay apart. It costs three to ten points of ``rate_distortion``.
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
         distortion: D above zero. From dσ²/n on the rate is 0.
+        time_limit: seconds, looked at every few seconds. What is known by then is returned, or the closed
+            bracket where that is sharper, not certified unless the gap is small enough, with the reason.
+        progress: show a bar on standard error once two seconds have passed.
 
     Raises:
         ValueError: a distortion that is not a positive number, and as ``rate_distortion``.
     """
     source, noise_variance = _unit_problem(model)
     target = _checks.positive_number("distortion", distortion)
-    return _sandwich(source, noise_variance, "distortion", target / noise_variance)
+    with Effort(time_limit, progress=progress) as effort:
+        answer = at_distortion(source, target / noise_variance, effort)
+    curve = _curve([answer], noise_variance)
+    return dataclasses.replace(curve, distortion=np.full(1, target))
 
 
-def distortion_at_rate(model: GaussianLinearModel, rate: float) -> RateDistortionCurve:
+def distortion_at_rate(
+    model: GaussianLinearModel,
+    rate: float,
+    *,
+    time_limit: float = TIME_LIMIT,
+    progress: bool = False,
+) -> RateDistortionCurve:
     """Exact D(R) at one rate in nats, as a curve of one point (exactly at that achievable rate).
+
+    It costs three to ten points of ``rate_distortion``.
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
         rate: nats for the whole weight vector, finite and at least zero.
+        time_limit: as in ``rate_at_distortion``.
+        progress: show a bar on standard error once two seconds have passed.
 
     Raises:
-        ValueError: a rate that is negative or not finite, and as ``rate_distortion``.
+        ValueError: a rate that is negative, not finite or beyond what float64 can follow, and as
+            ``rate_distortion``.
     """
     source, noise_variance = _unit_problem(model)
     target = _checks.real_array("rate", rate)
     if target.ndim != 0 or target < 0:
         raise ValueError(f"rate must be one number of at least 0, got {rate!r}")
-    return _sandwich(source, noise_variance, "rate", float(target))
+    if closed_bracket.lower_at_rate(source.d, source.n, float(target)) * noise_variance < TINY:
+        raise ValueError(
+            f"rate = {float(target):g} nats asks for a distortion below {TINY:g}, d = {source.d}"
+        )
+    with Effort(time_limit, progress=progress) as effort:
+        answer = at_rate(source, float(target), effort)
+    return _curve([answer], noise_variance)
 
 
-def critical_slope(model: GaussianLinearModel) -> float:
+def critical_slope(
+    model: GaussianLinearModel, *, time_limit: float = TIME_LIMIT, progress: bool = False
+) -> float:
     """The slope at or below which the zero-rate point ``(dσ²/n, 0)`` alone is optimal, nats per distortion.
 
     The largest λ for which ``c(ρ) = E exp(−λ[d(U, V) − d(U, 0)]) ≤ 1`` at every radius ρ = ‖V‖. It is
     reached either as ρ → 0, where it is ``n²(n+3)/(2ν(n+1)σ²)``, or at some radius away from 0
     (100.705 at d = 50, n = 80, σ² = 1, ρ ≈ 0.497). Found by search, not certified: no bound rests on it,
-    only the choice to report the zero-rate point, which lies on the curve whatever the slope.
+    only the choice to report the zero-rate point, which lies on the curve whatever the slope. Proved is
+    ``n/(2σ²) ≤ λ ≤ n²(n+3)/(2ν(n+1)σ²)``. A fraction of a second; half a minute near n = d + 1 at d = 2000.
+
+    Args:
+        model: the linear model, n ≥ d, σ² > 0.
+        time_limit: seconds after which the search is given up.
+        progress: show on standard error, once two seconds have passed, how many radii were tried.
+
+    Raises:
+        ValueError: σ² = 0, or a search beyond its limits of time and memory; the message has the proved
+            bracket.
     """
     source, noise_variance = _unit_problem(model)
-    return unit_critical_slope(source) / noise_variance
+    with Effort(time_limit, progress=progress) as effort:
+
+        def check() -> None:
+            effort.check()
+            effort.advance()
+
+        try:
+            return unit_critical_slope(source, check) / noise_variance
+        except UnsolvedError as error:
+            low = least_critical_slope(source) / noise_variance
+            high = local_critical_slope(source) / noise_variance
+            raise ValueError(f"no critical slope: {error}; it lies from {low:g} to {high:g}") from None
 
 
 def high_rate_asymptote(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
@@ -154,10 +224,11 @@ def high_rate_asymptote(model: GaussianLinearModel, distortion: ArrayLike) -> np
     source, noise_variance = _unit_problem(model)
     distortion = _checks.in_range("distortion", distortion, high=np.finfo(np.float64).max, open_low=True)
     d, n, nu = source.d, source.n, source.degrees_of_freedom
-    mean_log = special.digamma((n + 1) / 2) - special.digamma(nu / 2)
-    log_constant = special.gammaln((n + 1) / 2) - special.gammaln(nu / 2) - d / 2 * np.log(np.pi)
-    entropy = (n + 1) / 2 * mean_log - log_constant
-    noise = 2 * np.pi * np.e * distortion * n / ((n + 1) * noise_variance * d)
+    # As differences, and with π left out of the logarithms of both h(U) and the noise: at n = 10¹² either of
+    # them has lost three digits after the point.
+    mean_log = digamma_rise(nu / 2, d / 2)
+    entropy = (n + 1) / 2 * mean_log - log_rising(nu / 2, d / 2)
+    noise = 2 * np.e * distortion * n / ((n + 1) * noise_variance * d)
     return entropy - mean_log / 2 - d / 2 * np.log(noise)
 
 
@@ -169,58 +240,42 @@ def _unit_problem(model: GaussianLinearModel) -> tuple[RadialSource, float]:
     return RadialSource(model.d, model.n), model.noise_variance
 
 
+def _at_slope(source: RadialSource, slope: float, effort: Effort) -> Answer:
+    """The certified point, or that of the closed bracket with this slope; the sharper of both bounds."""
+    effort.restart()
+    try:
+        point = point_at_slope(source, slope, check=effort.check)
+    except UnsolvedError as error:
+        distortion, rate = closed_bracket.upper_at_slope(source.d, source.n, slope)
+        return Answer(slope, distortion, rate, closed_bracket.lower(source, distortion), str(error))
+    distortion = point.distortion
+    return Answer(
+        point.slope,
+        distortion,
+        min(point.rate, closed_bracket.upper(source, distortion)),
+        max(point.intercept_lower - point.slope * distortion, closed_bracket.lower(source, distortion)),
+        point.reason,
+    )
+
+
 def _curve(
-    slopes: np.ndarray, distortion: np.ndarray, rate: np.ndarray, lower: np.ndarray, reasons: list[str]
+    answers: list[Answer], noise_variance: float, slopes: np.ndarray | None = None
 ) -> RateDistortionCurve:
+    """The curve of these answers, which are for σ² = 1."""
     # A mutual information is at least zero; the rate can only be below by rounding.
-    lower, rate = np.maximum(lower, 0.0), np.maximum(rate, 0.0)
+    rate = np.array([max(answer.rate, 0.0) for answer in answers])
+    lower = np.array([max(answer.rate_lower, 0.0) for answer in answers])
     gap = rate - lower
     # A lower bound above the rate by more than rounding could only mean that one of the two is wrong.
-    certified = (gap <= CERTIFIED_GAP) & (gap >= -ROUNDING)
-    texts = tuple(
-        "" if good else f"the gap is {size:.2g} nats, not from 0 to {CERTIFIED_GAP:g}: {text}"
-        for good, size, text in zip(certified, gap, reasons, strict=True)
+    certified = (gap <= np.minimum(CERTIFIED_GAP, CERTIFIED_RELATIVE_GAP * rate + TINY)) & (gap >= -ROUNDING)
+    reasons = tuple(
+        ""
+        if good
+        else f"the gap is {size:.2g} nats and {size / max(of, TINY):.2g} of the rate, not from 0 to "
+        f"{CERTIFIED_GAP:g} and {CERTIFIED_RELATIVE_GAP:g}: {answer.reason}"
+        for good, size, of, answer in zip(certified, gap, rate, answers, strict=True)
     )
-    return RateDistortionCurve(slopes, distortion, rate, lower, certified, texts)
-
-
-def _sandwich(
-    source: RadialSource, noise_variance: float, axis: Literal["distortion", "rate"], target: float
-) -> RateDistortionCurve:
-    """The curve at one distortion (σ² = 1) or rate, between the tangents below it and the chords above it."""
-
-    def beyond(point: Point) -> bool:
-        return point.distortion <= target if axis == "distortion" else point.rate >= target
-
-    left = right = Point(0.0, source.d / source.n, 0.0, 0.0, "")
-    points = [right]
-    least = unit_critical_slope(source) * (1 + ABOVE_CRITICAL)
-    slope = max(least, source.d / (2 * target) if axis == "distortion" else 0.0)
-    while not beyond(left):
-        slope *= 2
-        right, left = left, point_at_slope(source, slope)
-        points.append(left)
-    if left is right:
-        distortion = target if axis == "distortion" else right.distortion
-        return _curve(np.zeros(1), np.full(1, distortion * noise_variance), np.zeros(1), np.zeros(1), [""])
-    while True:
-        chord = (left.rate - right.rate) / (right.distortion - left.distortion)
-        if axis == "distortion":
-            distortion, rate = target, right.rate + chord * (right.distortion - target)
-        else:
-            distortion, rate = right.distortion - (target - right.rate) / chord, target
-        lower = max(point.intercept_lower - point.slope * distortion for point in points)
-        tangent = max(chord, least)
-        known = any(point.slope == tangent for point in points)
-        if rate - lower <= CERTIFIED_GAP / 2 or known or len(points) > SANDWICH_POINTS:
-            break
-        middle = point_at_slope(source, tangent)
-        points.append(middle)
-        left, right = (middle, right) if beyond(middle) else (left, middle)
-    return _curve(
-        np.full(1, chord / noise_variance),
-        np.full(1, distortion * noise_variance),
-        np.full(1, rate),
-        np.full(1, lower),
-        [left.reason],
-    )
+    if slopes is None:
+        slopes = np.array([answer.slope for answer in answers]) / noise_variance
+    distortion = np.array([answer.distortion for answer in answers]) * noise_variance
+    return RateDistortionCurve(slopes, distortion, rate, lower, certified, reasons)

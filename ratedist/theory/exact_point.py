@@ -14,25 +14,60 @@ import numpy as np
 from scipy import sparse
 
 from ratedist.theory import certificate, radial_kernel, radial_source
-from ratedist.theory.critical_slope import unit_critical_slope
+from ratedist.theory.achievable import Achieved, achievable_point, cell_edges, cell_rule
+from ratedist.theory.certificate import LowerBound
+from ratedist.theory.critical_slope import least_critical_slope, local_critical_slope, unit_critical_slope
+from ratedist.theory.effort import UnsolvedError
 from ratedist.theory.radial_grid import RadialGrid, radial_grid
 from ratedist.theory.radial_kernel import AngularRule
 from ratedist.theory.radial_source import RadialCells, RadialSource
 from ratedist.theory.reproduction_law import optimal_weights
 
 CERTIFIED_GAP = 1e-3  # nats
+CERTIFIED_RELATIVE_GAP = 1e-2  # share of the rate
 TAIL_PROBABILITY = 1e-7
+# Wider ranges of radii, tried in turn where the gap stays above CERTIFIED_GAP: the probability left out below
+# and the factor on that left out above. Just above the critical slope atoms of weight 10⁻¹² matter.
+WIDER = ((1e-40, 1e-3), (1e-120, 1e-6))
 LOG_TOLERANCE = -16.0
-CELL_LOSS = 2e-5  # nats given away by the achievable channel, which looks at cells of radii
 LARGEST_KERNEL = 100_000_000  # entries, a few per cent of which are stored
 FEW_ATOMS = 30
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Construction:
+    """What the two bounds of a point are made of: enough to evaluate them again, in other arithmetic.
+
+    Attributes:
+        source: law of the source radius.
+        energy_scale: L = λ(n+1)/n, at σ² = 1.
+        radius: ρ of the atoms of the reproduction law, shape ``(k,)``, rising.
+        weights: their probabilities, shape ``(k,)``.
+        cell_edges: edges in x of the cells of source radii that the achievable channel looks at, 0 to ∞.
+        cell_rule: angular rule of the achievable point.
+        grid: nodes of the certificate.
+        rule: angular rule of the certificate.
+        lower: the certificate: heights of the Gaussians of m, constants in the tails, and all error bounds.
+        cells_per_width: cells of ``E ln s`` in a width of those Gaussians, ``2w`` each.
+    """
+
+    source: RadialSource
+    energy_scale: float
+    radius: np.ndarray
+    weights: np.ndarray
+    cell_edges: np.ndarray
+    cell_rule: AngularRule
+    grid: RadialGrid
+    rule: AngularRule
+    lower: LowerBound
+    cells_per_width: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One point at σ² = 1, and the line ``intercept_lower − slope·D`` below the curve.
+    """One point at σ² = 1, and the line ``intercept_lower − slope·D`` below the curve; all numbers finite.
 
-    The zero-rate point carries the line R ≥ 0, at whatever slope it is the optimum.
+    The zero-rate point carries the line R ≥ 0, at whatever slope it is the optimum, and no construction.
     """
 
     slope: float
@@ -40,6 +75,17 @@ class Point:
     rate: float
     intercept_lower: float
     reason: str
+    construction: Construction | None = None
+
+    @property
+    def gap(self) -> float:
+        """Rate minus the tangent at the same distortion, nats."""
+        return self.rate - (self.intercept_lower - self.slope * self.distortion)
+
+
+def zero_rate_point(source: RadialSource) -> Point:
+    """``(d/n, 0)``, exact at every slope up to the critical one."""
+    return Point(0.0, source.d / source.n, 0.0, 0.0, "")
 
 
 def point_at_slope(
@@ -48,33 +94,112 @@ def point_at_slope(
     *,
     tail_probability: float | None = None,
     reproduction_limit: float = np.inf,
+    check: Callable[[], None] = lambda: None,
 ) -> Point:
-    """Solve at σ² = 1. The two keyword arguments exist for the tests, which set them carelessly."""
-    if slope <= unit_critical_slope(source):
+    """Solve at σ² = 1.
+
+    Args:
+        source: law of the source radius.
+        slope: λ > 0.
+        tail_probability: for the tests, which set it carelessly; otherwise chosen, and lowered if need be.
+        reproduction_limit: for the tests, which set it carelessly.
+        check: called between pieces of the work; it may raise.
+
+    Raises:
+        UnsolvedError: more kernel entries than ``LARGEST_KERNEL``, or error bounds that say nothing.
+    """
+    certain = slope > local_critical_slope(source)
+    if slope <= least_critical_slope(source) or not (certain or slope > unit_critical_slope(source, check)):
         # No tangent of this slope: the critical slope is found by search and proves none.
-        return Point(0.0, source.d / source.n, 0.0, 0.0, "")
+        return zero_rate_point(source)
+    if tail_probability is not None:
+        tails = tail_probability / 1e6, tail_probability
+        return _solve(source, slope, tails, reproduction_limit, check)
+    high = _tail_probability(source, slope)
+    # Below the typical radii the source is light-tailed, so that little is saved by stopping early there.
+    best = _solve(source, slope, (high / 1e6, high), reproduction_limit, check)
+    for low, factor in WIDER:
+        if best.gap <= CERTIFIED_GAP or reproduction_limit < np.inf:
+            break
+        try:
+            wider = _solve(source, slope, (low, high * factor), reproduction_limit, check)
+        except UnsolvedError:
+            break
+        best = min(best, wider, key=lambda point: point.gap)
+    return best
+
+
+def _solve(
+    source: RadialSource,
+    slope: float,
+    tail_probabilities: tuple[float, float],
+    reproduction_limit: float,
+    check: Callable[[], None],
+) -> Point:
+    """A point from nodes that leave out these probabilities of the smallest and the largest radii."""
     energy_scale = slope * (source.n + 1) / source.n
-    if tail_probability is None:
-        tail_probability = _tail_probability(source, energy_scale)
-    log_mass = 10 - _log_least_peak(source, energy_scale, tail_probability)
-    grid = radial_grid(source, energy_scale, log_mass, tail_probability, LOG_TOLERANCE)
-    if grid.x.size * grid.z_count > LARGEST_KERNEL:
-        raise ValueError(
+    log_mass = 10 - _log_least_peak(source, energy_scale, tail_probabilities[1])
+    grid = radial_grid(source, energy_scale, log_mass, tail_probabilities, LOG_TOLERANCE)
+    entries = float(grid.x.size) * grid.z_count
+    if entries > LARGEST_KERNEL:
+        raise UnsolvedError(
             f"slope {slope:g} (at noise variance 1) needs {grid.x.size} by {grid.z_count} kernel entries, "
-            f"more than {LARGEST_KERNEL}: use high_rate_asymptote there"
+            f"more than {LARGEST_KERNEL}: high_rate_asymptote is accurate at high rates"
         )
     rule = radial_kernel.angular_rule(source.d, log_mass, LOG_TOLERANCE)
     letters = radial_source.points(grid.x, grid.step * np.exp(source.log_density(grid.x)))
     log_peak = radial_kernel.log_peak(letters, energy_scale, rule)
 
     def kernel(z: np.ndarray) -> radial_kernel.Kernel:
-        return radial_kernel.kernel(letters, np.sinh(z), energy_scale, rule, certificate.DEFERRED, log_peak)
+        return radial_kernel.kernel(
+            letters, np.sinh(z), energy_scale, rule, certificate.DEFERRED, log_peak, check
+        )
 
     full = kernel(grid.z)
-    z, weights, normalizer = _reproduction_law(grid, letters, full, kernel, reproduction_limit)
-    lower = certificate.lower_bound(source, grid, energy_scale, rule, full, normalizer)
-    distortion, rate = _achievable_point(source, slope, rule, np.sinh(z), weights)
-    return Point(slope, distortion, rate, lower.intercept, _reason(lower, tail_probability))
+    law = _reproduction_law(grid, letters, full, kernel, reproduction_limit, check)
+    lower = certificate.lower_bound(source, grid, energy_scale, rule, full, law.normalizer, check)
+    radius, edges = np.sinh(law.z), cell_edges(source, energy_scale)
+    cells = source.cells(edges)
+    finer_rule = cell_rule(cells, radius, energy_scale, source.d)
+    achieved = achievable_point(cells, slope, energy_scale, finer_rule, radius, law.weights, check)
+    if not np.isfinite([achieved.distortion, achieved.rate, lower.intercept]).all():
+        raise UnsolvedError(
+            "an error bound that says nothing: "
+            + (
+                _largest_error(lower)
+                if achieved.error < np.inf
+                else "angular quadrature of the achievable point"
+            )
+        )
+    return Point(
+        slope,
+        achieved.distortion,
+        achieved.rate,
+        lower.intercept,
+        _reason(achieved, slope, law.objective, lower, tail_probabilities),
+        Construction(
+            source,
+            energy_scale,
+            radius,
+            law.weights,
+            edges,
+            finer_rule,
+            grid,
+            rule,
+            lower,
+            certificate.CELLS_PER_WIDTH,
+        ),
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Law:
+    """Atoms ``z = arcsinh ρ``, their weights, Z at the nodes ``grid.inner``, and ``−E ln Z`` on the nodes."""
+
+    z: np.ndarray
+    weights: np.ndarray
+    normalizer: np.ndarray
+    objective: float
 
 
 def _reproduction_law(
@@ -83,15 +208,15 @@ def _reproduction_law(
     full: radial_kernel.Kernel,
     kernel: Callable[[np.ndarray], radial_kernel.Kernel],
     reproduction_limit: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Atoms ``z = arcsinh ρ``, their weights, and the normaliser Z at the nodes ``grid.inner``."""
+    check: Callable[[], None],
+) -> _Law:
     allowed = np.sinh(grid.z) <= reproduction_limit
     z, matrix = grid.z[allowed], full.values[grid.inner][:, allowed]
     probability = letters.probability[grid.inner] / np.sum(letters.probability[grid.inner])
     start = np.interp(z, grid.x[grid.inner], probability, left=0.0, right=0.0) + 1e-9
     # A quarter of the nodes carry a smooth law as well as all of them; Newton's method adds others if needed.
     start[np.arange(start.size) % 4 != 0] = 0.0
-    weights = optimal_weights(matrix, probability, start, CERTIFIED_GAP / 1000)
+    weights = optimal_weights(matrix, probability, start, CERTIFIED_GAP / 1000, check)
     for divisor in (8, 64):
         if np.count_nonzero(weights) > FEW_ATOMS:
             break
@@ -103,9 +228,11 @@ def _reproduction_law(
         columns = [matrix.tocsc(), kernel(added).values[grid.inner].tocsc()]
         matrix = sparse.csc_array(sparse.hstack(columns)).tocsr()[:, order]
         z, start = np.concatenate([z, added])[order], np.concatenate([weights, np.zeros(added.size)])[order]
-        weights = optimal_weights(matrix, probability, start, CERTIFIED_GAP / 1e5)
+        weights = optimal_weights(matrix, probability, start, CERTIFIED_GAP / 1e5, check)
     atoms = weights > 0
-    return z[atoms], weights[atoms], matrix @ weights
+    normalizer = matrix @ weights
+    objective = -float(probability @ (np.log(normalizer) + full.log_scale[grid.inner]))
+    return _Law(z[atoms], weights[atoms], normalizer, objective)
 
 
 def _log_least_peak(source: RadialSource, energy_scale: float, tail_probability: float) -> float:
@@ -116,55 +243,40 @@ def _log_least_peak(source: RadialSource, energy_scale: float, tail_probability:
     return float(radial_kernel.log_peak(edge, energy_scale, rough)[0])
 
 
-def _tail_probability(source: RadialSource, energy_scale: float) -> float:
+def _tail_probability(source: RadialSource, slope: float) -> float:
     """Where the reproduction law ends: the source beyond pays some ``2L/((ν+1)(ν+2))`` nats too much."""
-    nu = source.degrees_of_freedom
+    energy_scale, nu = slope * (source.n + 1) / source.n, source.degrees_of_freedom
     return min(TAIL_PROBABILITY, CERTIFIED_GAP / 40 * (nu + 1) * (nu + 2) / energy_scale)
 
 
-def _reason(lower: certificate.LowerBound, tail_probability: float) -> str:
+def _reason(
+    achieved: Achieved,
+    slope: float,
+    objective: float,
+    lower: LowerBound,
+    tail_probabilities: tuple[float, float],
+) -> str:
+    """Where most of the gap comes from, whether or not it is small enough."""
+    quadratures = lower.log_supremum - max(lower.log_grid_maximum, 0.0)
+    parts = {
+        f"the {_largest_error(lower)} of the lower bound": quadratures,
+        "the angular quadrature of the achievable point": achieved.error,
+        "the cells of radii and the source beyond the last atoms of the reproduction law": (
+            achieved.rate + slope * achieved.distortion - objective - achieved.error
+        ),
+        "the lowering of the multipliers to c ≤ 1: the law is not optimal, or the nodes leave out too much "
+        f"({tail_probabilities[0]:.2g} and {tail_probabilities[1]:.2g} of the radii)": (
+            objective - lower.mean_log_multiplier + max(lower.log_grid_maximum, 0.0)
+        ),
+    }
+    name = max(parts, key=parts.__getitem__)
+    return f"{parts[name]:.2g} nats of it from {name}"
+
+
+def _largest_error(lower: LowerBound) -> str:
     errors = {
         "source quadrature": lower.source_error,
         "angular quadrature": lower.angular_error,
         "interpolation in the reproduction radius": lower.interpolation_error,
     }
-    name = max(errors, key=errors.__getitem__)
-    if errors[name] > CERTIFIED_GAP / 4:
-        return f"the error bound of the {name} is {errors[name]:.2g}"
-    return (
-        "the reproduction law is not optimal enough, or the source is cut off too early "
-        f"(ln sup c = {lower.log_supremum:.2g}, tail probability {tail_probability:.2g})"
-    )
-
-
-def _achievable_point(
-    source: RadialSource, slope: float, rule: AngularRule, radius: np.ndarray, weights: np.ndarray
-) -> tuple[float, float]:
-    """Distortion and rate at σ² = 1 of a channel that sees the direction of U and the cell ‖U‖ lies in.
-
-    The cells cover the whole half line and their means are exact, so that neither a quadrature in the
-    radius nor a truncation of the source enters; the error bounds of the angular rule are added.
-    """
-    energy_scale = slope * (source.n + 1) / source.n
-    cells = source.cells(_cell_edges(source, energy_scale))
-    kernel = radial_kernel.kernel(cells, radius, energy_scale, rule, certificate.DEFERRED)
-    normalizer = kernel.values @ weights
-    mean_energy = (kernel.energies @ weights) / normalizer
-    ranges = radial_kernel.log_range(kernel.steepest, rule)
-    relative = rule.error(ranges)
-    # |N̂/Ẑ − N/Z| ≤ (2rN/Z + ε)/(1 − r), which is no more than this as long as 7(Ē + 1)r ≤ 1.
-    bound = 2 * (relative * mean_energy + rule.energy_error(ranges))
-    energy_error = cells.probability @ np.where(7 * (mean_energy + 1) * relative <= 1, bound, np.inf)
-    rate_error = cells.probability @ np.where(relative < 0.5, -np.log1p(-np.minimum(relative, 0.5)), np.inf)
-    energy = cells.probability @ mean_energy
-    rate = -(cells.probability @ (np.log(normalizer) + kernel.log_scale)) - energy
-    return float((energy + energy_error) / slope), float(rate + rate_error + energy_error)
-
-
-def _cell_edges(source: RadialSource, energy_scale: float) -> np.ndarray:
-    """Edges from 0 to ∞ of cells of width ``h ∝ f^{−1/3}``, which minimises ``E Lh²/12``, what they cost."""
-    low, high = source.quantiles(1e-12)
-    x = np.linspace(low, high, 8001)[1:]
-    total = np.cumsum(np.exp(source.log_density(x) / 3)) * (x[1] - x[0])
-    count = int(np.ceil(np.sqrt(energy_scale / (12 * CELL_LOSS)) * total[-1] ** 1.5)) + 10
-    return np.concatenate([[0.0], np.interp(np.linspace(total[0], total[-1], count), total, x), [np.inf]])
+    return max(errors, key=errors.__getitem__)

@@ -62,11 +62,17 @@ class RadialGrid:
 
 
 def radial_grid(
-    source: RadialSource, energy_scale: float, log_mass: float, tail_probability: float, log_tolerance: float
+    source: RadialSource,
+    energy_scale: float,
+    log_mass: float,
+    tail_probabilities: tuple[float, float],
+    log_tolerance: float,
 ) -> RadialGrid:
-    """Steps for which both error bounds stay below ``exp(log_tolerance)``, provided ``ln ∫m ≤ log_mass``."""
-    # Below the typical radii the source is light-tailed, so that nothing is saved by stopping early there.
-    x_low, x_high = source.quantiles(tail_probability / 1e6)[0], source.quantiles(tail_probability)[1]
+    """Steps for which both error bounds stay below ``exp(log_tolerance)``, provided ``ln ∫m ≤ log_mass``.
+
+    The nodes that carry a Gaussian leave out these probabilities of the smallest and of the largest radii.
+    """
+    x_low, x_high = source.quantiles(tail_probabilities[0])[0], source.quantiles(tail_probabilities[1])[1]
     step = (x_high - x_low) / 90
     while source_error(step, energy_scale, log_mass) > log_tolerance:
         step *= 0.97
@@ -81,7 +87,7 @@ def radial_grid(
 
 def source_error(step: float, energy_scale: float, log_mass: float) -> float:
     """Log of the relative error of the trapezoidal rule in x, least over the half-widths of the strip."""
-    eta = np.geomspace(1e-8, 0.7, 800)
+    eta = np.geomspace(_narrowest(energy_scale), 0.7, 800)
     sigma = 4 * np.sin(eta / 2) ** 2
     split = 1.5 * np.sqrt((log_mass + 1) / energy_scale)
     chi = 2.25 * (1 + 1 / split) * sigma
@@ -91,9 +97,14 @@ def source_error(step: float, energy_scale: float, log_mass: float) -> float:
     return float(np.min(bound[chi <= 1]))
 
 
+def _narrowest(energy_scale: float) -> float:
+    """Half-width of the narrowest strip tried: the useful ones are some 1/√L wide."""
+    return min(1e-8, 1e-2 / np.sqrt(energy_scale))
+
+
 def interpolation_error(z_step: float, energy_scale: float, log_mass: float) -> float:
     """Log of the relative error of the interpolated maximum in z, least over the radii of Cauchy's circle."""
-    radius = np.geomspace(1e-8, 1.5, 800)
+    radius = np.geomspace(_narrowest(energy_scale), 1.5, 800)
     sigma = 4 * np.sin(radius / 2) ** 2
     split = 1.5 * np.sqrt((log_mass + 1) / energy_scale)
     chi = (2 + 2.25 / split) * sigma

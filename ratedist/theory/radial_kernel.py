@@ -11,14 +11,17 @@ Derived in docs/exact-rate-distortion.md, sections 1 and 3.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse, special
 
+from ratedist.theory import kernel_support
+from ratedist.theory.kernel_support import Entries, LaplaceTable
 from ratedist.theory.radial_source import RadialCells
 
-PAIRS_PER_BLOCK = 2_000
-ROWS_TIMES_COLUMNS = 1_000_000
+TERMS_PER_BLOCK = 1_500_000
+LOG_RANGE_POINTS = 400
 NEGLIGIBLE = 50.0  # nats
 
 # Half-widths η of strips about the real τ axis, and the share χ ≤ ½ of its exponent the kernel loses there.
@@ -122,6 +125,7 @@ def kernel(
     rule: AngularRule,
     depth: float,
     log_scale: np.ndarray | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Kernel:
     """The kernel between m letters and k reproduction radii.
 
@@ -132,16 +136,20 @@ def kernel(
         rule: angular quadrature.
         depth: entries that an upper bound shows to be this many nats below ``log_scale`` are left out.
         log_scale: one number a row, shape ``(m,)``; by default the largest upper bound of the row.
+        check: called between pieces of the work; it may raise.
     """
-    count = letters.probability.size
-    block = max(1, ROWS_TIMES_COLUMNS // radius.size)
-    parts = [
-        _kernel_rows(letters, slice(i, i + block), radius, energy_scale, rule, depth, log_scale)
-        for i in range(0, count, block)
-    ]
+    arguments = kernel_support.table_arguments(radius, energy_scale)
+    laplace = LaplaceTable(arguments, log_laplace(arguments, rule))
+    parts = []
+    for rows in kernel_support.blocks(letters, radius):
+        check()
+        entries = kernel_support.kept_entries(
+            letters, rows, radius, energy_scale, rule.d, laplace, depth, log_scale
+        )
+        parts.append(_evaluate(entries, rule, check))
     columns, values, energies, lengths, scales, steepest = map(np.concatenate, zip(*parts, strict=True))
     pointers = np.concatenate([[0], np.cumsum(lengths)])
-    shape = (count, radius.size)
+    shape = (letters.probability.size, radius.size)
     return Kernel(
         sparse.csr_array((values, columns, pointers), shape=shape),
         sparse.csr_array((energies, columns, pointers), shape=shape),
@@ -150,39 +158,21 @@ def kernel(
     )
 
 
-def _kernel_rows(
-    letters: RadialCells,
-    rows: slice,
-    radius: np.ndarray,
-    energy_scale: float,
-    rule: AngularRule,
-    depth: float,
-    log_scale: np.ndarray | None,
-) -> tuple[np.ndarray, ...]:
-    """Columns, values, energies of the entries kept, in row order; number, scale, steepness of each row."""
-    s2, c2, product = (
-        column[rows, None] for column in (letters.sine_squared, letters.cosine_squared, letters.sine_cosine)
-    )
-    # λd = aligned + α(1 − t²) + β(1 − t), every term at least zero (but for rounding in the first).
-    aligned = np.maximum(energy_scale * (radius**2 * c2 - 2 * radius * product + s2), 0.0)
-    alpha, beta = energy_scale * radius**2 * s2, 2 * energy_scale * radius * product
-    # 1 − t² ≤ 2(1 − t), so that K ≤ exp(−aligned) E exp(−(α + β/2)(1 − t²)), which decreases in α + β/2.
-    table = np.concatenate([[0.0], np.geomspace(1e-3, max(1.0, float(np.max(alpha + beta))), 600)])
-    smaller = np.searchsorted(table, alpha + beta / 2, side="right") - 1
-    log_bound = log_laplace(table, rule)[smaller] - aligned
-    scale = np.max(log_bound, axis=1) if log_scale is None else log_scale[rows]
-    kept = log_bound >= scale[:, None] - depth
-    steepest = np.max(np.where(kept, alpha + beta, 0.0), axis=1)
-    row, column = np.nonzero(kept)
-    aligned, alpha, beta = aligned[row, column], alpha[row, column], beta[row, column]
+def _evaluate(entries: Entries, rule: AngularRule, check: Callable[[], None]) -> tuple[np.ndarray, ...]:
+    """Columns, values, energies of the entries, in row order; number, scale, steepness of each row."""
+    row, alpha, beta, scale = entries.row, entries.alpha, entries.beta, entries.log_scale
+    steepest = np.zeros(scale.size)
+    np.maximum.at(steepest, row, alpha + beta)
     values, energies = np.empty(row.size), np.empty(row.size)
     # λd(−t) = λd(t) + 2βt: nodes with t < −½ add less than exp(−β) of what those with t > ½ do.
-    forward = rule.one_minus < 1.5
+    forward, per_block = rule.one_minus < 1.5, max(16, TERMS_PER_BLOCK // rule.log_weight.size)
     for aside, group in ((forward, beta >= NEGLIGIBLE), (np.ones_like(forward), beta < NEGLIGIBLE)):
         members = np.flatnonzero(group)
         members = members[np.argsort(alpha[members] + beta[members])]
-        for start in range(0, members.size, PAIRS_PER_BLOCK):
-            pair = members[start : start + PAIRS_PER_BLOCK]
+        for start in range(0, members.size, per_block):
+            check()
+            pair = members[start : start + per_block]
+            aligned = entries.aligned[pair]
             # X ≥ (α + β)(1 − t²)/2, and E exp(−X) ≥ ½ E exp(−(α + β)(1 − t²)): see log_range.
             flattest, steepest_pair = alpha[pair[[0, -1]]] + beta[pair[[0, -1]]]
             depth_needed = NEGLIGIBLE + log_range(np.array([steepest_pair]), rule)
@@ -191,16 +181,16 @@ def _kernel_rows(
             # Element by element: a threaded matrix product of inner dimension three costs more than it saves.
             terms = np.multiply.outer(-alpha[pair], square)
             terms -= np.multiply.outer(beta[pair], linear)
-            terms -= (aligned[pair] + scale[row[pair]])[:, None]
+            terms -= (aligned + scale[row[pair]])[:, None]
             terms += rule.log_weight[nodes]
             np.exp(terms, out=terms)
             values[pair] = np.sum(terms, axis=1)
             energies[pair] = (
                 alpha[pair] * np.einsum("ij,j->i", terms, square)
                 + beta[pair] * np.einsum("ij,j->i", terms, linear)
-                + aligned[pair] * values[pair]
+                + aligned * values[pair]
             )
-    return column, values, energies, np.bincount(row, minlength=scale.size), scale, steepest
+    return entries.column, values, energies, np.bincount(row, minlength=scale.size), scale, steepest
 
 
 def log_range(steepness: np.ndarray, rule: AngularRule) -> np.ndarray:
@@ -209,7 +199,12 @@ def log_range(steepness: np.ndarray, rule: AngularRule) -> np.ndarray:
     On t ≥ 0, half of the law of t, 1 − t ≤ 1 − t². The other ln 2 is for the rule, from which the expectation
     is taken: it is at most twice the true one wherever the rule's error is below 1 at this range.
     """
-    return 2 * np.log(2) - log_laplace(steepness, rule)
+    if steepness.size <= LOG_RANGE_POINTS:
+        return 2 * np.log(2) - log_laplace(steepness, rule)
+    # It rises with the steepness: the value at the next point of a table is an upper bound too.
+    table = np.geomspace(max(np.min(steepness), 1e-3), max(np.max(steepness), 1e-3), LOG_RANGE_POINTS)
+    next_point = np.minimum(np.searchsorted(table, steepness * (1 - 1e-12)), LOG_RANGE_POINTS - 1)
+    return (2 * np.log(2) - log_laplace(table * (1 + 1e-12), rule))[next_point]
 
 
 def log_laplace(argument: np.ndarray, rule: AngularRule) -> np.ndarray:

@@ -13,6 +13,8 @@ import dataclasses
 import numpy as np
 from scipy import special
 
+from ratedist.theory.log_gamma import log_beta
+
 
 @dataclasses.dataclass(frozen=True)
 class RadialSource:
@@ -34,7 +36,7 @@ class RadialSource:
             x < 1, np.log1p(np.sinh(np.minimum(x, 1)) ** 2) / 2, np.logaddexp(x, -x) - np.log(2)
         )
         log_tanh = np.log(np.tanh(x)) if d > 1 else 0.0
-        return np.log(2) - special.betaln(d / 2, nu / 2) + (d - 1) * log_tanh - nu * log_cosh
+        return np.log(2) - log_beta(d / 2, nu / 2) + (d - 1) * log_tanh - nu * log_cosh
 
     def log_density_slope(self, x: np.ndarray) -> np.ndarray:
         """Derivative of ``log_density``: decreasing, +∞ at 0 when d > 1."""
@@ -49,7 +51,9 @@ class RadialSource:
         a, b = self.d / 2, self.degrees_of_freedom / 2
         low = np.arctanh(np.sqrt(special.betaincinv(a, b, tail_probability)))
         cosine_squared = special.betaincinv(b, a, tail_probability)
-        return float(low), float(np.arccosh(1 / np.sqrt(cosine_squared)))
+        if cosine_squared < 0.5:
+            return float(low), float(np.arccosh(1 / np.sqrt(cosine_squared)))
+        return float(low), float(np.arctanh(np.sqrt(special.betainccinv(a, b, tail_probability))))
 
     def cell_probabilities(self, edges: np.ndarray) -> np.ndarray:
         """Exact probabilities of the cells between ``edges``, shape ``(m + 1,)``; the last may be ∞."""

@@ -10,16 +10,23 @@ Sources: Blahut, IEEE Trans. Inf. Theory 18 (1972) 460–473; Wang, J. R. Stat. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import optimize, sparse
 
 BLAHUT_ARIMOTO_STEPS = 200
 NEWTON_STEPS = 80
 BALANCING_STEPS = 4
+KEPT_SHARE = 1e-9
 
 
 def optimal_weights(
-    kernel: sparse.csr_array, probability: np.ndarray, start: np.ndarray, tolerance: float
+    kernel: sparse.csr_array,
+    probability: np.ndarray,
+    start: np.ndarray,
+    tolerance: float,
+    check: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """Weights q, shape ``(k,)``, whose objective is within ``tolerance`` nats of the best.
 
@@ -29,11 +36,14 @@ def optimal_weights(
         start: positive weights to start from, shape ``(k,)``.
         tolerance: stop once the duality gap is below it, or after ``NEWTON_STEPS``. Nothing that is
             reported rests on which of the two it was.
+        check: called between steps; it may raise.
     """
     q = start / np.sum(start)
     for _ in range(BLAHUT_ARIMOTO_STEPS):
+        check()
         q = _blahut_arimoto_step(kernel, probability, q)
     for _ in range(NEWTON_STEPS):
+        check()
         z = kernel @ q
         multipliers = probability / z
         for _ in range(BALANCING_STEPS):
@@ -41,7 +51,11 @@ def optimal_weights(
         gap = probability @ np.log(probability / (z * multipliers)) + np.log(np.max(kernel.T @ multipliers))
         if gap < tolerance:
             break
-        q = _blahut_arimoto_step(kernel, probability, _newton_step(kernel, probability, q, z))
+        stepped = _newton_step(kernel, probability, q, z)
+        if np.min(kernel @ stepped) <= 0:
+            # No atom is left within reach of some letter, a most improbable one.
+            stepped = (1 - KEPT_SHARE) * stepped + KEPT_SHARE * q
+        q = _blahut_arimoto_step(kernel, probability, stepped)
     return q
 
 

@@ -36,7 +36,7 @@ def test_supremum_holds_at_ten_times_the_resolution(
 
     monkeypatch.setattr(certificate, "lower_bound", spy)
     exact_point.point_at_slope(RadialSource(d, n), slope)
-    (source, grid, energy_scale, _, _, _), bound = seen[0]
+    (source, grid, energy_scale, *_), bound = seen[0]
     # Half the step: on the whole line, m(−x) folded into m(x), none of the nodes coincides with the solver's.
     x = grid.step / 2 * (np.arange(2 * grid.first, 2 * (grid.highest + grid.reach)) + 0.5)
     mass = np.exp(certificate.log_mixture(grid, bound.log_heights, x)[0]) * grid.step / 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ratedist as rd
-from ratedist.theory import exact, exact_point, radial_source
+from ratedist.theory import achievable, exact, exact_point, exact_search, radial_source
 from ratedist.theory.radial_source import RadialSource
 
 
@@ -18,8 +18,8 @@ def test_nothing_is_certified_by_a_wrong_critical_slope(monkeypatch: pytest.Monk
     assert truth.certified.all()
     found = exact.unit_critical_slope(RadialSource(3, 6))
     for factor in (0.9, 1.5):
-        for module in (exact, exact_point):
-            monkeypatch.setattr(module, "unit_critical_slope", lambda source: factor * found)  # noqa: B023
+        for module in (exact_search, exact_point):
+            monkeypatch.setattr(module, "unit_critical_slope", lambda source, check: factor * found)  # noqa: B023
         curve = exact.rate_at_distortion(model, 0.4)
         assert curve.rate_lower[0] <= truth.rate[0]
         assert curve.rate[0] >= truth.rate_lower[0]
@@ -27,9 +27,8 @@ def test_nothing_is_certified_by_a_wrong_critical_slope(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("n", [10**9, 10**12])
-def test_bounds_enclose_the_limit_of_many_samples(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bounds_enclose_the_limit_of_many_samples(n: int) -> None:
     """At d = 1 and n → ∞ W is Gaussian and d a square: ½ ln(1/nD), in spite of ν = n in exponents."""
-    monkeypatch.setattr(exact_point, "unit_critical_slope", lambda source: 0.0)  # its cost grows with n
     point = exact_point.point_at_slope(RadialSource(1, n), 5.0 * n)
     limit = 0.5 * np.log(1 / (n * point.distortion))
     lower = point.intercept_lower - point.slope * point.distortion
@@ -47,8 +46,7 @@ def test_half_step_of_the_gamma_function(k: int) -> None:
 
 
 def test_a_lower_bound_above_the_rate_is_not_certified() -> None:
-    one = np.ones(1)
-    curve = exact._curve(one, one, np.array([1.0]), np.array([1.1]), ["reason"])
+    curve = exact._curve([exact_search.Answer(1.0, 1.0, 1.0, 1.1, "reason")], 1.0)
     assert not curve.certified[0]
     assert "reason" in curve.reason[0]
 
@@ -57,11 +55,10 @@ def test_a_rule_too_coarse_for_the_energy_is_refused() -> None:
     """Where 7(Ē + 1)r > 1 the bound on the energy's error does not hold, and the point is not achievable."""
     source = RadialSource(3, 6)
     rule = exact_point.radial_kernel.angular_rule(3, 5.0, 3.0)
-    distortion, rate = exact_point._achievable_point(
-        source, 20.0, rule, np.array([0.5, 1.0]), np.full(2, 0.5)
-    )
-    assert distortion == np.inf
-    assert rate == np.inf
+    scale, radius = 20.0 * 7 / 6, np.array([0.5, 1.0])
+    cells = source.cells(achievable.cell_edges(source, scale))
+    achieved = achievable.achievable_point(cells, 20.0, scale, rule, radius, np.full(2, 0.5))
+    assert achieved.distortion == achieved.rate == achieved.error == np.inf
 
 
 @pytest.mark.parametrize(("d", "n", "slope"), [(3, 6, 1e3), (50, 80, 2e4)])
