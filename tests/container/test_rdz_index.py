@@ -12,7 +12,8 @@ import rdz_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratedist.container import QuantizedTensor, RdzFile, RdzWriter, TensorFile
+from ratedist.container import Entry, QuantizedTensor, RdzFile, RdzWriter, StoredForm, TensorFile, rdz_size
+from ratedist.container.dtypes import dtype_name
 from ratedist.container.rdz_entry import RdzEntry
 from ratedist.container.rdz_index import DTYPE_CODES, decode_index, encode_index
 
@@ -159,8 +160,6 @@ def test_what_a_row_keeps(tmp_path):
 
 
 def test_bytes_of_packed_dtypes_are_copied(tmp_path):
-    from ratedist.container import Entry
-
     data = bytes(range(12))
     with RdzWriter(tmp_path / "file") as writer:
         writer.add_raw_bytes("packed", Entry("F4", (4, 6)), [data[:5], data[5:]])
@@ -322,6 +321,22 @@ def test_the_header_of_many_tensors(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 15 * len(index)
+
+
+@pytest.mark.parametrize("coder", ["huffman", "ans"])
+def test_the_size_is_known_before_it_is_written(tmp_path, coder):
+    if coder == "ans":
+        pytest.importorskip("constriction")
+    content = rdz_files.tensors()
+    content |= {
+        f"x{i}": dataclasses.replace(content["scalar"], energy=2.0, weighted=True) for i in range(150)
+    }
+    rdz_files.write(tmp_path / "file", coder, content)
+    quantized = {
+        name: StoredForm.of(x, coder) for name, x in content.items() if isinstance(x, QuantizedTensor)
+    }
+    raw = {name: Entry(dtype_name(x.dtype), x.shape) for name, x in content.items() if name not in quantized}
+    assert rdz_size(quantized, raw, rdz_files.METADATA) == (tmp_path / "file").stat().st_size
 
 
 def test_it_is_a_safetensors_file(tmp_path):
