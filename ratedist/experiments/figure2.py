@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 NUM_ORACLES = 17
 NUM_CURVE_POINTS = 101
+# Of a centre in the description length, if not given.
+CENTRE_BITS = 32
 
 Method = Literal["optimal", "lloyd", "both"]
 Sampler = Literal["auto", "dataset", "statistics", "erm"]
@@ -77,8 +79,9 @@ class Figure2Config:
     """What is drawn: data sets, their sufficient statistics, or the ERM weights alone (the fastest)."""
     rate: Rate = "assignment_entropy"
     """Which rate of K-means is the abscissa."""
-    centre_bits: int = 32
-    """Bits of a centre in the description length; the centres are then really rounded to them."""
+    centre_bits: int | None = None
+    """Bits of a centre in the description length, 32 if not given; the centres are really rounded to them.
+    For --rate description_length only."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -91,6 +94,10 @@ class Figure2Config:
         model = self.model()
         if _checks.integer("max_clusters", self.max_clusters, 1) > model.d:
             raise ValueError(f"max_clusters must be at most d = {model.d}, got {self.max_clusters}")
+        if self.centre_bits is not None and self.rate != "description_length":
+            raise ValueError(
+                f"centre_bits is for rate description_length, got {self.centre_bits} with {self.rate}"
+            )
         model.require_finite_risk("Figure 2")
 
     def model(self) -> GaussianLinearModel:
@@ -199,7 +206,9 @@ def _methods(config: Figure2Config) -> tuple[Literal["optimal", "lloyd"], ...]:
 def _compressors(config: Figure2Config, codebooks: Mapping[int, np.ndarray]) -> dict[str, Compressor]:
     from ratedist.compressors import ERM, FixedCodebook, KMeans
 
-    centre_bits = config.centre_bits if config.rate == "description_length" else None
+    centre_bits = None
+    if config.rate == "description_length":
+        centre_bits = CENTRE_BITS if config.centre_bits is None else config.centre_bits
     compressors: dict[str, Compressor] = {"erm": ERM()}
     for method in _methods(config):
         compressors |= {

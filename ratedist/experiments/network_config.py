@@ -98,6 +98,11 @@ class NetworkConfig:
         for name in ("beta", "sweep_beta"):
             if 0.0 not in getattr(self, name):
                 raise ValueError(f"{name} must contain 0, which the others are compared with")
+        own = {field.name: field.default for field in dataclasses.fields(self)}["max_vector_clusters"]
+        if self.max_vector_clusters != own and max(self.block_length) == 1:
+            raise ValueError(
+                f"max_vector_clusters is for a block_length above 1, got {self.max_vector_clusters} without one"
+            )
         if 1 not in self.block_length:
             raise ValueError("block_length must contain 1, which the others are compared with")
 
