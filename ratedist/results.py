@@ -35,7 +35,7 @@ class UnknownNameError(KeyError, ValueError):
 class Named(dict[str, Value]):
     """A dictionary whose missing names are an error that says what there is."""
 
-    def __init__(self, what: str, values: Mapping[str, Value]) -> None:
+    def __init__(self, values: Mapping[str, Value], what: str = "name") -> None:
         super().__init__(values)
         self.what = what
 
@@ -211,7 +211,7 @@ class SimulationResult(Mapping[str, RiskEstimates]):
         risks = {risk: _noted(self.moments[risk].estimate(name), notes.get(risk, "")) for risk in RISK_NAMES}
         distances = self.moments[SQUARED_DISTANCE]
         largest = float(distances.maximum[distances.names.index(name)])
-        rates = Named(f"rate of {name!r}", fixed | simulated)
+        rates = Named(fixed | simulated, f"rate of {name!r}")
         samples, source = self._samples(name), self.sources.get(name)
         return RiskEstimates(risks, rates, self.infinite[name], largest, samples, source)
 
@@ -244,7 +244,7 @@ class SimulationResult(Mapping[str, RiskEstimates]):
             for rate, moments in self._rates()
             if name in moments.names and other in moments.names
         }
-        common = Named(f"rate that {name!r} and {other!r} both count by trials,", rates)
+        common = Named(rates, f"rate that {name!r} and {other!r} both count by trials,")
         return RiskEstimates(risks, common, {**self.infinite[name], **self.infinite[other]})
 
     def to_frame(self) -> pd.DataFrame:
@@ -281,7 +281,7 @@ class SimulationResult(Mapping[str, RiskEstimates]):
             for quantity, values in self.samples.items()
             if name in self.moments[quantity].names
         }
-        return Named(f"quantity of {name!r}", columns)
+        return Named(columns, f"quantity of {name!r}")
 
     def _require(self, name: str) -> None:
         if name not in self.compressors:

@@ -265,9 +265,11 @@ def _traced_rates(
 ) -> dict[tuple[str, ...], dict[str, Any]]:  # fmt: skip
     """Shapes of the rates of each group, by tracing alone; what is returned wrongly is refused here.
 
-    JAX keeps the traces: the first batch does not trace again.
+    Given the shardings that the draws will have, JAX keeps the traces: the first batch traces nothing again.
     """
     own = jax.eval_shape(lambda own, shared: _draw(own, shared, plan), indices, (key, model))
+    sharding = NamedSharding(plan.mesh, Spec("trials"))
+    own = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), own)
     try:
         compressed = jax.eval_shape(lambda own, shared: _compress(own, shared, plan), own, (model, bound))
     except Exception:

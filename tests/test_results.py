@@ -1,5 +1,7 @@
 """What a simulation returns: a mapping, a table, values of every trial, and the bound from them."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -51,6 +53,7 @@ def test_unknown_names_say_what_there_is(result) -> None:
     with pytest.raises(KeyError, match="no quantity of 'two' 'risk'"):
         _ = result["two"].samples["risk"]
     assert result["two"].rates.get("mutual") is None
+    assert dataclasses.asdict(result["two"])["rates"].keys() == result["two"].rates.keys()
 
 
 def test_a_frame_holds_every_estimate(result) -> None:

@@ -39,6 +39,8 @@ def check_declaration(name: str, compressor: Any) -> None:
             raise ValueError(
                 f"{method} of compressor {name!r} must be a method, got {getattr(compressor, method)!r}"
             )
+    if not isinstance(compressor.needs, set | frozenset):
+        raise ValueError(f"needs of compressor {name!r} must be a frozenset, got {compressor.needs!r}")
     check_markov_and_needs(f"compressor {name!r}", compressor.markov, compressor.needs)
 
 

@@ -53,6 +53,17 @@ def test_one_function_is_one_compilation_and_two_names() -> None:
     assert result.difference("a", "b").distortion.mean == 0.0
 
 
+def test_a_function_is_traced_once_for_each_shape() -> None:
+    traces = []
+
+    def counted(key, weights, context):
+        traces.append(weights.shape)
+        return rd.Compressed(weights, {})
+
+    simulate(counted, 200)
+    assert traces == [(5,)]
+
+
 def test_functions_see_what_they_declare() -> None:
     def diagonal(key, weights, context):
         assert context.model is None
@@ -181,6 +192,10 @@ class NoPytree:
         return rd.Compressed(weights, {})
 
 
+class ListOfNeeds(NoPytree):
+    needs: ClassVar = ["model"]
+
+
 class OddTails(NoPytree):
     def heavy_tailed(self, model):
         return {"risk"}
@@ -189,6 +204,7 @@ class OddTails(NoPytree):
 def test_classes_that_jax_does_not_know_are_refused() -> None:
     for compressor, message in (
         (NoPytree(), "must return a JAX pytree whose leaves are arrays, got a NoPytree: register its class"),
+        (ListOfNeeds(), r"needs of compressor 'own' must be a frozenset, got \['model'\]"),
         (OddTails(), "heavy_tailed of compressor 'own' must be of population_risk, .*; got risk"),
     ):
         with pytest.raises(ValueError, match=message):
