@@ -101,7 +101,7 @@ class NetworkConfig:
         own = {field.name: field.default for field in dataclasses.fields(self)}["max_vector_clusters"]
         if self.max_vector_clusters != own and max(self.block_length) == 1:
             raise ValueError(
-                f"max_vector_clusters is for a block_length above 1, got {self.max_vector_clusters} without one"
+                f"max_vector_clusters is for block_length above 1, got {self.max_vector_clusters} without"
             )
         if 1 not in self.block_length:
             raise ValueError("block_length must contain 1, which the others are compared with")

@@ -261,7 +261,7 @@ def test_without_data_one_clear_message(tmp_path, monkeypatch: pytest.MonkeyPatc
         ({"sweep_beta": (float("nan"),)}, "sweep_beta"),
         ({"sweep_beta": (5.0,)}, "sweep_beta must contain 0"),
         ({"block_length": (2,)}, "block_length must contain 1"),
-        ({"max_vector_clusters": 3, "block_length": (1,)}, "max_vector_clusters is for a block_length above 1"),
+        ({"max_vector_clusters": 3, "block_length": (1,)}, "is for block_length above 1"),
         ({"train_images": -1}, "train_images"),
         ({"curvature_images": -1}, "curvature_images"),
     ],
