@@ -101,8 +101,8 @@ def oracle_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
     Returns:
         Nats for the whole weight vector, the shape of ``alpha``; infinite at α = 0, zero at α = 1.
         Below :func:`oracle_gaussian_rate`, because the Gaussian maximises the rate at given covariance.
-        Twice the nodes and wider tails changed it by 5e-7 nats or less, by 1e-10 or less from d = 2 on
-        (eleven models, eight α). Where a proved bound on the rate is needed, take the Gaussian one.
+        Twice the nodes and wider tails changed it by 6e-7 nats or less, by 1e-9 or less from d = 2 on
+        (ten models, six α). Where a proved bound on the rate is needed, take the Gaussian one.
 
     Raises:
         ValueError: α outside [0, 1].

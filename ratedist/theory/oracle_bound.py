@@ -23,7 +23,7 @@ def oracle_conditional_cgf_bound(model: GaussianLinearModel, alpha: float) -> Cg
     """The conditional-CGF bound on the oracle's generalisation error, at its own rate, both by quadrature.
 
     A theorem but for the errors of the two quadratures, which are not bounded. Twice the nodes and wider
-    tails changed the value by a share of 3e-7 or less, 2e-9 from d = 2 on (eleven models, eight α).
+    tails changed the value by a share of 4e-7 or less, 5e-9 from d = 2 on (ten models, six α).
 
     Args:
         model: the linear model, n > d + 1.

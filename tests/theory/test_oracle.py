@@ -104,7 +104,7 @@ def test_alpha_outside_the_unit_interval_is_refused(alpha: float) -> None:
 
 @pytest.mark.parametrize(("d", "n"), [(2, 6), (50, 80)])
 def test_finer_quadrature_changes_nothing_that_is_printed(d: int, n: int, monkeypatch) -> None:
-    """What the docstrings say of twice the nodes and wider tails: 1e-10 nats, a share of 2e-9 of the bound."""
+    """Twice the nodes and wider tails: 1e-9 nats, and a share of 5e-9 of the bound, as documented."""
     model = rd.GaussianLinearModel(n, np.ones(d))
     alphas = np.array([1e-3, 0.1, 0.9])
     rates = theory.oracle_rate(model, alphas)
@@ -112,6 +112,6 @@ def test_finer_quadrature_changes_nothing_that_is_printed(d: int, n: int, monkey
     for module in (oracle, oracle_bound):
         monkeypatch.setattr(module, "NODES_PER_WIDTH", 2 * module.NODES_PER_WIDTH)
         monkeypatch.setattr(module, "TAIL_PROBABILITY", 1e-22)
-    np.testing.assert_allclose(theory.oracle_rate(model, alphas), rates, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(theory.oracle_rate(model, alphas), rates, rtol=0, atol=1e-9)
     finer = [theory.oracle_conditional_cgf_bound(model, alpha).value for alpha in alphas]
-    np.testing.assert_allclose(finer, bounds, rtol=2e-9)
+    np.testing.assert_allclose(finer, bounds, rtol=5e-9)
