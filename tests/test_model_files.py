@@ -1,5 +1,6 @@
 """Models on disk: what stays as it is and why, what is refused, what a small file may become."""
 
+import hashlib
 import json
 import math
 import os
@@ -20,6 +21,9 @@ from ratedist.container import (
     write_tensor_file,
 )
 from ratedist.container.dtypes import dtype_name, to_bytes
+from ratedist.container.rdz_entry import RdzEntry
+from ratedist.container.rdz_format import header_of
+from ratedist.container.rdz_index import encode_index
 from ratedist.model_files import dequantize_file, inspect_file, quantize_file
 from ratedist.tensors import QuantizationConfig
 
@@ -131,15 +135,15 @@ def test_results_in_the_place_of_an_input(tmp_path):
         dequantize_file(tmp_path / "r", tmp_path / "r")
 
 
-def test_a_small_file_that_becomes_a_large_one(tmp_path, capsys, monkeypatch):
+def test_a_small_file_that_becomes_a_large_one(tmp_path, capsys):
     """A hundred thousand bytes of code for one label: 819 MB of double precision."""
     size = 100_000 * 1024
-    constant = QuantizedTensor(np.zeros(1, np.uint8), np.ones(1, np.float32), (1,), np.dtype(np.float64))
-    object.__setattr__(constant, "shape", (size,))
-    object.__setattr__(constant, "counts", np.array([size]))
-    monkeypatch.setattr("ratedist.container.rdz_writer.coded_labels", lambda tensor, coder: b"")
-    with RdzWriter(tmp_path / "r") as writer:
-        writer.add("w", constant)
+    data = bytes(100_000) + np.ones(1, "<f4").tobytes() + np.array([size], "<u4").tobytes()
+    digest = hashlib.sha256(data).digest()
+    entry = RdzEntry("F64", (size,), digest, (), "huffman", 0, "float32", (1,), "U32")
+    index = encode_index({}, {"w": entry})
+    header = header_of(len(data), index)
+    (tmp_path / "r").write_bytes(len(header).to_bytes(8, "little") + header + data + index)
     assert os.path.getsize(tmp_path / "r") < 101_000
     for attempt in (
         lambda: dequantize_file(tmp_path / "r", tmp_path / "out"),

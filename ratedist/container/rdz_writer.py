@@ -30,8 +30,8 @@ from ratedist.files import scratch_file
 class RdzWriter:
     """A .rdz file in the making; it takes its place when the ``with`` block ends without an error.
 
-    Before that the file is read: its header, index and SHA-256 have to be what a reader expects. If they
-    are not, that is an error, and what stood at the place stays there.
+    Before that the file is read as any reader would: header, index, SHA-256 and decoded labels have to be
+    what was given. If they are not, that is an error, and what stood at the place stays there.
 
     What is added is coded at once and kept in a file without a name beside the result until the header,
     which stands in front and knows all sizes, can be written: memory is needed for one tensor at a time.
@@ -62,6 +62,7 @@ class RdzWriter:
             require_constriction()
         self._metadata = dict(metadata or {})
         self._entries: dict[str, RdzEntry] = {}
+        self._labels: dict[str, bytes] = {}
         self._ending = contextlib.ExitStack()
         self._spool: BinaryIO = self._ending.enter_context(scratch_file(self.path))
 
@@ -84,6 +85,7 @@ class RdzWriter:
         padding = least_label_bytes(tensor.num_weights) - len(payload)
         counts = tensor.counts.astype(np.min_scalar_type(int(tensor.counts.max())))
         entry = described(tensor, self._coder, len(payload))
+        self._labels[name] = _label_digest(tensor)
         self._put(
             name, entry, [payload, b"\0" * max(padding, 0), to_bytes(tensor.codebook), to_bytes(counts)]
         )
@@ -145,13 +147,27 @@ class RdzWriter:
                 yield self._spool.read(min(CHUNK, start + size - position))
 
     def _verify(self, file: BinaryIO) -> None:
-        """Read what was written as any reader would."""
+        """Read what was written as any reader would, and compare it with what was given."""
         written = RdzFile(self.path, file)
-        written.verify()
         expected = {name: dataclasses.replace(one, places=()) for name, one in self._entries.items()}
         found = {name: dataclasses.replace(one, places=()) for name, one in written.entries.items()}
         if found != expected or written.metadata != self._metadata:
             raise ValueError(f"{self.path} would not be read as it was to be written")
+        for name, entry in found.items():
+            if entry.coder is None:
+                for _ in written.raw_chunks(name):
+                    pass  # compared with their SHA-256
+        for name, tensor in written.read_many(self._labels):
+            if not isinstance(tensor, QuantizedTensor) or _label_digest(tensor) != self._labels[name]:
+                raise ValueError(
+                    f"{self.path}: the labels of {name!r} would not be decoded as they were given"
+                )
+
+
+def _label_digest(tensor: QuantizedTensor) -> bytes:
+    """SHA-256 of the labels, whatever their type."""
+    labels = tensor.labels.astype(np.min_scalar_type(tensor.num_clusters - 1), copy=False)
+    return hashlib.sha256(np.ascontiguousarray(labels).data).digest()
 
 
 def coded_labels(tensor: QuantizedTensor, coder: str) -> bytes:

@@ -100,6 +100,28 @@ def test_a_writer_that_cannot_read_its_file_leaves_the_old_one(tmp_path, monkeyp
     assert (tmp_path / "file").read_bytes() == before
 
 
+@pytest.mark.parametrize("coder", ["huffman", "ans"])
+def test_a_coder_that_codes_something_else(tmp_path, monkeypatch, coder):
+    """The same counts, all digests right, labels in another order: seen before the file takes its place."""
+    if coder == "ans":
+        pytest.importorskip("constriction")
+    from ratedist.container import rdz_writer
+
+    right = rdz_writer.coded_labels
+    rdz_files.write(tmp_path / "file", coder)
+    before = (tmp_path / "file").read_bytes()
+
+    def wrong(tensor, coder):
+        if tensor.num_clusters == 5:
+            tensor = dataclasses.replace(tensor, labels=tensor.labels[::-1])
+        return right(tensor, coder)
+
+    monkeypatch.setattr(rdz_writer, "coded_labels", wrong)
+    with pytest.raises(ValueError, match="the labels of 'scalar' would not be decoded as they were given"):
+        rdz_files.write(tmp_path / "file", coder)
+    assert (tmp_path / "file").read_bytes() == before
+
+
 NEW = {
     "version1_scalars": (
         {"w": np.array([[-0.5, 0.25, 3, 0.25], [0.25, 3, 0.25, -0.5]], np.float32)},
