@@ -28,7 +28,7 @@ BATCH = 1 << 20
 class RdzFile:
     """A .rdz file open for reading; nothing but its header is in memory.
 
-    What a header takes there is at most some fifteen times its bytes. A tensor takes up to 1024 weights for
+    What a header and an index take there is some ten times their bytes. A tensor takes up to 1024 weights for
     each byte of its labels: ``entries`` say how many before any is read, ``decoded_bytes`` for all.
 
     Args:
