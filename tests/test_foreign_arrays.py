@@ -115,17 +115,17 @@ def test_real_state_dict(tmp_path):
     torch = pytest.importorskip("torch")
     expected, state = arrays(), {}
     for name, array in expected.items():
-        if array.dtype == ml_dtypes.bfloat16:
-            state[name] = torch.tensor(array.astype(np.float32)).to(torch.bfloat16)
-        else:
-            state[name] = torch.tensor(array)
+        state[name] = torch.tensor(array.tolist(), dtype=getattr(torch, str(array.dtype)))
         if array.dtype.kind == "f" or array.dtype == ml_dtypes.bfloat16:
             state[name] = torch.nn.Parameter(state[name])
     check(state, expected, tmp_path)
     with pytest.raises(ValueError, match="'layer' is a module"):
         rd.quantize_tree({"layer": torch.nn.Linear(40, 40)}, 4)
-    with pytest.raises(ValueError, match=r"'w' is a torch.Tensor of .* cannot be converted"):
-        rd.quantize_tree({"w": torch.eye(40).to_sparse()}, 4)
+    for odd in (torch.eye(40).to_sparse(), torch.empty(40, 40, device="meta")):
+        with pytest.raises(ValueError, match=r"'w' is a torch.Tensor of .* cannot be converted"):
+            rd.quantize_tree({"w": odd}, 4)
+    complex_numbers = as_array("c", torch.tensor([1 + 2j, 3j]).conj())
+    np.testing.assert_array_equal(complex_numbers, [1 - 2j, -3j])
 
 
 def test_what_cannot_be_converted_is_named():
