@@ -61,17 +61,28 @@ class Evidence:
         tables: folder with the tables of trained networks, ``mnist/networks.csv`` and
             ``cifar10/networks.csv``, as ``ratedist mnist`` and ``ratedist cifar10`` write them. Where they
             are missing the claims about networks are undecided.
+        own_model: to check what holds for every model on, in place of ``correlated_model``.
 
     Raises:
-        ValueError: trials below 10 or a negative seed.
+        ValueError: trials below 10, a negative seed, a model without finite risks or too large.
     """
 
     def __init__(
-        self, trials: int = DEFAULT_TRIALS, seed: int = 0, tables: str | Path = DEFAULT_TABLES
+        self,
+        trials: int = DEFAULT_TRIALS,
+        seed: int = 0,
+        tables: str | Path = DEFAULT_TABLES,
+        own_model: GaussianLinearModel | None = None,
     ) -> None:
         self.trials = _checks.integer("trials", trials, MIN_TRIALS)
-        self.seed = _checks.integer("seed", seed, 0)
+        self.seed = _checks.seed(seed)
         self.tables = Path(tables)
+        self._own_model = own_model
+        if own_model is not None:
+            own_model.require_finite_risk("a check of the closed forms")
+            _checks.fits_in_memory(
+                f"{trials} data sets", 8 * trials * own_model.d * (own_model.n + own_model.d)
+            )
 
     @functools.cached_property
     def model(self) -> GaussianLinearModel:
@@ -80,7 +91,9 @@ class Evidence:
 
     @functools.cached_property
     def correlated_model(self) -> GaussianLinearModel:
-        """A small model with nothing special about it: d = 6, n = 20, correlated inputs, σ² = ½."""
+        """The user's own, or one with nothing special about it: d = 6, n = 20, correlated inputs, σ² = ½."""
+        if self._own_model is not None:
+            return self._own_model
         return GaussianLinearModel(
             n=20, w_star=gaussian_weights(6, seed=0), noise_variance=0.5, covariance=ar1_covariance(6, 0.6)
         )

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from ratedist import _checks
+from ratedist.experiments.model_options import CovarianceOption, WeightsOption, linear_model
 from ratedist.files import require_writable, write_together
 
 if TYPE_CHECKING:
     from ratedist.claims import CheckedClaim
+    from ratedist.problem import GaussianLinearModel
 
 MISMATCH = 1
 MAX_WIDTH = 120
@@ -44,11 +46,21 @@ class VerifyCommand:
     tables: Path = Path("figures")
     """Folder with mnist/networks.csv and cifar10/networks.csv, for the claims about trained networks. Where
     it has none, those claims are undecided."""
+    w_star: WeightsOption | None = None
+    """True weights of a model of your own, a .npy file. What holds for every model is then checked on it, not
+    on the built-in one with six weights; the setting of Figure 2 stays."""
+    covariance: CovarianceOption | None = None
+    """Covariance of the inputs of that model: "identity" (default), "ar1:RHO", or a .npy file."""
+    n: int | None = None
+    """Number of training samples of that model, above d + 1."""
+    noise_variance: float | None = None
+    """Variance of the noise of that model; 1 if not given."""
 
     def run(self) -> int:
         """Check, print, write, and return the exit status."""
         _checks.integer("trials", self.trials, 2)
         _checks.seed(self.seed)
+        own_model = self._own_model()
         require_writable(self.out, ["verify.csv", "verify.json"])
         started = time.perf_counter()
 
@@ -65,7 +77,7 @@ class VerifyCommand:
 
         with tqdm(total=len(claims), unit="claim", disable=not sys.stderr.isatty(), leave=False) as bar:
             checked = verification.verify(
-                Evidence(self.trials, self.seed, self.tables),
+                Evidence(self.trials, self.seed, self.tables, own_model),
                 self.only,
                 lambda claim: _announce(bar, claim.id),
             )
@@ -76,6 +88,7 @@ class VerifyCommand:
                 "only": list(self.only),
                 "seed": self.seed,
                 "tables": str(self.tables),
+                "own_model": None if own_model is None else self._own_options(),
             },
             "family": dataclasses.asdict(checked[0].family),
             "versions": versions(),
@@ -97,6 +110,22 @@ class VerifyCommand:
             seconds = record["duration_seconds"]
             print(f"seconds: import {seconds['import']:.1f}, checks {seconds['checks']:.1f}")
         return 0 if record["all_as_documented"] else MISMATCH
+
+    def _own_options(self) -> dict[str, Any]:
+        names = ("w_star", "covariance", "n", "noise_variance")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def _own_model(self) -> GaussianLinearModel | None:
+        """The model that the options describe, ``None`` where they are not given."""
+        given = self._own_options()
+        if not given:
+            return None
+        if self.w_star is None or self.n is None:
+            raise ValueError(f"a model of your own needs w_star and n, got {', '.join(given)} alone")
+        noise_variance = 1.0 if self.noise_variance is None else self.noise_variance
+        return linear_model(
+            self.w_star, self.covariance or "identity", None, self.n, noise_variance, self.seed
+        )
 
 
 def render(checked: list[CheckedClaim], width: int) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -35,7 +36,7 @@ def test_table_csv_and_json(tmp_path, capsys) -> None:
     assert list(frame["id"]) == ["remark-1", "sub-gaussian-loss", "equation-36"]  # in the order of the list
     assert frame["as_documented"].all()
     record = json.loads((tmp_path / "out" / "verify.json").read_text())
-    configuration = {"trials": 10_000, "only": list(QUICK), "seed": 0, "tables": "figures"}
+    configuration = {"trials": 10_000, "only": list(QUICK), "seed": 0, "tables": "figures", "own_model": None}
     assert record["configuration"] == configuration
     assert record["family"] == {"comparisons": 1, "error": 0.001}
     assert record["all_as_documented"] is True
@@ -95,3 +96,20 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, capsys, arguments, message
     assert len(printed.err.strip().splitlines()) == 1
     assert message in printed.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_of_ones_own(tmp_path, capsys) -> None:
+    np.save(tmp_path / "w.npy", np.arange(4.0))
+    np.save(tmp_path / "sigma.npy", np.diag([1.0, 2.0, 3.0, 4.0]) + 0.5)
+    own = ["--w-star", str(tmp_path / "w.npy"), "--covariance", str(tmp_path / "sigma.npy"), "--n", "20"]
+    assert verify(tmp_path, *own, "--only", "gram-given-weights", "--trials", "8000") == 0
+    record = json.loads((tmp_path / "out" / "verify.json").read_text())
+    assert record["configuration"]["own_model"]["n"] == 20
+    capsys.readouterr()
+    for arguments, message in [
+        (["--n", "20"], "a model of your own needs w_star and n, got n alone"),
+        ([*own[:4]], "a model of your own needs w_star and n, got w_star, covariance alone"),
+        ([*own[:5], "5"], "a check of the closed forms needs n > d + 1 = 5, got n = 5"),
+    ]:
+        assert verify(tmp_path, *arguments) == 2
+        assert message in capsys.readouterr().err
