@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ratedist.quantizers.block_assignment import slabs
+from ratedist.quantizers.block_layout import Piece
 
 
 class BlockSeeding:
-    """N blocks laid out to draw initial centres from among them."""
+    """N blocks to draw initial centres from among them."""
 
-    def __init__(self, values: np.ndarray, importance: np.ndarray | None) -> None:
-        """Lay out ``values`` (m, N) and ``importance`` (m, N), ``None`` for 1."""
-        self._values = values
-        self._weight = np.ones(values.shape[1]) if importance is None else importance.sum(axis=0)
-        arrays = [values] if importance is None else [values, importance]
-        self._blocks = list(zip(*map(slabs, arrays), strict=True))
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        """Take the blocks; their metric does not matter here."""
+        self._pieces = pieces
+        self._ends = np.cumsum([piece.size for piece in pieces])
+
+    def block(self, index: int) -> np.ndarray:
+        """One block, shape ``(m,)``."""
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        piece = self._pieces[number]
+        return np.asarray(piece.values[:, index - (self._ends[number] - piece.size)])
+
+    def uniform(self, num_clusters: int, rng: np.random.Generator) -> np.ndarray:
+        """Different blocks, equally likely, shape ``(K, m)``."""
+        return np.stack(
+            [self.block(index) for index in rng.choice(self._ends[-1], num_clusters, replace=False)]
+        )
 
     def plus_plus(self, num_clusters: int, rng: np.random.Generator) -> np.ndarray:
         """Blocks drawn one by one with probability proportional to their cost under those drawn before.
@@ -25,25 +37,37 @@ class BlockSeeding:
         Returns:
             centres of shape ``(K, m)``; the first is drawn by importance.
         """
-        size = self._weight.size
-        centers = np.empty((num_clusters, len(self._values)))
-        weight, least = self._weight, slabs(np.full(size, np.inf))
+        pieces = self._pieces
+        centers = np.empty((num_clusters, len(pieces[0].values)))
+        weights = [_importance(piece) for piece in pieces]
         for k in range(num_clusters):
-            cumulative = np.cumsum(weight)
+            cumulative = np.cumsum([weight.sum() for weight in weights])
             level = rng.random() * cumulative[-1]
             # Where every block is a centre already (duplicates) any block will do.
-            drawn = min(int(np.searchsorted(cumulative, level, side="right")), size - 1)
-            centers[k] = self._values[:, drawn]
-            with jax.enable_x64(True):  # in this thread, for these lines
-                pairs = zip(self._blocks, least, strict=True)
-                least = [_least_cost(blocks, costs, centers[k]) for blocks, costs in pairs]
-            weight = np.concatenate(least)[:size]
+            number = min(int(np.searchsorted(cumulative, level, side="right")), len(pieces) - 1)
+            level -= cumulative[number] - weights[number].sum()
+            drawn = int(np.searchsorted(np.cumsum(weights[number]), level, side="right"))
+            centers[k] = pieces[number].values[:, min(drawn, pieces[number].size - 1)]
+            for i, piece in enumerate(pieces):
+                least = weights[i] if k else np.full(piece.size, np.inf)
+                with jax.enable_x64(True):  # in this thread, for these lines
+                    weights[i] = _least_cost(piece, least, centers[k])
         return centers
 
 
+def _importance(piece: Piece) -> np.ndarray:
+    if piece.importance is None:
+        return np.broadcast_to(1.0, piece.size)
+    return np.asarray(piece.importance)[:, : piece.size].sum(axis=0)
+
+
+def _least_cost(piece: Piece, least: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Cost of each block under the centres so far, shape ``(size,)``, after one more."""
+    costs = np.asarray(_cost(piece.values, piece.importance, center))
+    return np.minimum(costs[: piece.size], least)
+
+
 @jax.jit
-def _least_cost(blocks: tuple[jax.Array, ...], least: jax.Array, center: jax.Array) -> jax.Array:
-    """Cost of each block under the centres so far, (n,), after one more."""
-    values, *importance = blocks
-    h = importance[0] if importance else 1.0
-    return jnp.minimum(least, jnp.ones(len(values)) @ (h * (values - center[:, None]) ** 2))
+def _cost(values: jax.Array, importance: jax.Array | None, center: jax.Array) -> jax.Array:
+    h = 1.0 if importance is None else importance
+    return jnp.ones(len(values)) @ (h * (values - center[:, None]) ** 2)

@@ -11,23 +11,26 @@ from numpy.typing import ArrayLike
 from ratedist import _checks
 from ratedist.quantizers.block_assignment import BlockAssignment
 from ratedist.quantizers.block_centers import GAP, CenterUpdate, farthest_pair
+from ratedist.quantizers.block_layout import Piece, laid_out
 from ratedist.quantizers.block_seeding import BlockSeeding
 from ratedist.quantizers.center_update import printed_pair
 from ratedist.quantizers.initialization import RANDOM_INITIALIZATIONS, generator, required_key
 from ratedist.quantizers.objective import diameter_cost, quantization_objective
 from ratedist.quantizers.quantized import Quantized
 
+# Weights of which the objective is summed at once.
+CHUNK = 1 << 20
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Blocks:
-    """N blocks: ``values`` (m, N) minus ``shift`` (m,), importances (m, N) or ``None`` where all are 1.
+    """N blocks in ``pieces``, minus ``shift`` (m,).
 
     ``assignment`` finds the nearest centres in the distance of (36) or, Hessian-weighted, of (35);
     ``update`` moves the centres.
     """
 
-    values: np.ndarray
-    importance: np.ndarray | None
+    pieces: list[Piece]
     assignment: BlockAssignment
     shift: np.ndarray
     diameter_penalty: float
@@ -59,56 +62,56 @@ def kmeans_of_blocks(
 
     Source: Entropy 2021 eq. (35) and Algorithm 1.
     """
-    d, m = weights.size, block_length
-    padding = -d % m
-    # Coordinate by coordinate in memory: so the assignment takes them.
-    values = np.pad(weights, (0, padding), mode="edge").reshape(-1, m).T.copy()
-    h = None
-    if importance is not None or padding:
-        h = np.ones(d) if importance is None else importance
-        h = np.pad(h, (0, padding)).reshape(-1, m).T.copy()
-    shift = values.mean(axis=1)
-    values -= shift[:, None]
-    assignment = BlockAssignment(values, _metric(values, h, method, padding), h)
-    blocks = _Blocks(values, h, assignment, shift, diameter_penalty, CenterUpdate(diameter_penalty))
-    step = _printed_step if method == "algorithm1" else _exact_step
+    pieces, shift = laid_out(weights, importance, block_length, method == "lloyd")
+    blocks = _Blocks(pieces, BlockAssignment(pieces), shift, diameter_penalty, CenterUpdate(diameter_penalty))
     runs = (
-        _alternate(blocks, start, step, max_iterations, final_assignment=method == "lloyd")
+        _alternate(blocks, start, max_iterations, printed=method == "algorithm1")
         for start in _starts(blocks, num_clusters, init, key, num_starts)
     )
     results = (_quantized(weights, importance, blocks, *run) for run in runs)
     return min(results, key=lambda result: result.objective)
 
 
-def _metric(values: np.ndarray, h: np.ndarray | None, method: str, padding: int) -> np.ndarray | None:
-    """Weights of the squared differences by which ``method`` assigns, (m, N); ``None`` where all are 1."""
-    if h is None or not (method == "lloyd" or padding):
-        return None
-    # A block that costs nothing anywhere goes to the centre nearest in the ordinary sense.
-    weighted = np.any(h > 0, axis=0) & (method == "lloyd")
-    if weighted.all():
-        return h
-    counted = np.ones_like(values)
-    if padding:
-        counted[-padding:, -1] = 0.0
-    return np.where(weighted, h, counted)
-
-
 def _alternate(
-    blocks: _Blocks, initial: np.ndarray, step: Any, max_iterations: int, final_assignment: bool
+    blocks: _Blocks, initial: np.ndarray, max_iterations: int, printed: bool
 ) -> tuple[np.ndarray, np.ndarray, bool, int]:
-    centers, (labels, mass, first) = initial, blocks.assignment.assign(initial)
+    step = _printed_step if printed else _exact_step
+    assigned = _assigned if printed else _filled
+    centers, (labels, mass, first) = assigned(blocks, initial)
     for iteration in range(1, max_iterations + 1):
         updated = step(blocks, centers, mass, first)
         settled = np.array_equal(updated, centers)
         centers = updated
-        if settled or (iteration == max_iterations and not final_assignment):
+        if settled or (iteration == max_iterations and printed):
             return centers, labels, settled, iteration
-        previous, (labels, mass, first) = labels, blocks.assignment.assign(centers)
+        previous = labels
+        centers, (labels, mass, first) = assigned(blocks, centers)
         # Without penalty the centres are a function of the assignment, and empty clusters rest.
         if blocks.diameter_penalty == 0 and np.array_equal(labels, previous):
             return centers, labels, True, iteration
     return centers, labels, False, max_iterations
+
+
+Assigned = tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def _assigned(blocks: _Blocks, centers: np.ndarray) -> Assigned:
+    """Centres, and labels, masses and first moments of their clusters."""
+    return centers, blocks.assignment.assign(centers)
+
+
+def _filled(blocks: _Blocks, centers: np.ndarray) -> Assigned:
+    """The same, empty clusters having moved to the blocks that cost most, where that lowers the objective."""
+    labels, mass, first = blocks.assignment.assign(centers)
+    empty = np.flatnonzero(~np.any(mass > 0, axis=1))
+    if empty.size:
+        dear = blocks.assignment.costliest(centers, labels, empty.size)
+        moved = centers.copy()
+        moved[empty[: len(dear)]] = dear
+        other = blocks.assignment.assign(moved)
+        if len(dear) and blocks.cost(moved, *other[1:]) < blocks.cost(centers, mass, first):
+            return moved, other
+    return centers, (labels, mass, first)
 
 
 def _exact_step(blocks: _Blocks, centers: np.ndarray, mass: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -133,7 +136,7 @@ def _printed_step(blocks: _Blocks, centers: np.ndarray, mass: np.ndarray, first:
 def _starts(
     blocks: _Blocks, num_clusters: int, init: str | ArrayLike | None, key: Any, num_starts: int
 ) -> list[np.ndarray]:
-    shape = (num_clusters, len(blocks.values))
+    shape = (num_clusters, blocks.shift.size)
     if init is not None and not isinstance(init, str):
         centers = _checks.real_array("init", init)
         if centers.shape != shape:
@@ -141,11 +144,9 @@ def _starts(
         return [centers - blocks.shift]
     name = _checks.one_of("init for blocks", "kmeans++" if init is None else init, RANDOM_INITIALIZATIONS)
     rng = generator(required_key(name, key))
-    if name == "random":
-        size = blocks.values.shape[1]
-        return [blocks.values.T[rng.choice(size, num_clusters, replace=False)] for _ in range(num_starts)]
-    seeding = BlockSeeding(blocks.values, blocks.importance)
-    return [seeding.plus_plus(num_clusters, rng) for _ in range(num_starts)]
+    seeding = BlockSeeding(blocks.pieces)
+    draw = seeding.uniform if name == "random" else seeding.plus_plus
+    return [draw(num_clusters, rng) for _ in range(num_starts)]
 
 
 def _quantized(
@@ -162,6 +163,9 @@ def _quantized(
     reconstruction = c.take(small, axis=0).ravel()[: weights.size]
     beta = blocks.diameter_penalty
     diameter = farthest_pair(c)[2] if beta > 0 else 0.0
-    h = 1.0 if importance is None else importance
-    objective = float(quantization_objective(weights, reconstruction, h, diameter, beta))
+    objective = float(diameter_cost(diameter, beta, "squared"))
+    for start in range(0, weights.size, CHUNK):
+        rows = slice(start, start + CHUNK)
+        h = 1.0 if importance is None else importance[rows]
+        objective += float(quantization_objective(weights[rows], reconstruction[rows], h))
     return Quantized(c, small, reconstruction, objective, 0.0, converged, iterations)

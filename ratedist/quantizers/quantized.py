@@ -50,14 +50,14 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
         ValueError: shapes other than ``(d,)`` with d >= 1 or that disagree, values that are not finite,
             importances that are negative or all zero.
     """
-    w = _checks.real_array("weights", weights)
+    w = _floats("weights", weights)
     if w.ndim != 1 or w.size == 0:
         raise ValueError(f"weights must have shape (d,) with d >= 1, got shape {w.shape}")
     if max(w.max(), -w.min()) > LARGEST:
         raise ValueError(f"weights must be at most {LARGEST:g} in size, for their squares: rescale them")
     if importance is None:
         return w, None
-    h = _checks.real_array("importance", importance)
+    h = _floats("importance", importance)
     if h.shape != w.shape:
         raise ValueError(f"importance must have the shape {w.shape} of weights, got {h.shape}")
     if np.any(h < 0):
@@ -65,3 +65,11 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
     if not np.any(h):
         raise ValueError("importance must be positive for at least one weight, got all zero")
     return w, h
+
+
+def _floats(name: str, value: ArrayLike) -> np.ndarray:
+    """As ``real_array``, but no copy of what is float64 already: nothing here writes to it."""
+    array = np.asarray(value)
+    return (
+        array if array.dtype == np.float64 and np.all(np.isfinite(array)) else _checks.real_array(name, array)
+    )

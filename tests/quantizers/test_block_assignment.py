@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratedist.quantizers import block_assignment, kmeans
-from ratedist.quantizers.block_assignment import BlockAssignment, padded_size
+from ratedist.quantizers import block_assignment, block_layout, kmeans
+from ratedist.quantizers.block_assignment import BlockAssignment
+from ratedist.quantizers.block_layout import padded_size, pieces_of
+from ratedist.quantizers.block_search import WeightedSearch
 from ratedist.quantizers.block_seeding import BlockSeeding
 
 
@@ -28,7 +30,7 @@ def some_importance(rng, size, m):
 def check(values, metric, importance, centers, slack=1e-13):
     """Labels belong to the least of all distances, and sums to the labels."""
     (m, size), K = values.shape, len(centers)
-    labels, mass, first = BlockAssignment(values, metric, importance).assign(centers)
+    labels, mass, first = BlockAssignment(pieces_of(values, metric, importance)).assign(centers)
     assert labels.shape == (size,)
     a = np.ones_like(values) if metric is None else metric
     cost = np.sum(a.T[:, None] * (values.T[:, None] - centers) ** 2, axis=2)
@@ -60,7 +62,7 @@ def test_nearest_centres_and_sums(kind, m, weighted, important, size, num_cluste
     importance = rng.exponential(size=(m, size)) if important else None
     centers = values.T[rng.integers(0, size, num_clusters)] + rng.choice([0.0, 0.3]) * rng.normal(size=m)
     with pytest.MonkeyPatch.context() as patch:  # in as many pieces as if there were millions
-        patch.setattr(block_assignment, "SLAB", 320)
+        patch.setattr(block_layout, "SLAB", 320)
         check(values, metric, importance, centers)
 
 
@@ -84,7 +86,9 @@ def test_precision_is_double_whatever_the_caller_has_chosen():
     values = np.array([[0.0, 1.0, 1.0 + 1e-12]])
     for enabled in (False, True):
         with jax.enable_x64(enabled):
-            labels, mass, first = BlockAssignment(values).assign(np.array([[1.0], [1.0 + 1e-12], [0.0]]))
+            labels, mass, first = BlockAssignment(pieces_of(values)).assign(
+                np.array([[1.0], [1.0 + 1e-12], [0.0]])
+            )
         np.testing.assert_array_equal(labels, [2, 0, 1])
         np.testing.assert_array_equal(mass[:, 0], [1.0, 1.0, 1.0])
         np.testing.assert_array_equal(first[:, 0], [1.0, 1.0 + 1e-12, 0.0])
@@ -107,7 +111,7 @@ def test_plus_plus_draws_in_proportion_to_the_cost(weighted):
     first = h.sum(axis=0) / h.sum()
     cost = np.sum(h[:, None] * (values[:, :, None] - values[:, None]).transpose(0, 2, 1) ** 2, axis=0)
     expected = first @ (cost / cost.sum(axis=1, keepdims=True))
-    seeding = BlockSeeding(values, h if weighted else None)
+    seeding = BlockSeeding(pieces_of(values, None, h if weighted else None))
     trials = 4000
     drawn = np.array([seeding.plus_plus(2, rng) for _ in range(trials)])
     for position, probability in ((0, first), (1, expected)):
@@ -126,3 +130,39 @@ def test_last_iteration_of_many_is_where_it_rests():
     assert result.converged
     assert again.num_iterations <= 2
     assert again.objective == pytest.approx(result.objective, rel=1e-12)
+
+
+@pytest.mark.parametrize("m", [1, 2, 4])
+@pytest.mark.parametrize("num_clusters", [1, 2, 5, 700])
+def test_boxes_find_the_nearest_by_a_distance_of_each_block(m, num_clusters):
+    rng = np.random.default_rng(m)
+    for kind in ("heavy", "lattice", "clumps"):
+        values = some_blocks(rng, kind, 900, m)
+        metric = some_importance(rng, 900, m)
+        centers = values.T[rng.integers(0, 900, num_clusters)] + rng.choice([0.0, 0.3])
+        labels = WeightedSearch(centers).nearest(values, metric)
+        cost = np.sum(metric.T[:, None] * (values.T[:, None] - centers) ** 2, axis=2)
+        chosen = cost[np.arange(900), labels]
+        np.testing.assert_allclose(chosen, cost.min(axis=1), rtol=1e-12, atol=0)
+
+
+def test_boxes_are_what_many_weighted_centres_are_searched_by(monkeypatch):
+    monkeypatch.setattr(block_assignment, "BOX_CLUSTERS", 512)
+    rng = np.random.default_rng(7)
+    values, h = rng.normal(size=(2, 3000)), rng.exponential(size=(2, 3000))
+    check(values, h, h, values.T[:600])
+
+
+def test_the_costliest_blocks_come_first():
+    rng = np.random.default_rng(8)
+    values, h = rng.normal(size=(2, 500)), rng.exponential(size=(2, 500))
+    centers = rng.normal(size=(3, 2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(block_layout, "SLAB", 128)
+        assignment = BlockAssignment(pieces_of(values, h, h))
+        labels, _, _ = assignment.assign(centers)
+        found = assignment.costliest(centers, labels, 7)
+    cost = np.min(np.sum(h.T[:, None] * (values.T[:, None] - centers) ** 2, axis=2), axis=1)
+    np.testing.assert_array_equal(found, values.T[np.argsort(-cost)[:7]])
+    settled = BlockAssignment(pieces_of(centers.T))
+    assert settled.costliest(centers, np.arange(3), 2).shape == (0, 2)

@@ -242,3 +242,27 @@ def test_warm_center_updates_agree_with_cold_ones():
         warm, cold = update(means, mass, 1e-9), block_centers(means, mass, 20.0)
         costs = [np.sum(mass * (c - means) ** 2) + 20.0 * farthest_pair(c)[2] ** 2 for c in (warm, cold)]
         assert costs[0] == pytest.approx(costs[1], rel=3e-9)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5])
+def test_empty_clusters_of_blocks_move_to_what_costs_most(beta):
+    """Two centres given where no block is; in one dimension less the same by brute force."""
+    rng = np.random.default_rng(13)
+    points = np.concatenate([rng.normal(size=(20, 2)) * 0.1 + origin for origin in ([0, 0], [5, 0], [0, 5])])
+    start = np.array([[1.0, 1.0], [90.0, 90.0], [-90.0, 90.0]])
+    common = {"block_length": 2, "init": start}
+    result = kmeans(points.ravel(), 3, None, beta, **common)
+    assert result.counts.tolist() == [20, 20, 20]
+    clumps = points.reshape(3, 20, 2)
+    means = clumps.mean(axis=1)
+    if beta == 0:
+        expected = np.sum((clumps - means[:, None]) ** 2)
+        assert result.objective == pytest.approx(expected, rel=1e-12)
+    else:
+        centers = block_centers(means, np.full((3, 2), 20.0), beta)
+        expected = np.sum((clumps - centers[:, None]) ** 2) + beta * farthest_pair(centers)[2] ** 2
+        assert result.objective == pytest.approx(expected, rel=1e-8)
+    path = [kmeans(points.ravel(), 3, None, beta, **common, max_iterations=t).objective for t in range(1, 6)]
+    assert np.all(np.diff(path) <= 1e-10 * path[0])
+    printed = kmeans(points.ravel(), 3, None, beta, "algorithm1", **common)
+    assert printed.counts.tolist() == [60, 0, 0]  # as printed
