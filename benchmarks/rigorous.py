@@ -2,8 +2,8 @@
 
     python benchmarks/rigorous.py [--d 50] [--n 80] [--slopes 12] [--highest 1000]
 
-Slopes are spaced geometrically from the critical one to ``--highest``. For the numbers returned, of which nine
-digits are printed, ``rate_lower <= R(D) <= rate`` holds with rounding included. Times are those of the
+Slopes are spaced geometrically from the critical one to ``--highest``. For the numbers returned, of which
+nine digits are printed, ``rate_lower <= R(D) <= rate`` holds with rounding included. Times are those of the
 processor. The exit status is 1 if a gap is too large to be certified. Needs python-flint."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import ratedist as rd
 
 def main() -> int:
     """Print one row a slope."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Points of the exact curve in ball arithmetic.")
     parser.add_argument("--d", type=int, default=50, help="number of weights")
     parser.add_argument("--n", type=int, default=80, help="number of samples, at least d")
     parser.add_argument("--slopes", type=int, default=12, help="number of slopes")
@@ -39,7 +39,8 @@ def main() -> int:
         refused += not curve.certified[0]
         print(
             f"{slope:<9.3f}  {curve.distortion[0]:<12.9f}  {curve.rate[0]:<14.9f}  "
-            f"{curve.rate_lower[0]:<14.9f}  {curve.gap[0]:.1e}  {plain.gap[0]:.1e}      {end - middle:<7.1f}  {middle - start:.1f}"
+            f"{curve.rate_lower[0]:<14.9f}  {curve.gap[0]:.1e}  {plain.gap[0]:.1e}      "
+            f"{end - middle:<7.1f}  {middle - start:.1f}"
             + (f"  {curve.reason[0]}" if curve.reason[0] else ""),
             flush=True,
         )
