@@ -152,8 +152,8 @@ def _with_error(mean: float, sem: float) -> str:
     scale = _exponent(max(abs(mean), sem))
     # Significant digits behind the first one of the larger number.
     digits = scale - _exponent(sem) + 1
-    if digits > MOST_DIGITS - 1:
-        return f"{mean:.{MOST_DIGITS}g} ± {sem:.2g}"
+    if digits > MOST_DIGITS - 1:  # an error below rounding
+        return f"{mean:.6g} ± {sem:.2g}"
     if -5 < scale < 7:
         places = digits - scale
         # Adding 0.0 turns −0.0 into 0.0.

@@ -32,8 +32,8 @@ from ratedist.problem import GaussianLinearModel
 from ratedist.risks import statistics_risks
 from ratedist.sampling import ModelArrays
 
-# Weights this much further from w* in one direction: a risk with tails grows by the square.
-STRETCHES = (10.0, 1000.0)
+# Weights this many times further from w* than w* is from 0: a risk with tails grows by the square.
+STRETCHES = (30.0, 3000.0)
 # Of the factor 10⁴ by which such a risk grows; one without tails grows by none.
 GROWTH = 100.0
 # A rate may fall below 0 by rounding only.
@@ -279,8 +279,9 @@ def check_tails(trials: Trials) -> None:
     if model.noise_variance == 0 or not light:
         return
     sizes = []
+    signal = float(model.squared_norm(model.w_star)) * model.n / model.noise_variance
     for stretch in STRETCHES:
-        draws = stretched(model, stretch)
+        draws = stretched(model, stretch * max(signal, 1.0) ** 0.5)
         compressed = trials.batch(trials.keys, draws.weights, draws.hessian_factor)
         risks = jax.vmap(lambda draw, one: statistics_risks(arrays, draw, one))(
             draws, compressed.reconstruction

@@ -185,6 +185,9 @@ def test_what_only_just_holds_is_passed() -> None:
     """The next world to each broken one: the true code length, the entropy as information, tails declared."""
     signs = rated(lambda w: {"r": SIGNS, "i": SIGNS}, bounding_rates={"r": "code_length", "i": "information"})
     assert rd.check_compressor(signs, MODEL, draws=False) == CHECKS
+    # A codebook that little noise hardly ever leaves has no tails either.
+    quiet = rd.GaussianLinearModel(20, rd.two_level_weights(4), 0.01)
+    assert rd.check_compressor(rd.FixedCodebook([-1.0, 1.0]), quiet) == CHECKS
     kept = {"population_risk", "generalization_error"}
     assert rd.check_compressor(reconstruct(lambda w: w, heavy_tailed=kept), MODEL) == CHECKS
     assert rd.check_compressor(own(noisy, heavy_tailed=kept), MODEL, draws=True) == CHECKS
