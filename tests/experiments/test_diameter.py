@@ -104,6 +104,8 @@ def test_the_figure_has_two_panels_for_each_truth(table) -> None:
         ({"diameter_penalties": (0.0, 1.0)}, "diameter_penalties must be one number above zero"),
         ({"diameter_penalties": (2.0, 1.0)}, "diameter_penalties must ascend"),
         ({"certified_trials": -1}, "certified_trials must be at least 0"),
+        ({"centre_bits": None}, "centre_bits must be an integer"),
+        ({"centre_bits": 6}, "centre_bits must be at least 7"),
         ({"n": 51}, r"n > d \+ 1 = 51, got n = 51"),
         ({"penalty": "cubic"}, "penalty must be one of"),
     ],
