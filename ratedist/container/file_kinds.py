@@ -33,13 +33,15 @@ def kind_in_words(file: BinaryIO) -> str | None:
     head = file.read(HEAD)
     if not head:
         return "empty"
+    if head[257:262] == b"ustar":
+        return "a tar archive: unpack it first"
+    if head[4:8] == bytes(4):  # the length of a safetensors header, which may look like any of these
+        return None
     for beginning, words in _BEGINNINGS:
         if head.startswith(beginning):
             return words.format(torch=_TORCH)
     if head.startswith(b"PK\x03\x04"):
         return _archive(file)
-    if head[257:262] == b"ustar":
-        return "a tar archive: unpack it first"
     text = head.lstrip()
     if text[:1] == b"<":
         return "a web page or XML: what was downloaded is not the model"

@@ -68,6 +68,14 @@ def test_kinds(tmp_path, kind, reader):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("length", [0x0280, 0x0480, 0x3C, 0x7B])
+def test_a_damaged_safetensors_file_is_not_called_something_else(tmp_path, length):
+    """The length of its header reads like a pickle, a web page or JSON."""
+    (tmp_path / "model").write_bytes(length.to_bytes(8, "little") + b"{x" + b" " * (length - 2))
+    with pytest.raises(ValueError, match=r"not a valid safetensors file: Expecting property name"):
+        TensorFile(tmp_path / "model")
+
+
 def test_a_safetensors_file_is_no_rdz_file(tmp_path):
     from safetensors.numpy import save_file
 
