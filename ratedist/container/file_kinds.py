@@ -11,12 +11,10 @@ _BEGINNINGS = (
     (b"GGUF", "a GGUF file, quantised by llama.cpp already: take the safetensors file it was made from"),
     (b"\x93NUMPY", "a NumPy array (.npy): save it with safetensors.numpy.save_file"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file: load it in its library and save it with safetensors"),
-    (b"\x80\x02", "a pickle, as older versions of PyTorch save: " + "{torch}"),
-    (b"\x80\x03", "a pickle: save its arrays with safetensors"),
-    (b"\x80\x04", "a pickle: save its arrays with safetensors"),
-    (b"\x80\x05", "a pickle: save its arrays with safetensors"),
+    (b"\x80\x04\x95", "a pickle: save its arrays with safetensors"),
+    (b"\x80\x05\x95", "a pickle: save its arrays with safetensors"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself: fetch it with git lfs pull"),
-    (b"\x1f\x8b", "compressed by gzip: decompress it first"),
+    (b"\x1f\x8b\x08", "compressed by gzip: decompress it first"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd: decompress it first"),
     (b"BZh", "compressed by bzip2: decompress it first"),
     (b"\xfd7zXZ\x00", "compressed by xz: decompress it first"),
@@ -35,13 +33,15 @@ def kind_in_words(file: BinaryIO) -> str | None:
         return "empty"
     if head[257:262] == b"ustar":
         return "a tar archive: unpack it first"
-    if head[4:8] == bytes(4):  # the length of a safetensors header, which may look like any of these
-        return None
     for beginning, words in _BEGINNINGS:
         if head.startswith(beginning):
-            return words.format(torch=_TORCH)
+            return words
     if head.startswith(b"PK\x03\x04"):
         return _archive(file)
+    if head[4:8] == bytes(4):  # the length of a safetensors header may begin like any of the rest
+        return None
+    if head[:2] in (b"\x80\x02", b"\x80\x03"):
+        return f"a pickle, as older versions of PyTorch save: {_TORCH}"
     text = head.lstrip()
     if text[:1] == b"<":
         return "a web page or XML: what was downloaded is not the model"

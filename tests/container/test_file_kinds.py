@@ -50,7 +50,7 @@ KINDS = {
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file"),
     "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
     "page": (b"\n<!DOCTYPE html><html>", "a web page"),
-    "gzip": (gzip.compress(b"data"), "compressed by gzip"),
+    "gzip": (gzip.compress(b"data", mtime=0), "compressed by gzip"),
     "tar": (tarred(), "a tar archive"),
     "empty": (b"", "it is empty"),
 }
