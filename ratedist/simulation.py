@@ -301,7 +301,7 @@ def _bound_kept_compilations(signature: Hashable) -> None:
     """Before the run of one more ``signature``, drop all compilations if there are too many."""
     if signature not in _kept and len(_kept) >= MAX_KEPT:
         for stage in (_draw, _compress, _assess, _everywhere):
-            stage.clear_cache()  # pyright: ignore[reportFunctionMemberAccess]
+            stage.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
         _kept.clear()
     _kept.add(signature)
 
