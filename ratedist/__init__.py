@@ -7,9 +7,12 @@ wait for JAX.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+# A command hears Ctrl-C once this file is imported: it goes without the module typing, to be there sooner.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ratedist import claims, codes, container, networks, theory, units
     from ratedist.allocation import allocate
     from ratedist.compressors import (
