@@ -150,7 +150,7 @@ class _Curve:
         if blocks < least or tensor.min() == tensor.max():
             self._candidates = [1]  # which is exact
         else:
-            self._candidates = [K for K in CANDIDATES if least <= K <= blocks]
+            self._candidates = sorted({least, *(K for K in CANDIDATES if least <= K <= blocks)})
         # The fewest that are accurate enough, and what as many bits for every weight would give.
         for K in self._candidates:
             if self._evaluate(K, tensor, h).relative_error <= MAX_RELATIVE_ERROR:

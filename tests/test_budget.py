@@ -117,6 +117,10 @@ def test_a_tensor_is_a_constant_only_if_asked(tmp_path):
         found = rd.quantize_tree(tree, bits_per_weight=0.5, min_clusters=1)
     assert {name: t.num_clusters for name, t in found.quantized.items()} == {"a": 1, "b": 1}
     assert spent(found, tmp_path / "tree.rdz") <= 0.5
+    for blocks in (9, 12):  # no candidate lies between
+        few = {"w": np.arange(blocks, dtype=np.float32)}
+        exact = rd.quantize_tree(few, bits_per_weight=1e3, min_clusters=9, min_size=1)
+        assert exact.quantized["w"].num_clusters >= 9
     several = rd.quantize_tree(tree, bits_per_weight=6, min_clusters=23)
     assert several.quantized["a"].num_clusters >= 23
     assert several.quantized["b"].signal_to_noise == np.inf
@@ -195,3 +199,12 @@ def test_ceilings_and_floors_in_words():
         rd.quantize_tree({"w": heavy}, bits_per_weight=0.001)
     with pytest.raises(ValueError, match="num_clusters must not be given beside bits_per_weight"):
         rd.quantize_tree({"w": heavy}, 16, bits_per_weight=3)
+
+
+def test_weights_that_nothing_depends_on():
+    """Importance on weights that are zero alone: there is no energy to compare the error with."""
+    w, h = np.zeros(3000), np.zeros(3000)
+    w[:1500] = np.random.default_rng(0).normal(size=1500)
+    h[1500:] = 1.0
+    found = rd.quantize_tree({"w": w}, bits_per_weight=4, importance={"w": h})
+    assert found.quantized["w"].distortion == 0

@@ -37,7 +37,7 @@ def compress_network(
         num_clusters,
         importance=importance,
         diameter_penalty=diameter_penalty,
-        relative_penalty=relative_penalty,
+        relative_penalty=relative_penalty and diameter_penalty > 0,  # zero is zero in any unit
         block_length=block_length,
         include=("*",) if biases else ("*.weight",),
         min_size=1,
