@@ -9,27 +9,44 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ratedist.quantizers.bins import binned
 from ratedist.quantizers.center_update import confined_centers
-from ratedist.quantizers.dynamic_programming import optimal_runs
-from ratedist.quantizers.objective import diameter_cost, diameter_slope
-from ratedist.quantizers.statistics import PrefixSums, SortedStatistics
+from ratedist.quantizers.dynamic_programming import excess_by_rounding, optimal_runs
+from ratedist.quantizers.objective import diameter_cost
+from ratedist.quantizers.run_table import ROUNDING
+from ratedist.quantizers.statistics import SortedEntries
+from ratedist.quantizers.tilted_costs import Interval, TiltedCosts
 
 # Beyond this many distinct weights the search runs on bins of them.
 MAX_ENTRIES = 1 << 14
-
-Interval = tuple[float, float]
+# Part of the objective below which a gap may be nothing but rounding.
+FINEST = 1e-12
+# Room above the best objective for candidates whose costs rounding has raised.
+ROOM = 1e-6
+# More than all underflow can add up to where numbers are of ordinary size.
+TINY = 1e-290
 
 
 class Certified(NamedTuple):
-    """Centres (minus the shift), a lower bound on every objective with K centres, and boxes examined."""
+    """Centres, a lower bound on every objective with K centres, and boxes examined."""
 
     centers: np.ndarray
     lower_bound: float
     num_boxes: int
 
 
+class _Box(NamedTuple):
+    """Where c_1 and c_K are; the bound as computed, by which boxes are chosen, and less its rounding."""
+
+    bound: float
+    number: int
+    certified: float
+    low: Interval
+    high: Interval
+
+
 def certified_optimum(
-    statistics: SortedStatistics,
+    entries: SortedEntries,
     num_clusters: int,
     diameter_penalty: float,
     penalty: str,
@@ -45,98 +62,104 @@ def certified_optimum(
     diameter), hence c_1 <= mean <= c_K.
 
     Args:
-        statistics: of M > 1 distinct weights.
+        entries: M > 1 distinct weights.
         num_clusters: K, from 2 to M.
         diameter_penalty: β > 0.
         penalty: "squared" or "linear".
-        initial: ascending centres (minus the shift) of a good quantiser, the first upper bound.
+        initial: ascending centres of a good quantiser, the first upper bound.
         tolerance: stop when the gap is at most this part of the objective.
         time_budget: stop after this many seconds, whatever the gap.
 
     Returns:
-        the best centres found; the lower bound holds up to rounding and allows for binning.
+        the best centres found; the lower bound allows for rounding and for binning.
     """
     deadline = time.monotonic() + time_budget
-    sums, binning = statistics.sums, 0.0
-    if statistics.size > MAX_ENTRIES:
-        sums, binning = statistics.binned(MAX_ENTRIES)
-    values = statistics.values
-    best_centers = initial
-    upper, _ = _exact_objective(statistics.sums, statistics.bounds(initial), diameter_penalty, penalty)
+    bins = binned(entries, MAX_ENTRIES) if entries.size > MAX_ENTRIES else None
+    searched = entries if bins is None else bins.entries
     # Bins assigned as a whole make no more runs than there are bins.
-    K = min(num_clusters, sums.mass.size - 1)
+    search = _Search(searched, min(num_clusters, searched.size), diameter_penalty, penalty)
+    upper, best_centers = search.objective(search.bounds(initial))
     counter = itertools.count()
-    root = (values[0], 0.0), (0.0, values[-1])
-    boxes: list[tuple[float, int, Interval, Interval]] = [(-np.inf, next(counter), *root)]
+    root = (searched.position[0], search.mean), (search.mean, searched.position[-1])
+    boxes = [_Box(-np.inf, next(counter), 0.0, *root)]
     num_boxes = 0
-    # Below this the rounding of prefix sums decides.
-    resolution = 1e-13 * sums.second[-1]
-    while boxes[0][0] < upper - tolerance * upper - resolution and time.monotonic() < deadline:
-        inherited, _, low, high = heapq.heappop(boxes)
-        for low_part, high_part in [root] if num_boxes == 0 else _halves(low, high):
-            costs = TiltedCosts(sums, low_part, high_part, diameter_penalty, penalty)
-            [(least, bounds)] = optimal_runs(costs, range(K, K + 1))
+    allowed = max(tolerance, FINEST)
+    while boxes[0].bound < upper - allowed * upper and time.monotonic() < deadline:
+        box = heapq.heappop(boxes)
+        for low, high in [root] if num_boxes == 0 else _halves(box.low, box.high):
+            bound, certified, bounds = search.examine(low, high, upper)
             num_boxes += 1
-            objective, centers = _exact_objective(sums, bounds, diameter_penalty, penalty)
-            if objective < upper:
-                upper, best_centers = objective, centers
-            bound = max(inherited, least + costs.constant)
-            heapq.heappush(boxes, (bound, next(counter), low_part, high_part))
-    affordable = np.sqrt(upper / diameter_penalty) if penalty == "squared" else 2 * upper / diameter_penalty
-    longest = min(values[-1] - values[0], affordable)
-    return Certified(best_centers, max(min(boxes[0][0], upper) - binning * longest, 0.0), num_boxes)
+            if bounds is not None:
+                objective, centers = search.objective(bounds)
+                if objective < upper:
+                    upper, best_centers = objective, centers
+            bound, certified = max(box.bound, bound), max(box.certified, certified)
+            heapq.heappush(boxes, _Box(bound, next(counter), certified, low, high))
+    lower = search.outside_root(min(min(box.certified for box in boxes), upper))
+    if bins is not None:
+        span = entries.position[-1] - entries.position[0]
+        affordable = (
+            np.sqrt(upper / diameter_penalty) if penalty == "squared" else 2 * upper / diameter_penalty
+        )
+        lower -= bins.loss(min(span, affordable * (1 + ROOM)), upper * (1 + ROOM))
+    return Certified(best_centers, float(max(lower, 0.0)), num_boxes)
 
 
-class TiltedCosts:
-    """Costs of runs: their sum plus ``constant`` bounds the objective if ``low`` holds c_1 and ``high`` c_K.
-
-    The two intervals must not overlap.
-
-    The convex P lies above its tangent, ``P(s) >= P(s₀) + P′(s₀)(s − s₀)`` for s = c_K − c_1 and a diameter
-    s₀ of the box. The price ``−P′c_1`` is shared out to the weights below the middle of ``low``, in
-    proportion to the force h_j·(distance) with which they would pull c_1, and ``P′c_K`` likewise; each run
-    then has its own copy of c_1 and c_K, which can only lower the sum. A run with shares ψ and φ costs
-
-        min_c Σ h_j (w_j − c)² − ψ·min(c, low[1]) + φ·max(c, high[0]),  low[0] <= c <= high[1].
-
-    No weight takes more than twice its force, which keeps the Monge property; what is left of the price is
-    charged at the end of the interval. At an optimum all weights below c_1 share one run, which makes the
-    bound exact there but for terms of second order in the size of the box.
-    """
+class _Search:
+    """One problem, over weights or bins, as the boxes see it."""
 
     def __init__(
-        self, sums: PrefixSums, low: Interval, high: Interval, diameter_penalty: float, penalty: str
+        self, entries: SortedEntries, num_clusters: int, diameter_penalty: float, penalty: str
     ) -> None:
-        self.mass, self.first, self.second = sums
-        self.low, self.high = low, high
-        middle = (sum(high) - sum(low)) / 2
-        price = diameter_slope(middle, diameter_penalty, penalty)
-        mass = np.diff(self.mass)
-        means = np.diff(self.first) / mass
-        low_force = mass * np.maximum(sum(low) / 2 - means, 0.0)
-        high_force = mass * np.maximum(means - sum(high) / 2, 0.0)
-        self.low_share, low_rest = _shares(low_force, price)
-        self.high_share, high_rest = _shares(high_force, price)
-        tangent = diameter_cost(middle, diameter_penalty, penalty) - price * middle
-        self.constant = tangent - low_rest * low[1] + high_rest * high[0]
+        self._entries, self._table, self._K = entries, entries.table, num_clusters
+        self._price = diameter_penalty, penalty
+        total = self._table.moments(np.array([0]), np.array([entries.size]))
+        self.mean = float((total.anchor + total.offset)[0])
+        self._mass = float(total.mass[0])
+        self._mean_error = float(self._table.relative_error * total.reach[0] + 2 * ROUNDING * abs(self.mean))
+        # Where floats are densest: coordinates from here on lose nothing.
+        self._origin = min(max(0.0, entries.position[0]), entries.position[-1])
 
-    def excess(self, start: np.ndarray | slice, end: np.ndarray) -> np.ndarray:
-        """Cost of the runs [start, end) less their Σhw²."""
-        mass, first = self.mass[end] - self.mass[start], self.first[end] - self.first[start]
-        low_share = self.low_share[end] - self.low_share[start]
-        high_share = self.high_share[end] - self.high_share[start]
-        center = np.maximum(np.minimum((first + low_share / 2) / mass, self.low[1]), first / mass)
-        center = np.minimum(np.maximum((first - high_share / 2) / mass, self.high[0]), center)
-        center = np.clip(center, self.low[0], self.high[1])
-        tilt = high_share * np.maximum(center, self.high[0]) - low_share * np.minimum(center, self.low[1])
-        return center * (center * mass - 2 * first) + tilt
+    def bounds(self, centers: np.ndarray) -> np.ndarray:
+        """Ends of the runs nearest to ascending centres."""
+        return self._entries.bounds(centers)
 
+    def examine(self, low: Interval, high: Interval, upper: float) -> tuple[float, float, np.ndarray | None]:
+        """Lower bound of a box as computed, and less its rounding; its runs if it is below ``upper``."""
+        costs = TiltedCosts(self._table, low, high, *self._price)
+        ceiling = (upper - costs.constant) * (1 + ROOM)
+        if ceiling <= 0:
+            return costs.constant, costs.constant, None
+        [(total, bounds)] = optimal_runs(costs, range(self._K, self._K + 1), ceiling)
+        least, error = min(total, ceiling), costs.error(ceiling, self._K)
+        lost = excess_by_rounding(costs, self._K, error)
+        relative = costs.relative_error + (self._K + 4) * ROUNDING
+        certified = least * (1 - relative) - lost + costs.constant - 4 * ROUNDING * abs(costs.constant)
+        return least + costs.constant, certified - TINY, bounds if total <= ceiling else None
 
-def _shares(force: np.ndarray, price: float) -> tuple[np.ndarray, float]:
-    """Prefix sums of what each weight takes of ``price``, and what none takes."""
-    total = force.sum()
-    rate = min(2.0, price / total) if total > 0 else 0.0
-    return np.concatenate([[0.0], np.cumsum(rate * force)]), max(price - rate * total, 0.0)
+    def objective(self, bounds: np.ndarray) -> tuple[float, np.ndarray]:
+        """Objective and ascending centres of the best quantiser with these runs."""
+        ends = np.unique(bounds)
+        mass, anchor, offset, _, scatter = self._table.moments(ends[:-1], ends[1:])
+        means = (anchor - self._origin) + offset
+        centers, (low, high) = confined_centers(means, mass, *self._price)
+        distortion = np.sum(scatter + mass * (centers - means) ** 2)
+        moved = centers != means
+        centers = np.where(moved, centers + self._origin, anchor + offset)
+        return float(distortion + diameter_cost(high - low, *self._price)), centers
+
+    def outside_root(self, lower: float) -> float:
+        """``lower``, which holds for c_1 <= ``mean`` <= c_K, made to hold for every quantiser.
+
+        The mean of an optimal reconstruction is the true one. Where both ends are on one side of the rounded
+        one, either every weight on its other side pays at least its distance from it, or the centres may all
+        be moved by the rounding, which costs the mass times its square.
+        """
+        distance = self._entries.position - self.mean
+        h = self._table.weight
+        sides = [np.sum(h * np.maximum(sign * distance, 0.0) ** 2) for sign in (-1.0, 1.0)]
+        outside = float(min(sides)) * (1 - (h.size + 10) * ROUNDING)
+        return max(min(lower, outside), lower - self._mass * self._mean_error**2 * (1 + ROOM))
 
 
 def _halves(low: Interval, high: Interval) -> list[tuple[Interval, Interval]]:
@@ -145,15 +168,3 @@ def _halves(low: Interval, high: Interval) -> list[tuple[Interval, Interval]]:
         return [(low, (high[0], middle)), (low, (middle, high[1]))]
     middle = sum(low) / 2
     return [((low[0], middle), high), ((middle, low[1]), high)]
-
-
-def _exact_objective(
-    sums: PrefixSums, bounds: np.ndarray, diameter_penalty: float, penalty: str
-) -> tuple[float, np.ndarray]:
-    """Objective and ascending centres of the best quantiser with these runs."""
-    mass, first, second = (np.diff(array[bounds]) for array in sums)
-    filled = mass > 0
-    mass, first, second = mass[filled], first[filled], second[filled]
-    centers, (low, high) = confined_centers(first / mass, mass, diameter_penalty, penalty)
-    distortion = np.sum(second + centers * (centers * mass - 2 * first))
-    return float(distortion + diameter_cost(high - low, diameter_penalty, penalty)), centers

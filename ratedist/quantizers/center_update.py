@@ -46,9 +46,11 @@ def confined_centers(
         if root <= tension:
             break
         tension = root
-    # Of a gap that is nothing but rounding a large β would make something.
-    lo = low_mean[p] + root / low_mass[p]
-    hi = lo + gap / (1 + diameter_penalty * compliance)
+    lo, hi = low_mean[p] + root / low_mass[p], high_mean[q] - root / high_mass[q]
+    shrink = diameter_penalty * compliance
+    if shrink > 1:
+        # Of a gap that is nothing but rounding a large β would make something.
+        hi = lo + gap / (1 + shrink)
     if penalty == "linear":
         lo, hi = (lo, high_mean[q] - root / high_mass[q]) if root == cap else (low_mean[-1], low_mean[-1])
     hi = max(lo, hi)

@@ -11,16 +11,22 @@ from numpy.typing import ArrayLike
 from ratedist import _checks
 from ratedist.quantizers.branch_and_bound import certified_optimum
 from ratedist.quantizers.cells import number_below
-from ratedist.quantizers.dynamic_programming import optimal_bounds
+from ratedist.quantizers.certified_runs import (
+    RESOLUTION,
+    CertifiedRuns,
+    certified_path,
+    certified_runs,
+)
 from ratedist.quantizers.initialization import RANDOM_INITIALIZATIONS, scalar_starts
 from ratedist.quantizers.lloyd import lloyd_centers, printed_centers
 from ratedist.quantizers.objective import PENALTIES, quantization_objective
 from ratedist.quantizers.quantized import Quantized, checked_weights
-from ratedist.quantizers.statistics import SortedStatistics, is_counted, sorted_statistics
+from ratedist.quantizers.scaling import needed_scaling
+from ratedist.quantizers.statistics import SortedStatistics, sorted_statistics
 
 METHODS = ("lloyd", "optimal", "algorithm1")
-# Part of the objective by which a global optimum may miss its lower bound and count as reached.
-RESOLUTION = 1e-12
+# Of the descent that gives the optimum its first upper bound.
+CEILING_ITERATIONS = 10
 
 
 def kmeans(
@@ -103,19 +109,38 @@ def kmeans(
             "num_starts": num_starts == 1 or (not direct and _is_random(init, m)),
         }
     )
+    if penalty == "linear" and (m > 1 or method == "algorithm1"):
+        raise ValueError('penalty "linear" is for block_length 1 and the methods "lloyd" and "optimal"')
+    if m > 1 and method == "optimal":
+        raise ValueError('method "optimal" is for block_length 1: no efficient algorithm is known beyond')
+    if scaling := needed_scaling(w, h):
+        if init is not None and not isinstance(init, str):
+            init = scaling.of_weights(_checks.real_array("init", init))
+        result = kmeans(
+            scaling.of_weights(w),
+            K,
+            scaling.of_importance(h),
+            scaling.of_penalty(float(beta), penalty),
+            method,
+            penalty,
+            m,
+            init,
+            key,
+            num_starts,
+            max_iterations,
+            tolerance,
+            time_budget,
+        )
+        return scaling.undone(result)
     max_iterations = 300 if max_iterations is None else _checks.integer("max_iterations", max_iterations, 1)
     tolerance = 1e-6 if tolerance is None else float(_checks.in_range("tolerance", tolerance))
     time_budget = 60.0 if time_budget is None else float(_checks.in_range("time_budget", time_budget))
-    if penalty == "linear" and (m > 1 or method == "algorithm1"):
-        raise ValueError('penalty "linear" is for block_length 1 and the methods "lloyd" and "optimal"')
     if m > 1:
-        if method == "optimal":
-            raise ValueError('method "optimal" is for block_length 1: no efficient algorithm is known beyond')
         from ratedist.quantizers.blocks import kmeans_of_blocks  # imported late: scalars need no JAX
 
         return kmeans_of_blocks(w, h, m, K, float(beta), method, init, key, num_starts, max_iterations)
     problem = _Scalar(w, h, sorted_statistics(w, h), K, float(beta), penalty)
-    if method == "optimal" and (beta == 0 or K == 1 or problem.statistics.size == 1):
+    if method == "optimal" and (beta == 0 or K == 1 or problem.statistics.entries.size == 1):
         return _optimal(problem)
     starts = scalar_starts(init, problem.statistics, K, key, num_starts)
     solve = _printed if method == "algorithm1" else _descended
@@ -134,8 +159,11 @@ def optimal_scalar_path(
     """
     w, h = checked_weights(weights, importance)
     K_max = _checked_clusters(max_clusters, w.size)
+    if scaling := needed_scaling(w, h):
+        path = optimal_scalar_path(scaling.of_weights(w), K_max, scaling.of_importance(h))
+        return [scaling.undone(result) for result in path]
     statistics = sorted_statistics(w, h)
-    paths = optimal_bounds(statistics, min(K_max, statistics.size))
+    paths = certified_path(statistics.entries.table, min(K_max, statistics.entries.size))
     paths += [paths[-1]] * (K_max - len(paths))
     return [_from_runs(_Scalar(w, h, statistics, k, 0.0, "squared"), runs) for k, runs in enumerate(paths, 1)]
 
@@ -156,11 +184,10 @@ class _Scalar:
         iterations: int,
         thresholds: np.ndarray | None = None,
     ) -> Quantized:
-        """Result with these centres, minus the shift; assigned to the nearest if not told ``thresholds``."""
-        shift = self.statistics.shift
+        """Result with these centres; assigned to the nearest if not told ``thresholds``."""
         # Where there are fewer distinct weights than centres, copies of the largest fill up.
-        c = np.pad(centers, (0, self.num_clusters - centers.size), mode="edge") + shift
-        cuts = (c[1:] + c[:-1]) / 2 if thresholds is None else thresholds + shift
+        c = np.pad(centers, (0, self.num_clusters - centers.size), mode="edge")
+        cuts = (c[1:] + c[:-1]) / 2 if thresholds is None else thresholds
         labels = number_below(cuts, self.weights)
         if np.any(c[1:] < c[:-1]):
             order = np.argsort(c, kind="stable")
@@ -179,38 +206,40 @@ class _Scalar:
 
 
 def _optimal(problem: _Scalar) -> Quantized:
-    size = problem.statistics.size
-    if problem.num_clusters >= size:
-        return _from_runs(problem, np.arange(size + 1))
-    return _from_runs(problem, optimal_bounds(problem.statistics, problem.num_clusters)[-1])
+    entries, K = problem.statistics.entries, problem.num_clusters
+    ceiling = np.inf
+    if 2 < K < entries.size and not entries.table.is_dense:
+        # What some quantiser costs saves a good part of the search for the best.
+        [start] = scalar_starts("high_rate", problem.statistics, K, None, 1)
+        ceiling = _descended(problem, start, CEILING_ITERATIONS).objective
+    return _from_runs(problem, certified_runs(entries.table, K, ceiling))
 
 
-def _from_runs(problem: _Scalar, runs: np.ndarray) -> Quantized:
-    result = problem.quantized(problem.statistics.means(runs, np.zeros(runs.size - 1)), True, 1)
-    if problem.importance is None:
-        return dataclasses.replace(result, lower_bound=result.objective)
-    # The programme has minimised the rest; what it left out costs at least nothing.
-    rest = np.where(is_counted(problem.importance), 0.0, problem.importance)
-    left_out = quantization_objective(problem.weights, result.reconstruction, rest, 0.0, 0.0)
-    lower = max(result.objective - float(left_out), 0.0)
-    closed = result.objective - lower <= RESOLUTION * result.objective
+def _from_runs(problem: _Scalar, runs: CertifiedRuns) -> Quantized:
+    result = problem.quantized(problem.statistics.entries.table.means(runs.bounds), True, 1)
+    return _judged(result, runs.lower_bound, RESOLUTION)
+
+
+def _judged(result: Quantized, lower_bound: float, tolerance: float) -> Quantized:
+    lower = min(lower_bound, result.objective)
+    closed = result.objective - lower <= tolerance * result.objective
     return dataclasses.replace(result, lower_bound=lower, converged=bool(closed))
 
 
 def _descended(problem: _Scalar, start: np.ndarray, max_iterations: int) -> Quantized:
-    return problem.quantized(
-        *lloyd_centers(problem.statistics, start, max_iterations, problem.diameter_penalty, problem.penalty)
+    centers, converged, iterations = lloyd_centers(
+        problem.statistics, start, max_iterations, problem.diameter_penalty, problem.penalty
     )
+    return problem.quantized(centers + problem.statistics.shift, converged, iterations)
 
 
 def _printed(problem: _Scalar, start: np.ndarray, max_iterations: int) -> Quantized:
     centers, thresholds, converged, iterations = printed_centers(
         problem.statistics, start, max_iterations, problem.diameter_penalty
     )
-    missing = problem.num_clusters - centers.size
-    return problem.quantized(
-        centers, converged, iterations, np.pad(thresholds, (0, missing), constant_values=np.inf)
-    )
+    shift, missing = problem.statistics.shift, problem.num_clusters - centers.size
+    thresholds = np.pad(thresholds + shift, (0, missing), constant_values=np.inf)
+    return problem.quantized(centers + shift, converged, iterations, thresholds)
 
 
 def _certified(
@@ -218,23 +247,22 @@ def _certified(
 ) -> Quantized:
     statistics = problem.statistics
     found = certified_optimum(
-        statistics,
-        min(problem.num_clusters, statistics.size),
+        statistics.entries,
+        min(problem.num_clusters, statistics.entries.size),
         problem.diameter_penalty,
         problem.penalty,
-        best.centers - statistics.shift,
+        best.centers,
         tolerance,
         time_budget,
     )
-    polished = _descended(problem, found.centers, max_iterations)
-    result = min(best, polished, key=lambda run: run.objective)
-    lower = min(found.lower_bound, result.objective)
-    # The rounding of prefix sums bounds what can be certified of an objective near zero.
-    resolution = 1e-12 * statistics.second[-1]
-    closed = result.objective - lower <= tolerance * result.objective + resolution
-    return dataclasses.replace(
-        result, lower_bound=lower, converged=bool(closed), num_iterations=found.num_boxes
+    candidates = (
+        best,
+        problem.quantized(found.centers, True, 1),
+        _descended(problem, found.centers - statistics.shift, max_iterations),
     )
+    result = min(candidates, key=lambda run: run.objective)
+    result = dataclasses.replace(result, num_iterations=found.num_boxes)
+    return _judged(result, found.lower_bound, max(tolerance, RESOLUTION))
 
 
 def _is_random(init: str | ArrayLike | None, block_length: int) -> bool:

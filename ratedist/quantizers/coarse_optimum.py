@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 
-from ratedist.quantizers.dynamic_programming import MeanCosts, optimal_runs
+from ratedist.quantizers.dense_table import DenseTable
+from ratedist.quantizers.dynamic_programming import optimal_runs
 from ratedist.quantizers.statistics import SortedStatistics, sorted_statistics
 
 # Runs of neighbours for each centre, and in a part that one dynamic programme clusters (a dense one).
@@ -44,7 +45,8 @@ def coarse_optimum(statistics: SortedStatistics, num_clusters: int) -> np.ndarra
     while True:
         for k, part in enumerate(parts):
             if len(solutions[k]) < most[k]:
-                solutions[k] = optimal_runs(MeanCosts(part.sums), range(1, most[k] + 1))
+                table = DenseTable(part.values, np.diff(part.mass))
+                solutions[k] = optimal_runs(table, range(1, most[k] + 1))
         chosen = _shares(solutions, num_clusters)
         # A part that takes all it is offered might take more.
         short = (chosen == most) & (most < sizes)
@@ -108,4 +110,4 @@ def high_rate_positions(statistics: SortedStatistics, total: int) -> np.ndarray:
     unit = rest / (total - np.arange(total))
     unit = unit[int(np.argmax(largest <= unit))]
     # Gaps that are lost in the distance from the mean hold nothing.
-    return np.concatenate([[0.0], np.cumsum(np.minimum(share / max(unit, TINY), 1.0))])
+    return np.concatenate([[0.0], np.cumsum(np.minimum(share, unit) / max(unit, TINY))])

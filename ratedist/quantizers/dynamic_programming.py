@@ -6,54 +6,44 @@ from typing import Protocol
 
 import numpy as np
 
-from ratedist.quantizers.statistics import PrefixSums, SortedStatistics
-
-# Up to this many entries a layer is one dense minimum; beyond it divide and conquer is faster.
-DENSE_SIZE = 200
 # Candidates evaluated at once: large enough to hide the interpreter, small enough for the cache.
 CHUNK = 1 << 15
 
 
 class RunCosts(Protocol):
-    """What a run [start, end) of sorted weights costs, with the best centre the problem allows it.
+    """What a run [start, end) of M sorted weights costs, with the best centre the problem allows it.
 
-    The costs have to have the Monge property. This holds if ``cost = min_c Σ_j g_j(c)`` over the weights j
-    of the run and, for any two centres, ``g_j(c) − g_j(c′)`` changes its sign at most once as j grows.
+    The costs have to be at least 0 and to have the Monge property. This holds if
+    ``cost = min_c Σ_j g_j(c)`` over the weights j of the run and, for any two centres, ``g_j(c) − g_j(c′)``
+    changes its sign at most once as j grows.
     """
 
     @property
-    def second(self) -> np.ndarray:
-        """Prefix sums Σhw², shape ``(M + 1,)``."""
+    def size(self) -> int:
+        """M."""
         ...
 
-    def excess(self, start: np.ndarray | slice, end: np.ndarray) -> np.ndarray:
-        """Cost of the runs [start, end) less their Σhw², elementwise."""
+    def cost(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Cost of the runs [start, end), none of them empty, elementwise."""
+        ...
+
+    def costs_to(self, low: int, high: int, end: int) -> np.ndarray:
+        """Cost of the runs [start, end) for start = low … high, which is below ``end``."""
+        ...
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether there are ``all_costs``, over which a layer is one minimum."""
+        ...
+
+    def all_costs(self) -> np.ndarray | None:
+        """Cost of every run [i, t + 1), shape ``(M, M)``, infinite where i > t; ``None`` if too many."""
         ...
 
 
-class MeanCosts:
-    """Runs with their means as centres: ``cost = Σhw² − (Σhw)²/Σh``."""
-
-    def __init__(self, sums: PrefixSums) -> None:
-        self.mass, self.first, self.second = sums
-
-    def excess(self, start: np.ndarray | slice, end: np.ndarray) -> np.ndarray:
-        first = self.first[end] - self.first[start]
-        return -first * first / (self.mass[end] - self.mass[start])
-
-
-def optimal_bounds(statistics: SortedStatistics, num_clusters: int) -> list[np.ndarray]:
-    """Optimal runs for every K = 1 … ``num_clusters``; entry K − 1 holds K + 1 bounds.
-
-    Args:
-        statistics: of M distinct weights.
-        num_clusters: at most M.
-    """
-    costs = MeanCosts(statistics.sums)
-    return [bounds for _, bounds in optimal_runs(costs, range(1, num_clusters + 1))]
-
-
-def optimal_runs(costs: RunCosts, cluster_numbers: range) -> list[tuple[float, np.ndarray]]:
+def optimal_runs(
+    costs: RunCosts, cluster_numbers: range, ceiling: float = np.inf
+) -> list[tuple[float, np.ndarray]]:
     """Least total cost of M sorted weights in K runs, and the K + 1 bounds of these, for each K of a range.
 
     With D_k[j] the least cost of the j smallest weights in k runs,
@@ -65,16 +55,20 @@ def optimal_runs(costs: RunCosts, cluster_numbers: range) -> list[tuple[float, n
     Args:
         costs: of runs of M weights.
         cluster_numbers: ascending without gaps, from at least 1 to at most M.
+        ceiling: what the total may cost at most. The D_k[j] grow with j and are looked for up to it.
+
+    Returns:
+        of each K the total, infinite where nothing was found up to the ceiling, and the bounds. What rounding
+        may have added to the total is bounded by ``excess_by_rounding``.
 
     Source: Wang & Song 2011 (dynamic programme); Grønlund et al. 2017 (divide and conquer, Monge property).
     """
-    second = costs.second
-    M = second.size - 1
+    M = costs.size
     everything = np.arange(M + 1)
     best = np.full(M + 1, np.inf)
-    best[1:] = second[1:] + costs.excess(np.zeros(M, dtype=np.intp), everything[1:])
-    last_run = second[M] - second[:M] + costs.excess(everything[:M], np.full(M, M))
-    dense = _dense_costs(costs, M) if M <= DENSE_SIZE and cluster_numbers[-1] > 2 else None
+    best[1:] = costs.cost(np.zeros(M, dtype=np.int64), everything[1:])
+    last_run = costs.costs_to(0, M - 1, M)
+    dense = _dense_costs(costs) if cluster_numbers[-1] > 2 else None
     layers: list[np.ndarray] = []
     solutions = [(float(best[M]), np.array([0, M]))] if cluster_numbers[0] == 1 else []
     for k in range(2, cluster_numbers[-1] + 1):
@@ -92,38 +86,62 @@ def optimal_runs(costs: RunCosts, cluster_numbers: range) -> list[tuple[float, n
             minimizers = np.argmin(candidates, axis=1)
             best = candidates[everything, minimizers]
         else:
-            best, minimizers = _next_layer(k, best, costs)
+            best, minimizers = _next_layer(k, best, costs, ceiling)
         layers.append(minimizers)
     return solutions
 
 
-def _dense_costs(costs: RunCosts, M: int) -> np.ndarray:
+def excess_by_rounding(costs: RunCosts, num_clusters: int, error: float) -> float:
+    """By how much ``optimal_runs`` may exceed the least total of the costs as computed.
+
+    Where two candidates of an interval cost the same but for rounding, the wrong one may bound the search in
+    its halves. With true costs of the Monge property that loses twice the error of one cost at most, for each
+    interval around a weight and for each layer that is divided.
+
+    Args:
+        costs: of runs of M weights.
+        num_clusters: K.
+        error: bound on the error of ``D_k[i] + cost(i, j)`` up to the ceiling.
+    """
+    if costs.is_dense:
+        return 0.0
+    return 2 * max(num_clusters - 2, 0) * costs.size.bit_length() * error
+
+
+def _dense_costs(costs: RunCosts) -> np.ndarray | None:
     """cost[j, i] of the run [i, j), infinite unless i < j."""
-    end, start = np.tril_indices(M + 1, -1)
-    dense = np.full((M + 1, M + 1), np.inf)
-    dense[end, start] = costs.second[end] - costs.second[start] + costs.excess(start, end)
+    all_costs = costs.all_costs()
+    if all_costs is None:
+        return None
+    dense = np.full((costs.size + 1, costs.size + 1), np.inf)
+    dense[1:, :-1] = all_costs.T
     return dense
 
 
-def _next_layer(k: int, best: np.ndarray, costs: RunCosts) -> tuple[np.ndarray, np.ndarray]:
-    """D_k and its minimisers at every j = k … M, from D_{k−1}; +∞ below k, where k runs are one too many."""
-    M = best.size - 1
-    # D[i] + cost(i, j) is (D − S₂)[i] + S₂[j] plus the excess, S₂ being the prefix sums of hw².
-    rest = best - costs.second
+def _next_layer(
+    k: int, previous: np.ndarray, costs: RunCosts, ceiling: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """D_k and its minimisers from D_{k−1}, at every j = k … M where it is not above the ceiling, else +∞."""
+    M = previous.size - 1
     best = np.full(M + 1, np.inf)
     minimizers = np.zeros(M + 1, dtype=np.int32 if M < 2**31 else np.int64)
+    finite = np.flatnonzero(np.isfinite(previous[:M]))
+    if finite.size == 0:
+        return best, minimizers
     left, right = np.array([k]), np.array([M])
-    low, high = np.array([k - 1]), np.array([M - 1])
+    low, high = np.array([k - 1]), finite[-1:]
     while left.size:
         middle = (left + right) // 2
-        least, argument = _least_in_ranges(middle, low, np.minimum(high, middle - 1), rest, costs)
-        best[middle] = least + costs.second[middle]
+        least, argument = _least_in_ranges(middle, low, np.minimum(high, middle - 1), previous, costs)
+        # From a middle above the ceiling on everything is above it; its minimiser bounds nothing.
+        kept = least <= ceiling
+        best[middle] = np.where(kept, least, np.inf)
         minimizers[middle] = argument
         halves = (
             np.stack([left, middle + 1], 1).ravel(),
-            np.stack([middle - 1, right], 1).ravel(),
+            np.stack([middle - 1, np.where(kept, right, middle)], 1).ravel(),
             np.stack([low, argument], 1).ravel(),
-            np.stack([argument, high], 1).ravel(),
+            np.stack([np.where(kept, argument, high), high], 1).ravel(),
         )
         nonempty = halves[0] <= halves[1]
         left, right, low, high = (half[nonempty] for half in halves)
@@ -131,9 +149,9 @@ def _next_layer(k: int, best: np.ndarray, costs: RunCosts) -> tuple[np.ndarray, 
 
 
 def _least_in_ranges(
-    ends: np.ndarray, low: np.ndarray, high: np.ndarray, rest: np.ndarray, costs: RunCosts
+    ends: np.ndarray, low: np.ndarray, high: np.ndarray, previous: np.ndarray, costs: RunCosts
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Least ``rest[i] + excess(i, end)`` over i in [low, high], and its i, for every end."""
+    """Least ``previous[i] + cost(i, end)`` over i in [low, high], and its i, for every end."""
     least = np.empty(ends.size)
     argument = np.empty(ends.size, dtype=np.int64)
     lengths = high - low + 1
@@ -143,14 +161,15 @@ def _least_in_ranges(
         stop = max(int(np.searchsorted(offsets, offsets[segment] + CHUNK, side="right")) - 1, segment + 1)
         part = slice(segment, stop)
         if stop == segment + 1:
-            run = slice(low[segment], high[segment] + 1)
-            value = rest[run] + costs.excess(run, ends[part])
+            first, last = int(low[segment]), int(high[segment])
+            value = previous[first : last + 1] + costs.costs_to(first, last, int(ends[segment]))
             where = int(np.argmin(value))
-            least[segment], argument[segment] = value[where], low[segment] + where
+            least[segment], argument[segment] = value[where], first + where
         else:
             length, start = lengths[part], offsets[part] - offsets[segment]
             i = np.arange(offsets[stop] - offsets[segment]) + np.repeat(low[part] - start, length)
-            value = rest[i] + costs.excess(i, np.repeat(ends[part], length))
+            value = costs.cost(i, np.repeat(ends[part], length))
+            value += previous.take(i)
             least[part] = np.minimum.reduceat(value, start)
             hits = np.flatnonzero(value == np.repeat(least[part], length))
             argument[part] = i[hits[np.searchsorted(hits, start)]]

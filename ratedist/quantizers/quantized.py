@@ -11,6 +11,8 @@ from ratedist import _checks
 
 # Weights whose squares, and the sums of some billions of them, stay far from the largest float.
 LARGEST = 1e140
+# Largest exponent of the objective of two centres.
+LARGEST_EXPONENT = 1000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,9 +25,11 @@ class Quantized:
         labels: shape ``(d,)``, or ``(⌈d/m⌉,)`` for blocks, in the smallest unsigned type that holds K.
         reconstruction: ``centers[labels]``, shape ``(d,)``.
         objective: what the quantiser minimises, at this result.
-        lower_bound: certified lower bound on the objective of every quantiser with K clusters; 0 where the
-            method certifies nothing.
-        converged: whether the method stopped by itself rather than at its cap on iterations.
+        lower_bound: certified lower bound on the objective of every quantiser with K clusters and real
+            centres, rounding subtracted; 0 where the method certifies nothing.
+        converged: whether the method stopped by itself rather than at its cap on iterations; where it
+            certifies a bound, whether that is within its tolerance of the objective. Between weights that are
+            neighbours as floats there may be no centres as good.
         num_iterations: iterations done, of the best start.
     """
 
@@ -48,7 +52,7 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
 
     Raises:
         ValueError: shapes other than ``(d,)`` with d >= 1 or that disagree, values that are not finite,
-            importances that are negative or all zero.
+            importances that are negative, all zero or too large for the objective.
     """
     w = _floats("weights", weights)
     if w.ndim != 1 or w.size == 0:
@@ -64,6 +68,12 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
         raise ValueError(f"importance must be at least 0, its smallest entry is {h.min():g}")
     if not np.any(h):
         raise ValueError("importance must be positive for at least one weight, got all zero")
+    exponents = [int(np.frexp(size)[1]) for size in (h.max(), h.size, 2 * max(w.max(), -w.min()))]
+    if exponents[0] + exponents[1] + 2 * max(exponents[2], -LARGEST_EXPONENT // 2) > LARGEST_EXPONENT:
+        raise ValueError(
+            f"importance must be smaller, for its product with squares of weights: its largest entry is "
+            f"{h.max():g}, rescale it"
+        )
     return w, h
 
 

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from ratedist.quantizers import batched, branch_and_bound, kmeans
+from ratedist.quantizers.bins import binned
 from ratedist.quantizers.center_update import confined_centers, printed_pair
 from ratedist.quantizers.objective import PENALTIES, diameter_cost
-from ratedist.quantizers.statistics import sorted_statistics
+from ratedist.quantizers.statistics import sorted_entries
+from ratedist.quantizers.tilted_costs import TiltedCosts
 
 CONFINED_IN_JAX = jax.jit(batched.confined_centers, static_argnums=3)
 
@@ -135,21 +137,21 @@ def test_optimal_equals_enumeration_of_all_assignments(seed, penalty):
 
 @pytest.mark.parametrize("dense_size", [0, 1000])
 def test_bound_of_a_box_is_below_every_quantiser_in_it(dense_size, monkeypatch):
-    monkeypatch.setattr("ratedist.quantizers.dynamic_programming.DENSE_SIZE", dense_size)
+    monkeypatch.setattr("ratedist.quantizers.statistics.DENSE_SIZE", dense_size)
     rng = np.random.default_rng(2)
     for trial in range(100):
         weights, importance = rng.normal(size=12), rng.exponential(size=12)
         num_clusters, beta = int(rng.integers(2, 6)), rng.exponential() * 5
         penalty = PENALTIES[trial % 2]
-        statistics = sorted_statistics(weights, importance)
+        table = sorted_entries(weights, importance).table
         centers = np.sort(rng.normal(size=num_clusters)) * 0.7
         width = rng.exponential() * 0.3
         middle = (centers[0] + centers[-1]) / 2
         low = (centers[0] - width * rng.random(), min(centers[0] + width * rng.random(), middle))
         high = (max(centers[-1] - width * rng.random(), middle), centers[-1] + width * rng.random())
-        costs = branch_and_bound.TiltedCosts(statistics.sums, low, high, beta, penalty)
+        costs = TiltedCosts(table, low, high, beta, penalty)
         [(least, _)] = branch_and_bound.optimal_runs(costs, range(num_clusters, num_clusters + 1))
-        distance = np.min((weights[:, None] - statistics.shift - centers) ** 2, axis=1)
+        distance = np.min((weights[:, None] - centers) ** 2, axis=1)
         objective = np.sum(importance * distance) + diameter_cost(np.ptp(centers), beta, penalty)
         assert least + costs.constant <= objective + 1e-12
 
@@ -161,12 +163,12 @@ def test_bound_of_a_box_around_the_optimum_is_wrong_by_the_square_of_its_size(pe
     weights, importance = rng.normal(size=60), rng.exponential(size=60)
     beta = {"squared": 3.0, "linear": 20.0}[penalty]
     optimum = kmeans(weights, 5, importance, beta, "optimal", penalty, tolerance=1e-10)
-    statistics = sorted_statistics(weights, importance)
-    lowest, highest = optimum.centers[[0, -1]] - statistics.shift
+    table = sorted_entries(weights, importance).table
+    lowest, highest = optimum.centers[[0, -1]]
     errors = []
     for size in (0.1, 0.05, 0.025):
         low, high = (lowest - 0.4 * size, lowest + 0.6 * size), (highest - 0.7 * size, highest + 0.3 * size)
-        costs = branch_and_bound.TiltedCosts(statistics.sums, low, high, beta, penalty)
+        costs = TiltedCosts(table, low, high, beta, penalty)
         [(least, _)] = branch_and_bound.optimal_runs(costs, range(5, 6))
         errors.append(optimum.objective - least - costs.constant)
     if penalty == "linear":
@@ -180,12 +182,10 @@ def test_divide_and_conquer_equals_dense_programme(monkeypatch):
     for _ in range(20):
         weights, importance = rng.normal(size=60), rng.exponential(size=60)
         low, high = (-1.0, -0.6 + 0.3 * rng.random()), (0.5, 1.5)
-        costs = branch_and_bound.TiltedCosts(
-            sorted_statistics(weights, importance).sums, low, high, 4.0, "squared"
-        )
         values = []
         for dense_size in (0, 1000):
-            monkeypatch.setattr("ratedist.quantizers.dynamic_programming.DENSE_SIZE", dense_size)
+            monkeypatch.setattr("ratedist.quantizers.statistics.DENSE_SIZE", dense_size)
+            costs = TiltedCosts(sorted_entries(weights, importance).table, low, high, 4.0, "squared")
             values.append([value for value, _ in branch_and_bound.optimal_runs(costs, range(1, 9))])
         np.testing.assert_allclose(values[0], values[1], rtol=1e-12)
 
@@ -266,14 +266,14 @@ def test_binning_costs_no_more_than_it_says():
     rng = np.random.default_rng(7)
     for trial in range(50):
         weights, importance = rng.laplace(size=300), rng.exponential(size=300)
-        statistics = sorted_statistics(weights, importance)
-        sums, loss = statistics.binned(int(rng.integers(2, 60)))
-        centers = np.sort(rng.choice(statistics.values, int(rng.integers(1, 8)), replace=False))
-        mass, first, second = (np.diff(array) for array in sums)
-        by_bin = second + np.min(centers * (centers * mass[:, None] - 2 * first[:, None]), axis=1)
-        distance = np.min((weights[:, None] - statistics.shift - centers) ** 2, axis=1)
+        entries = sorted_entries(weights, importance)
+        bins = binned(entries, int(rng.integers(2, 60)))
+        centers = np.sort(rng.choice(entries.position, int(rng.integers(1, 8)), replace=False))
+        position, mass, scatter = bins.entries.position, bins.entries.mass, bins.entries.scatter
+        by_bin = scatter + mass * np.min((position[:, None] - centers) ** 2, axis=1)
+        distance = np.min((weights[:, None] - centers) ** 2, axis=1)
         excess = np.sum(by_bin) - np.sum(importance * distance)
-        assert -1e-10 <= excess <= loss * np.ptp(centers) + 1e-10, trial
+        assert -1e-10 <= excess <= bins.loss(np.ptp(centers), np.sum(importance * distance)), trial
 
 
 def test_a_certificate_survives_an_exhausted_time_budget():

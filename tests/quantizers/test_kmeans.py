@@ -123,7 +123,7 @@ def test_divide_and_conquer_equals_the_dense_minimum(size, monkeypatch):
     weights, importance = rng.laplace(size=size), rng.exponential(size=size) ** 3
     objectives = []
     for dense_size in (0, 300):
-        monkeypatch.setattr("ratedist.quantizers.dynamic_programming.DENSE_SIZE", dense_size)
+        monkeypatch.setattr("ratedist.quantizers.statistics.DENSE_SIZE", dense_size)
         monkeypatch.setattr("ratedist.quantizers.dynamic_programming.CHUNK", 64 if dense_size else 1 << 15)
         objectives.append([result.objective for result in optimal_scalar_path(weights, 12, importance)])
     np.testing.assert_allclose(objectives[0], objectives[1], rtol=1e-11)
