@@ -20,6 +20,8 @@ NUM_MAGNITUDES = OCTAVES << MANTISSA_BITS
 SHIFT, SMALLEST, LARGEST_INTEGER = 52 - MANTISSA_BITS, (1023 - OCTAVES) << MANTISSA_BITS, (1 << 63) - 1
 # Cells that are added at a time, at least and for each centre.
 NEW_CELLS, NEW_CELLS_PER_CENTER = 1 << 17, 16
+# Room for rounding in a distance, and the shortest one that has an inverse.
+ROOM, TINY = 1e-9, 1e-300
 # Part of the objective that may lie within cells, and how often cells are divided to get there.
 WITHIN, MAX_DIVISIONS = 1e-4, 8
 
@@ -125,22 +127,26 @@ class Histogram:
         root = np.cbrt(self.scatter)
         parts = np.ones(self._filled.size, np.intp)
         parts += np.floor(num_new * (root / root.sum())).astype(np.intp)
+        # No weight is further from another of its cell than the root of the sum of the squared distances.
+        origin, reach = self._origin[self._filled], np.sqrt(self._squares[self._filled]) * (1 + ROOM)
+        low = np.maximum(self._low[self._filled], origin - reach)
+        width = np.minimum(self._low[self._filled] + self._width[self._filled], origin + reach) - low
+        width = np.maximum(width, TINY)
         # What weighs nothing falls into one cell beyond all others.
         offset = np.full(self._low.size, parts.sum())
         offset[self._filled] = np.cumsum(parts) - parts
-        last, scale = np.zeros(self._low.size), np.zeros(self._low.size)
-        last[self._filled] = parts - 1
-        scale[self._filled] = parts / self._width[self._filled]
-        self._divisions.append(_Division(offset, last, self._low, scale))
-        width = np.repeat(self._width[self._filled] / parts, parts)
+        last, begin, scale = np.zeros(self._low.size), np.zeros(self._low.size), np.zeros(self._low.size)
+        last[self._filled], begin[self._filled], scale[self._filled] = parts - 1, low, parts / width
+        self._divisions.append(_Division(offset, last, begin, scale))
+        width = np.repeat(width / parts, parts)
         number = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-        low = np.repeat(self._low[self._filled], parts) + number * width
+        low = np.repeat(low, parts) + number * width
         self._low, self._width = np.append(low, 0.0), np.append(width, 1.0)
         self._count()
 
     def _count(self) -> None:
         size = self._low.size
-        mass, first, second = np.zeros(size), np.zeros(size), np.zeros(size)
+        mass, first, second, squares = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
         # Sums of differences from one weight of each cell keep their digits, and are zero if all are equal.
         origin = np.full(size, np.nan)
         for rows in _chunks(self._weights.size):
@@ -154,7 +160,11 @@ class Histogram:
             h = None if self._importance is None else self._importance[rows].astype(np.float64)
             mass += np.bincount(cells, h, size)
             first += np.bincount(cells, w if h is None else h * w, size)
-            second += np.bincount(cells, w**2 if h is None else h * w**2, size)
+            squares += np.bincount(cells, w**2, size)
+            if h is not None:
+                second += np.bincount(cells, h * w**2, size)
+        second = squares if self._importance is None else second
+        self._origin, self._squares = origin, squares
         self._filled = np.flatnonzero(mass > 0)
         self.mass, first, second = mass[self._filled], first[self._filled], second[self._filled]
         self.means = origin[self._filled] + first / self.mass

@@ -51,7 +51,7 @@ def test_the_best_sixteen_levels_of_a_normal_source_wherever_it_lies(offset, sca
 
 
 def test_a_mask_takes_one_centre_and_nothing_else():
-    for mask, dtype in ((-1e9, np.float32), (-1e9, np.float64), (-65504, np.float16)):
+    for mask, dtype in ((-1e9, np.float32), (-3.4e38, np.float32), (1e100, np.float64), (-65504, np.float16)):
         weights = np.append(normal(), mask).astype(dtype)
         centers = centers_of_many(weights, None, 17, 0.0, "lloyd")
         assert np.sum(np.abs(centers) > 100) == 1

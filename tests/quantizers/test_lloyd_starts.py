@@ -175,3 +175,15 @@ def test_importances_of_forty_decades():
         result = kmeans(weights, num_clusters, importance)
         assert result.centers.size == num_clusters
         assert result.objective <= kmeans(weights, num_clusters, importance, init="quantile").objective
+
+
+@pytest.mark.parametrize("init", ["coarse_optimum", "high_rate", "kmeans++"])
+@pytest.mark.parametrize("mask", [-1e9, -65504.0, np.finfo(np.float32).min, 1e100, -1e139])
+def test_a_mask_takes_one_centre_and_no_digits(mask, init):
+    normal = np.random.default_rng(7).normal(size=20_000)
+    centers = kmeans(np.append(normal, mask), 17, init=init, key=1).centers
+    assert np.sum(np.abs(centers) > 100) == 1
+    errors = np.min(np.abs(normal[:, None] - centers), axis=1) ** 2
+    sem = errors.std() / np.sqrt(normal.size)
+    # The best sixteen levels of a normal source (Lloyd–Max); k-means++ ends within a few per cent.
+    assert abs(errors.mean() - 0.0095010080) < 4 * sem + (0.05 if init == "kmeans++" else 0.002) * 0.0095
