@@ -48,5 +48,7 @@ class RateDistortionCommand:
             f"{record['certified_points']} of {record['points']} points certified, "
             f"largest gap {record['largest_gap_nats']:.1e} nats"
         )
+        for reason in record["not_certified_because"]:
+            print(f"not certified: {reason}")
         print(f"written: {self.out}/rate-distortion.png, .pdf, .csv, .json")
         print(stopwatch)

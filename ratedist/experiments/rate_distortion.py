@@ -50,12 +50,15 @@ class RateDistortionConfig:
     noise_variance: float = 1.0
     """Variance of the noise in the outputs."""
     points: int = 20
-    """Certified points of each exact curve."""
+    """Points of each exact curve."""
+    time_limit: float = 60.0
+    """Seconds for a point of an exact curve, after which its closed bracket is used, not certified."""
 
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting without a figure."""
         _checks.integer("points", self.points, 2)
         _checks.positive_number("noise_variance", self.noise_variance)
+        _checks.positive_number("time_limit", self.time_limit)
         if not self.n:
             raise ValueError("n must name at least one number of samples, got none")
         for model in self.models():
@@ -87,11 +90,15 @@ def run(config: RateDistortionConfig, *, progress: bool = False) -> Table:
     config.check()
     rows: list[dict[str, Any]] = []
     gaps: list[float] = []
+    reasons: list[str] = []
     with tqdm(total=len(config.n) * config.points, unit="point", disable=not progress) as bar:
         for model in config.models():
-            for point in _exact_points(model, config.points):
+            for point in _exact_points(model, config.points, config.time_limit):
                 rows += _rows(model, point)
                 gaps.append(float(point.gap[0]))
+                reasons += [
+                    f"n = {model.n}, slope {point.slopes[0]:g}: {text}" for text in point.reason if text
+                ]
                 bar.update()
     certified = [row["certified"] for row in rows if "certified" in row]
     record = {
@@ -100,14 +107,15 @@ def run(config: RateDistortionConfig, *, progress: bool = False) -> Table:
         "largest_gap_nats": max(gaps),
         "certified_points": sum(certified),
         "points": len(certified),
+        "not_certified_because": reasons,
         "versions": versions(),
         "duration_seconds": time.perf_counter() - started,
     }
     return Table(pd.DataFrame(rows, columns=list(COLUMNS)), record)
 
 
-def _exact_points(model: GaussianLinearModel, count: int) -> Iterator[RateDistortionCurve]:
-    """Certified points at slopes spaced geometrically from just above the critical one, one at a time."""
+def _exact_points(model: GaussianLinearModel, count: int, time_limit: float) -> Iterator[RateDistortionCurve]:
+    """Points at slopes spaced geometrically from just above the critical one, one at a time."""
     from ratedist.theory import critical_slope, rate_distortion, zero_rate_distortion
 
     critical = critical_slope(model)
@@ -115,7 +123,7 @@ def _exact_points(model: GaussianLinearModel, count: int) -> Iterator[RateDistor
     highest = model.d / (2 * LEAST_SHARE * zero_rate_distortion(model))
     excess = np.geomspace(LEAST_EXCESS_SLOPE, max(highest / critical - 1, 1.0), count)
     for slope in critical * (1 + excess):
-        yield rate_distortion(model, slope)
+        yield rate_distortion(model, slope, time_limit=time_limit)
 
 
 def _rows(model: GaussianLinearModel, point: RateDistortionCurve) -> list[dict[str, Any]]:

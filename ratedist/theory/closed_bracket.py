@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel
+from ratedist.problem import GaussianLinearModel, require_model
 from ratedist.theory.log_gamma import digamma_rise, log_rising
 from ratedist.theory.radial_source import RadialSource
 
-HULL_POINTS = 4000
+HULL_POINTS = 1000
 LEAST_SHARE = 1e-12  # of D₀ down to which time sharing is looked at
 
 
@@ -49,6 +49,7 @@ def rate_distortion_bracket(model: GaussianLinearModel, distortion: ArrayLike) -
 
     Derived in docs/exact-rate-distortion.md, section 10.
     """
+    require_model(model)
     distortion = _checks.in_range("distortion", distortion, open_low=True)
     if model.noise_variance <= 0:
         raise ValueError("noise_variance must be above zero: without noise nothing is to be encoded, got 0")
@@ -141,7 +142,15 @@ def upper_at_rate(d: int, n: int, rate: float) -> float:
     """A distortion achievable at this rate, at σ² = 1; 0 if it is too small for float64."""
     hull = time_sharing(d, n)
     if rate <= hull.rate[0]:
-        return float(np.interp(-rate, -hull.rate, hull.distortion))
+        index = int(np.searchsorted(-hull.rate, -rate))
+        ends = hull.distortion[[max(index - 1, 0), index]]
+
+        def excess(distortion: float) -> float:
+            return float(unit_upper(d, n, np.array(distortion))) - rate
+
+        if excess(ends[0]) * excess(ends[1]) >= 0:
+            return float(ends[1])
+        return float(optimize.brentq(excess, *ends, xtol=1e-15 * ends[1]))
     # Beyond the corners both formulas rise by at least d/2 nats with every factor e in 1/D, to rounding.
     return float(hull.distortion[0] * np.exp(-2 * (rate - hull.rate[0]) / d))
 

@@ -32,6 +32,7 @@ WIDER = ((1e-40, 1e-3), (1e-120, 1e-6))
 LOG_TOLERANCE = -16.0
 LARGEST_KERNEL = 100_000_000  # entries, a few per cent of which are stored
 FEW_ATOMS = 30
+LEAST_WEIGHT = 1e-200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -229,6 +230,8 @@ def _reproduction_law(
         matrix = sparse.csc_array(sparse.hstack(columns)).tocsr()[:, order]
         z, start = np.concatenate([z, added])[order], np.concatenate([weights, np.zeros(added.size)])[order]
         weights = optimal_weights(matrix, probability, start, CERTIFIED_GAP / 1e5, check)
+    # Not those on the way to underflow: a cell that has no other atom would be left with a sum of 0.
+    weights = np.where(weights > LEAST_WEIGHT, weights, 0.0)
     atoms = weights > 0
     normalizer = matrix @ weights
     objective = -float(probability @ (np.log(normalizer) + full.log_scale[grid.inner]))

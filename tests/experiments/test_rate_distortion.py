@@ -51,3 +51,12 @@ def test_excess_is_over_the_exact_rate(table) -> None:
 def test_settings_without_a_figure_are_refused(change, message) -> None:
     with pytest.raises(ValueError, match=message):
         run(dataclasses.replace(RateDistortionConfig(), **change))
+
+
+def test_points_out_of_time_are_bracketed_and_say_why() -> None:
+    table = run(RateDistortionConfig(d=3, n=(8,), points=2, time_limit=1e-9))
+    assert table.record["certified_points"] == 0
+    assert len(table.record["not_certified_because"]) == 2
+    assert all("time_limit" in reason for reason in table.record["not_certified_because"])
+    exact = table.frame.query("curve == 'exact'")
+    assert np.isfinite(exact[["rate_nats", "rate_lower_nats", "distortion"]]).all(axis=None)
