@@ -125,66 +125,72 @@ def rate_distortion(
 
 def rate_at_distortion(
     model: GaussianLinearModel,
-    distortion: float,
+    distortion: ArrayLike,
     *,
     time_limit: float = TIME_LIMIT,
     progress: bool = False,
 ) -> RateDistortionCurve:
-    """Exact R(D) at one distortion, as a curve of one point (exactly at that distortion).
+    """Exact R(D) at given distortions, as a curve with one point for each (exactly at that distortion).
 
     Time sharing between two points of the curve, refined until it meets the lower bound; where the
-    curve is straight the two points stay apart. It costs three to ten points of ``rate_distortion``.
+    curve is straight the two points stay apart. Each costs three to ten points of ``rate_distortion``.
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
-        distortion: D above zero. From dσ²/n on the rate is 0.
-        time_limit: seconds, looked at every few seconds. What is known by then is returned, or the closed
-            bracket where that is sharper, not certified unless the gap is small enough, with the reason.
+        distortion: D above zero, finite, shape ``()`` or ``(m,)``. From dσ²/n on the rate is 0.
+        time_limit: seconds for each, looked at every few seconds. What is known by then is returned, or the
+            closed bracket where that is sharper; not certified unless the gap is small enough, with a reason.
         progress: show a bar on standard error once two seconds have passed.
 
     Raises:
-        ValueError: a distortion that is not a positive number, and as ``rate_distortion``.
+        ValueError: distortions that are not finite and positive, and as ``rate_distortion``.
     """
     source, noise_variance = _unit_problem(model)
-    target = _checks.positive_number("distortion", distortion)
+    targets = np.atleast_1d(_checks.real_array("distortion", distortion))
+    if targets.ndim != 1 or np.any(targets <= 0):
+        raise ValueError(f"distortion must be positive numbers of shape () or (m,), got {distortion!r:.80}")
+    answers = []
     with Effort(time_limit, progress=progress) as effort:
-        answer = at_distortion(source, target / noise_variance, effort)
-    curve = _curve([answer], noise_variance)
-    return dataclasses.replace(curve, distortion=np.full(1, target))
+        for target in targets:
+            effort.restart()
+            answers.append(at_distortion(source, float(target) / noise_variance, effort))
+    return dataclasses.replace(_curve(answers, noise_variance), distortion=targets)
 
 
 def distortion_at_rate(
     model: GaussianLinearModel,
-    rate: float,
+    rate: ArrayLike,
     *,
     time_limit: float = TIME_LIMIT,
     progress: bool = False,
 ) -> RateDistortionCurve:
-    """Exact D(R) at one rate in nats, as a curve of one point (exactly at that achievable rate).
+    """Exact D(R) at given rates in nats, as a curve with one point for each (exactly at that rate).
 
-    It costs three to ten points of ``rate_distortion``.
+    Each costs three to ten points of ``rate_distortion``.
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
-        rate: nats for the whole weight vector, finite and at least zero.
+        rate: nats for the whole weight vector, finite and at least zero, shape ``()`` or ``(m,)``.
         time_limit: as in ``rate_at_distortion``.
         progress: show a bar on standard error once two seconds have passed.
 
     Raises:
-        ValueError: a rate that is negative, not finite or beyond what float64 can follow, and as
+        ValueError: rates that are negative, not finite or beyond what float64 can follow, and as
             ``rate_distortion``.
     """
     source, noise_variance = _unit_problem(model)
-    target = _checks.real_array("rate", rate)
-    if target.ndim != 0 or target < 0:
-        raise ValueError(f"rate must be one number of at least 0, got {rate!r}")
-    if closed_bracket.lower_at_rate(source.d, source.n, float(target)) * noise_variance < TINY:
-        raise ValueError(
-            f"rate = {float(target):g} nats asks for a distortion below {TINY:g}, d = {source.d}"
-        )
+    targets = np.atleast_1d(_checks.real_array("rate", rate))
+    if targets.ndim != 1 or np.any(targets < 0):
+        raise ValueError(f"rate must be numbers of at least 0, of shape () or (m,), got {rate!r:.80}")
+    highest = float(np.max(targets, initial=0.0))
+    if closed_bracket.lower_at_rate(source.d, source.n, highest) * noise_variance < TINY:
+        raise ValueError(f"rate = {highest:g} nats asks for a distortion below {TINY:g}, d = {source.d}")
+    answers = []
     with Effort(time_limit, progress=progress) as effort:
-        answer = at_rate(source, float(target), effort)
-    return _curve([answer], noise_variance)
+        for target in targets:
+            effort.restart()
+            answers.append(at_rate(source, float(target), effort))
+    return _curve(answers, noise_variance)
 
 
 def critical_slope(
@@ -262,6 +268,11 @@ def _at_slope(source: RadialSource, slope: float, effort: Effort) -> Answer:
         point = point_at_slope(source, slope, check=effort.check)
     except UnsolvedError as error:
         distortion, rate = closed_bracket.upper_at_slope(source.d, source.n, slope)
+        if rate == 0:
+            # Exact, but not the point with this slope: rather the nearest one with a rate.
+            distortion, rate = (
+                float(column[-2]) for column in closed_bracket.time_sharing(source.d, source.n)
+            )
         return Answer(slope, distortion, rate, closed_bracket.lower(source, distortion), str(error))
     distortion = point.distortion
     return Answer(

@@ -119,7 +119,7 @@ def test_wrong_arguments_are_refused_in_words(name: str) -> None:
     parameters = list(inspect.signature(function).parameters)[: len(valid)]
     for position, parameter in enumerate(parameters):
         for wrong in WRONG:
-            if name in CURVE and isinstance(wrong, float) and wrong > 0:
+            if name in CURVE and isinstance(wrong, list) and wrong == [1.0, 2.0]:
                 continue
             message = outcome(function, [*valid[:position], wrong, *valid[position + 1 :]])
             # Where two arguments disagree either may be named.
@@ -156,6 +156,20 @@ def test_inverses_take_arrays() -> None:
             assert together.distortion[index] == alone.distortion
             assert together.rate[index] == alone.rate
             np.testing.assert_array_equal(together.component_distortions[index], alone.component_distortions)
+
+
+def test_the_exact_curve_at_many_distortions_and_rates() -> None:
+    model = rd.GaussianLinearModel(5, np.zeros(1))
+    for call, values in (
+        (theory.rate_at_distortion, [0.1, 0.3]),
+        (theory.distortion_at_rate, [0.0, 0.8]),
+    ):
+        together = call(model, values)
+        for index, value in enumerate(values):
+            alone = call(model, value)
+            for name in ("slopes", "distortion", "rate", "rate_lower", "certified"):
+                assert getattr(together, name).shape == (len(values),)
+                assert getattr(together, name)[index] == getattr(alone, name)[0]
 
 
 def test_radius_and_its_square() -> None:
