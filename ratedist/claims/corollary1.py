@@ -160,8 +160,11 @@ def corollary1_own_distortion(evidence: Evidence) -> Numbers:
 
 
 def _indicator(count: int, size: int) -> np.ndarray:
-    """As many ones as were counted, zeros else: its mean is the share, with its standard error."""
-    return (np.arange(size) < count).astype(float)
+    """As many ones as were counted, zeros else: its mean is the share, with its standard error.
+
+    What few trials never showed is counted once: a share of 0 would have a standard error of 0.
+    """
+    return (np.arange(size) < max(count, 1)).astype(float)
 
 
 CLAIMS = [

@@ -66,12 +66,11 @@ WRONG = [
     ("exact-cgf", "exact_cgf_bound", 0.01),
     ("order-of-bounds", "exact_cgf_bound", 0.1),
     ("figure-2b-gap", "distortion_rate_bound", 5.0),
-    ("figure-2b-oracle", "distortion_rate_bound", 1.5),
+    ("figure-2b-oracle", "oracle_distortion", 1.2),
     ("figure-2a-valid", "proposition1_bound", 0.05),
     ("corollary-1", "zero_rate_distortion", 8.0),
     ("corollary-1-left", "zero_rate_distortion", 1.2),
     ("corollary-1-own-distortion", "proposition1_bound", 0.0),
-    ("conditional-cgf", "oracle_rate", 0.2),
     ("remark-2-sigma", "oracle_rate", 0.99),
     ("oracle-risks", "oracle_generalization_error", 1.1),
 ]  # fmt: skip
