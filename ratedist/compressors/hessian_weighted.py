@@ -43,8 +43,8 @@ class HessianWeightedKMeans:
         num_clusters: K, from 1 to the number of weights.
         diameter_penalty: β, at least 0; compressors that differ in it or in ``shrinkage`` compile once.
         method: "optimal" is the global minimum (for more than 256 weights with β > 0 by branch and bound, to
-            within a part in a million or what a minute allows, one vector at a time on the host); "lloyd"
-            descends from ``init``.
+            within a part in a million or what a minute allows, one vector at a time on the host; above 16,384
+            weights on bins of them, which leaves some millionths more); "lloyd" descends from ``init``.
         penalty: "squared" as above, or "linear", ``(β/2) max|c_k − c_l|``, of the released code.
         shrinkage: s in [0, 1]; afterwards each centre c is replaced by ``μ + s(c − μ)``, μ being the mean of
             the weights, weighted by h. A control: it shows at β = 0 what β does besides shrinking.

@@ -54,7 +54,8 @@ class SortedStatistics:
     Weights of importance up to 2⁻⁵² of the sum are left out: differences of prefix sums have to be positive.
     Equal weights are one entry, since no optimal quantiser needs to separate them. Prefix sums are of the
     weights minus ``shift``, one of the middle, and from there outwards: a sum begun at a weight far out, or
-    of values far from zero, would lose the digits of the rest. What has to be right to the last digit at all scales is computed from ``entries`` instead.
+    of values far from zero, would lose the digits of the rest. What has to be right to the last digit at all
+    scales is computed from ``entries`` instead.
 
     Attributes:
         entries: all distinct weights of positive importance.
