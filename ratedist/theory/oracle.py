@@ -47,30 +47,35 @@ def oracle_population_risk(model: GaussianLinearModel, alpha: ArrayLike) -> np.n
     """``E L_μ(Ŵ) = σ² + (1 − α)²dσ²/(n − d − 1) + α(1 − α)dσ²/n``, α in [0, 1] of any shape.
 
     Raises:
-        ValueError: α outside [0, 1], or n <= d + 1.
+        ValueError: α outside [0, 1], or n <= d + 1 with α < 1. At α = 1, Ŵ = w*, it is σ² at every n.
 
     Source: docs/derivations.md §3.
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
-    model.require_finite_risk("the population risk of the oracle")
     n, d, s2 = model.n, model.d, model.noise_variance
-    return s2 + (1 - a) ** 2 * d * s2 / (n - d - 1) + a * (1 - a) * d * s2 / n
+    return s2 + _passed_on(model, a, "the population risk of the oracle") + a * (1 - a) * d * s2 / n
 
 
 def oracle_generalization_error(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
     """``gen = (1 − α)²dσ²/(n − d − 1) + (1 − α²)dσ²/n``, α in [0, 1] of any shape.
 
     Raises:
-        ValueError: α outside [0, 1], or n <= d + 1.
+        ValueError: α outside [0, 1], or n <= d + 1 with α < 1. At α = 1 it is 0 at every n.
 
     Source: docs/derivations.md §3.
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
-    model.require_finite_risk("the generalisation error of the oracle")
     n, d, s2 = model.n, model.d, model.noise_variance
-    return (1 - a) ** 2 * d * s2 / (n - d - 1) + (1 - a**2) * d * s2 / n
+    return _passed_on(model, a, "the generalisation error of the oracle") + (1 - a**2) * d * s2 / n
+
+
+def _passed_on(model: GaussianLinearModel, a: np.ndarray, quantity: str) -> np.ndarray:
+    """``(1 − α)²E‖W − w*‖²_Σ``: what the channel keeps of the error of W; nothing at α = 1."""
+    if np.any(a < 1):
+        model.require_finite_risk(quantity)
+    return (1 - a) ** 2 * model.d * model.noise_variance / max(model.n - model.d - 1, 1)
 
 
 def oracle_gaussian_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:

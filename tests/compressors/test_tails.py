@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 import ratedist as rd
+from ratedist import theory
 from ratedist.compressors import tails
 from ratedist.compressors.base import RISK_NAMES
 from tests.statistics import assert_agrees
@@ -49,6 +50,8 @@ def test_exact_and_light_tailed_risks_are_given_at_every_n(sampler, excess: int)
     assert_agrees(zero.generalization_error, 0.0, 0.1)
     assert oracle.population_risk.mean == 1.0
     assert oracle.population_risk.sem == 0.0
+    assert theory.oracle_population_risk(model, 1.0) == 1.0
+    assert theory.oracle_generalization_error(model, 1.0) == 0.0
     assert_agrees(oracle.distortion, D / model.n, 0.02)
     assert_agrees(result["half"].distortion, 0.5 * D / model.n, 0.02)
     assert result["erm"].distortion.mean == pytest.approx(0.0, abs=1e-12)
