@@ -72,19 +72,24 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
     """
     check_shapes(weights, max_clusters, importance, "max_clusters")
     d, dtype = weights.size, weights.dtype
-    shift = jnp.mean(weights)
     if importance is None:
-        values = jnp.sort(weights - shift)
-        first, second = _prefix_sums(values), _prefix_sums(values**2)
+        values = jnp.sort(weights)
+    else:
+        values, h = jax.lax.sort((weights, importance.astype(dtype)), num_keys=1)
+    shift = values[d // 2]
+    values = values - shift
+    if importance is None:
+        first, second = sums_from_middle(values), sums_from_middle(values**2)
         mass = jnp.arange(d + 1, dtype=dtype)
     else:
-        values, h = jax.lax.sort((weights - shift, importance.astype(dtype)), num_keys=1)
-        first, second, mass = _prefix_sums(h * values), _prefix_sums(h * values**2), _prefix_sums(h)
+        first, second, mass = (sums_from_middle(h * values**power) for power in (1, 2, 0))
     # cost[j, i] is that of one cluster holding the sorted weights i … j − 1.
     inverse_mass = _safe_inverse(mass[:, None] - mass[None, :])
     cost = (second[:, None] - second[None, :]) - (first[:, None] - first[None, :]) ** 2 * inverse_mass
     index = jnp.arange(d + 1)
     cost = jnp.where(index[:, None] > index[None, :], cost, jnp.inf)
+    # Of a weight far out the difference is rounding as large as the cost of all others.
+    cost = jnp.where(index[:, None] == index[None, :] + 1, 0.0, cost)
 
     # Loops rather than unrolled layers: the same speed, and a fraction of the compilation.
     def next_layer(layer: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
@@ -262,8 +267,15 @@ def _iterate(
     return LloydResult(labels, centers, reconstruction, label_counts(labels, num_clusters), objective, ~moved)
 
 
-def _prefix_sums(values: jax.Array) -> jax.Array:
-    return jnp.concatenate([jnp.zeros(1, values.dtype), jnp.cumsum(values)])
+def sums_from_middle(values: jax.Array) -> jax.Array:
+    """Sums from the middle entry to each of d + 1 boundaries, negative before it, to be subtracted.
+
+    A sum of sorted weights that starts at one end holds what is far out on that side ever after, and loses
+    the digits of the rest.
+    """
+    middle = values.size // 2
+    below = -jnp.cumsum(values[:middle][::-1])[::-1]
+    return jnp.concatenate([below, jnp.zeros(1, values.dtype), jnp.cumsum(values[middle:])])
 
 
 def _safe_inverse(values: jax.Array) -> jax.Array:

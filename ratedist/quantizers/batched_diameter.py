@@ -6,7 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from ratedist import _checks
-from ratedist.quantizers.batched import LloydResult, check_shapes, label_counts, lookup, nearest_labels
+from ratedist.quantizers.batched import (
+    LloydResult,
+    check_shapes,
+    label_counts,
+    lookup,
+    nearest_labels,
+    sums_from_middle,
+)
 from ratedist.quantizers.objective import PENALTIES, diameter_cost, quantization_objective
 
 
@@ -45,11 +52,10 @@ def optimal_under_diameter_penalty(
     _checks.one_of("penalty", penalty, PENALTIES)
     K, d, dtype = num_clusters, weights.size, weights.dtype
     h = importance.astype(dtype)
-    shift = jnp.sum(h * weights) / jnp.sum(h)
-    values, mass_of = jax.lax.sort((weights - shift, h), num_keys=1)
-    mass, first, second = (
-        jnp.concatenate([jnp.zeros(1, dtype), jnp.cumsum(mass_of * values**power)]) for power in range(3)
-    )
+    values, mass_of = jax.lax.sort((weights, h), num_keys=1)
+    shift = values[d // 2]
+    values = values - shift
+    mass, first, second = (sums_from_middle(mass_of * values**power) for power in range(3))
     # cost[j, i] is that of one cluster holding the sorted weights i … j − 1; none at all costs nothing.
     run_mass = mass[:, None] - mass[None, :]
     run_first = first[:, None] - first[None, :]
@@ -57,7 +63,9 @@ def optimal_under_diameter_penalty(
     index = jnp.arange(d + 1)
     cost = second[:, None] - second[None, :] - run_first**2 * inverse
     cost = jnp.where(index[:, None] > index[None, :], cost, jnp.inf)
-    cost = jnp.where(index[:, None] == index[None, :], 0.0, cost)
+    # Of a weight far out the difference is rounding as large as the cost of all others.
+    few = (index[:, None] == index[None, :]) | (index[:, None] == index[None, :] + 1)
+    cost = jnp.where(few, 0.0, cost)
 
     def one_more(inner: jax.Array, _: None) -> tuple[jax.Array, None]:
         return jnp.min(inner[:, None, :] + cost[None, :, :], axis=2), None
@@ -68,10 +76,13 @@ def optimal_under_diameter_penalty(
 
     # Row i: the lower run is [0, i); column j: the upper one is [j, d).
     beta = jnp.asarray(diameter_penalty, dtype)
-    low_mass, high_mass = mass[:, None], (mass[-1] - mass)[None, :]
+    low_mass, high_mass = (mass - mass[0])[:, None], (mass[-1] - mass)[None, :]
     filled = (low_mass > 0) & (high_mass > 0)
     low_inverse, high_inverse = (1 / jnp.where(m > 0, m, 1) for m in (low_mass, high_mass))
-    low_mean, high_mean = first[:, None] * low_inverse, (first[-1] - first)[None, :] * high_inverse
+    low_mean, high_mean = (
+        (first - first[0])[:, None] * low_inverse,
+        (first[-1] - first)[None, :] * high_inverse,
+    )
     gap, compliance = high_mean - low_mean, low_inverse + high_inverse
     tension = beta * gap / (1 + beta * compliance) if penalty == "squared" else jnp.full_like(gap, beta / 4)
     low, high = low_mean + tension * low_inverse, high_mean - tension * high_inverse
@@ -99,7 +110,8 @@ def optimal_under_diameter_penalty(
     _, means = jax.lax.scan(walk_back, j, layers, reverse=True)
     centers = jnp.concatenate([low[i, j][None], means, high[i, j][None]])[:K]
     # Empty inner clusters stand at the upper centre.
-    centers = jnp.where(together | (K == 1), 0.0, jnp.sort(centers)) + shift
+    middle = (first[-1] - first[0]) / (mass[-1] - mass[0])
+    centers = jnp.where(together | (K == 1), middle, jnp.sort(centers)) + shift
     labels = nearest_labels(weights, centers)
     reconstruction = lookup(centers, labels)
     objective = quantization_objective(
