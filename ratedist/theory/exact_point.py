@@ -30,7 +30,7 @@ TAIL_PROBABILITY = 1e-7
 # and the factor on that left out above. Just above the critical slope atoms of weight 10⁻¹² matter.
 WIDER = ((1e-40, 1e-3), (1e-120, 1e-6))
 LOG_TOLERANCE = -16.0
-LARGEST_KERNEL = 100_000_000  # entries, a few per cent of which are stored
+LARGEST_KERNEL = 400_000_000  # entries, one per cent of which are stored
 FEW_ATOMS = 30
 LEAST_WEIGHT = 1e-200
 
