@@ -72,13 +72,14 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
     """
     check_shapes(weights, max_clusters, importance, "max_clusters")
     d, dtype = weights.size, weights.dtype
-    if importance is None:
+    h = None if importance is None else importance.astype(dtype)
+    if h is None:
         values = jnp.sort(weights)
     else:
-        values, h = jax.lax.sort((weights, importance.astype(dtype)), num_keys=1)
+        values, h = jax.lax.sort((weights, h), num_keys=1)
     shift = values[d // 2]
     values = values - shift
-    if importance is None:
+    if h is None:
         first, second = sums_from_middle(values), sums_from_middle(values**2)
         mass = jnp.arange(d + 1, dtype=dtype)
     else:
