@@ -29,11 +29,12 @@ WORK = {
 }
 
 
-def start(script: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        **options,
-    )  # fmt: skip
+IGNORED = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')
+
+
+def start(script: str, *arguments: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    command = [*before, sys.executable, "-c", script, *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
@@ -55,9 +56,7 @@ def test_ends_at_once(tmp_path: pathlib.Path, work: str, number: signal.Signals,
 
 def test_ignored_signals_stay_ignored(tmp_path: pathlib.Path) -> None:
     script = SETUP + "print('ready', flush=True); time.sleep(1.5); print('done')"
-    process = start(
-        script, str(tmp_path / "t"), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)
-    )
+    process = start(script, str(tmp_path / "t"), before=IGNORED)
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30) == ("done\n", "")
     assert process.returncode == 0
