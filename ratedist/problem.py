@@ -34,8 +34,8 @@ class GaussianLinearModel:
     ``(d,)`` or ``(d, d)``, whichever says the same with least.
 
     Raises:
-        ValueError: shapes that disagree, values that are not finite, σ² < 0, n < d, n > 2⁵³, or a Σ that is not
-            symmetric positive definite.
+        ValueError: shapes that disagree, values that are not finite, σ² < 0, n < d, n > 2⁵³, or a Σ that is
+            not symmetric positive definite.
 
     Source: Entropy 2021 eq. (16)–(18); AAAI 2020 eq. (14)–(16).
     """

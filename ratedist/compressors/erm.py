@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 
@@ -16,8 +15,8 @@ from ratedist.problem import GaussianLinearModel
 class ERM:
     """``Ŵ = W``: the empirical risk minimiser itself. Its rate I(W; W) is infinite, so it reports none."""
 
-    markov: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset()
+    markov = True
+    needs = frozenset[str]()
 
     def bind(self, model: GaussianLinearModel) -> ERM:
         """Nothing to check."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +32,8 @@ class FixedCodebook:
 
     centers: ArrayLike
 
-    markov: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset()
+    markov = True
+    needs = frozenset[str]()
 
     def __post_init__(self) -> None:
         centers = np.sort(_checks.real_array("centers", self.centers), axis=None)

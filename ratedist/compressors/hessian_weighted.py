@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -70,8 +70,8 @@ class HessianWeightedKMeans:
     num_starts: int = 1
     max_iterations: int = 100
 
-    markov: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset({"hessian_diagonal"})
+    markov = False
+    needs = frozenset({"hessian_diagonal"})
 
     def __post_init__(self) -> None:
         _checks.one_of("method", self.method, get_args(Method))

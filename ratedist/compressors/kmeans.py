@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import jax
 import numpy as np
@@ -58,8 +58,8 @@ class KMeans:
     num_starts: int = 1
     max_iterations: int = 100
 
-    markov: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset()
+    markov = True
+    needs = frozenset[str]()
 
     def __post_init__(self) -> None:
         _checks.one_of("method", self.method, get_args(Method))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -38,8 +37,8 @@ class Oracle:
     alpha: float | None = None
     rate: float | None = None
 
-    markov: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset({"model"})
+    markov = True
+    needs = frozenset({"model"})
 
     def __post_init__(self) -> None:
         if (self.alpha is None) == (self.rate is None):
