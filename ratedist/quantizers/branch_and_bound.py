@@ -140,12 +140,12 @@ class _Search:
     def objective(self, bounds: np.ndarray) -> tuple[float, np.ndarray]:
         """Objective and ascending centres of the best quantiser with these runs."""
         ends = np.unique(bounds)
-        mass, anchor, offset, _, scatter = self._table.moments(ends[:-1], ends[1:])
-        means = (anchor - self._origin) + offset
+        moments, exact = self._table.moments(ends[:-1], ends[1:]), self._entries.means(ends)
+        mass, scatter, means = moments.mass, moments.scatter, exact - self._origin
         centers, (low, high) = confined_centers(means, mass, *self._price)
         distortion = np.sum(scatter + mass * (centers - means) ** 2)
         moved = centers != means
-        centers = np.where(moved, centers + self._origin, anchor + offset)
+        centers = np.where(moved, centers + self._origin, exact)
         return float(distortion + diameter_cost(high - low, *self._price)), centers
 
     def outside_root(self, lower: float) -> float:

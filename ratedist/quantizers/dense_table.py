@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ratedist.quantizers.run_table import ROUNDING, Moments
@@ -38,7 +40,6 @@ class DenseTable:
         no_run = np.tri(M, k=-1, dtype=bool)
         scatter = np.where(no_run, np.inf, np.cumsum(growth, axis=1))
         self._all = Moments(mass, np.broadcast_to(position, (M, M)), -reach, reach, scatter)
-        self._means = np.where(no_run, np.nan, position - reach)
 
     @property
     def size(self) -> int:
@@ -49,9 +50,10 @@ class DenseTable:
         """Moments of every run [i, t + 1), each of shape ``(M, M)``, with infinite scatter where i > t."""
         return self._all
 
+    @functools.cached_property
     def all_means(self) -> np.ndarray:
         """Mean of every run [i, t + 1), shape ``(M, M)``, not a number where i > t."""
-        return self._means
+        return np.where(np.isfinite(self._all.scatter), self._all.anchor + self._all.offset, np.nan)
 
     def all_costs(self) -> np.ndarray:
         """Scatter of every run [i, t + 1), shape ``(M, M)``, infinite where i > t."""

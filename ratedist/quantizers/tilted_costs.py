@@ -80,7 +80,7 @@ class TiltedCosts:
             return None
         moments = self._table.all_moments()
         cost = moments.scatter.copy()
-        for side, active in self._active(self._table.all_means().ravel()):
+        for side, active in self._active(self._table.all_means.ravel()):
             start, last = np.divmod(active, self.size)
             some = [array[start, last] for array in moments]
             cost[start, last] += self._tilt(side, some, start, last + 1)

@@ -139,6 +139,15 @@ def test_moments_of_runs_in_rationals(kind):
             np.testing.assert_allclose(table.costs_to(low, last - 1, last), expected, rtol=1e-14)
 
 
+def test_means_beside_a_weight_far_away():
+    weights, importance = [1e8, 0.999999998], [2.5e-10, 7.1e19]
+    problem = hostile.Problem("", np.array(weights), np.array(importance), 1, 0.0, "squared")
+    for beta in (0.0, 1e-30):
+        result = kmeans(weights, 1, importance, beta, "optimal")
+        assert hostile.complaints(problem, result) == []
+        assert result.converged
+
+
 def test_sizes_beyond_squares():
     weights = np.array([0.0, 1.0, 3.0, 7.0])
     for factor, mass in ((1.0, 1e308), (1e140, 1e30)):
