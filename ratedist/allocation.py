@@ -15,6 +15,8 @@ from ratedist import _checks
 # Partial choices that the search for the optimum keeps after each group, at most so many in all groups.
 MAX_STATES = 1 << 13
 MAX_KEPT = 1 << 21
+# Price of a whole budget, well within floating point.
+LARGEST_PRICE = 1e300
 # Part of a budget that sums of bits may be off by, in floating point.
 ROUNDING = 1e-12
 
@@ -28,7 +30,8 @@ class Allocation:
         total_bits: of the points chosen.
         total_distortion: of the points chosen.
         lower_bound: no choice within the budget has less distortion than this, rounding counted.
-        multiplier: distortion that one more bit of budget would save, to first order; 0 if all fits.
+        multiplier: distortion that one more bit of budget would save, to first order; 0 if all fits, and
+            never more than ``1e300 / max(B, 1)``.
         optimal: whether a search, up to the rounding of sums, has shown that no choice within the budget has
             less distortion. Where False, ``gap`` says how far off the optimum can be.
     """
@@ -64,7 +67,7 @@ def allocate(groups: Sequence[tuple[ArrayLike, ArrayLike]], total_bits: float) -
 
     Args:
         groups: per group bits R and distortions D, each of shape ``(P,)``; P may differ between groups.
-        total_bits: the budget B.
+        total_bits: the budget B; it may be infinite.
 
     Returns:
         ``Allocation``; its ``optimal`` tells whether the search came to its end. It does for some hundreds of
@@ -72,29 +75,36 @@ def allocate(groups: Sequence[tuple[ArrayLike, ArrayLike]], total_bits: float) -
         with the number of points, to seconds for 10,000 groups.
 
     Raises:
-        ValueError: no group, shapes that disagree or are empty, values negative or not finite, a budget below
-            what the cheapest points take together.
+        ValueError: no group, shapes that disagree or are empty, values negative, not finite, or too large to
+            be added, a budget below what the cheapest points take together.
 
     Source: Shoham & Gersho 1988; Everett 1963; Dyer, Riha & Walker 1995 (the search).
     """
     curves = [_checked_curve(index, group) for index, group in enumerate(groups)]
     if not curves:
         raise ValueError("groups must hold at least one curve, got none")
-    budget = float(_checks.in_range("total_bits", total_bits))
+    budget = _checks.number("total_bits", total_bits)
+    # More than all can take changes nothing.
+    budget = min(budget, math.nextafter(_sum_of_largest("bits", curves, 0), math.inf))
+    _sum_of_largest("distortions", curves, 1)
     least = sum((Fraction(float(bits.min())) for bits, _ in curves), Fraction(0))
     if Fraction(budget) < least:
         enough = -_rounded_down(-least)
         raise ValueError(
             f"total_bits must be at least {enough!r}, the cheapest points together, got {budget!r}"
         )
-    choices, price = _walk(curves, budget)
-    choices, exhausted = _fill(curves, choices, budget), True
-    bound = _lagrangian(curves, price, budget)
-    if price > 0:
-        found, exhausted = _search(curves, choices, budget, float(price), budget)
-        found = _fill(curves, found, budget)
-        if _total(curves, found, 1) < _total(curves, choices, 1):
-            choices = found
+    # What is beyond floating point here only changes the order in which choices are tried.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        choices, slope = _walk(curves, budget)
+        # Any λ bounds every choice; the price of the budget has to be a number.
+        price = Fraction(float(min(slope, Fraction(LARGEST_PRICE) / Fraction(max(budget, 1.0)))))
+        choices, exhausted = _fill(curves, choices, budget), slope == 0
+        bound = _lagrangian(curves, price, budget)
+        if price > 0:
+            found, exhausted = _search(curves, choices, budget, float(price), budget)
+            found = _fill(curves, found, budget)
+            if _total(curves, found, 1) < _total(curves, choices, 1):
+                choices = found
     return Allocation(
         tuple(choices),
         _total(curves, choices, 0),
@@ -177,7 +187,7 @@ def _lagrangian(curves: Curves, price: Fraction, budget: float) -> float:
     for bits, distortion in curves:
         cost = distortion + float(price) * bits
         # What rounding cannot have put above the least.
-        near = np.flatnonzero(cost <= cost.min() * (1 + 1e-9))
+        near = np.flatnonzero(cost <= cost.min() * (1 + 1e-9) + np.finfo(np.float64).tiny)
         total += min(Fraction(float(distortion[i])) + price * Fraction(float(bits[i])) for i in near)
     return _rounded_down(max(total, Fraction(0)))
 
@@ -272,7 +282,16 @@ def _is_above(bits: np.ndarray, distortion: np.ndarray, a: int, b: int, c: int) 
     )
 
 
+def _sum_of_largest(name: str, curves: Curves, axis: int) -> float:
+    total = sum(float(curve[axis].max()) for curve in curves)
+    if not math.isfinite(2 * total):
+        raise ValueError(f"{name} must be small enough to be added: the largest of the groups are too large")
+    return total
+
+
 def _checked_curve(index: int, group: tuple[ArrayLike, ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(group, Sequence | np.ndarray) or len(group) != 2:
+        raise ValueError(f"group {index} must be a pair of bits and distortions, got {group!r:.80}")
     bits, distortion = (
         _checks.real_array(f"{name} of group {index}", values)
         for name, values in zip(("bits", "distortions"), group, strict=True)

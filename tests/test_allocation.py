@@ -56,6 +56,7 @@ def test_what_the_hull_leaves_over_is_spent():
 
 
 DECADES = st.integers(-20, 20).flatmap(lambda e: st.floats(1, 10).map(lambda x: x * 10.0**e))
+ENDS = st.sampled_from([0.0, 5e-324, 1e-310, 1e-300, 1.0, 1e300]) | st.floats(0, 1e300)
 HOSTILE = st.lists(st.lists(st.tuples(DECADES, DECADES), min_size=1, max_size=4), min_size=1, max_size=4).map(
     lambda groups: [tuple(np.array(points).T) for points in groups]
 )
@@ -65,6 +66,29 @@ HOSTILE = st.lists(st.lists(st.tuples(DECADES, DECADES), min_size=1, max_size=4)
 @given(HOSTILE, st.floats(0, 1))
 def test_forty_decades_against_rational_arithmetic(groups, share):
     """Neither the budget nor the bound gives way to rounding."""
+    check_exactly(groups, share)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.lists(st.tuples(ENDS, ENDS), min_size=1, max_size=4), min_size=1, max_size=4).map(
+        lambda groups: [tuple(np.array(points).T) for points in groups]
+    ),
+    st.floats(0, 1),
+)
+def test_ends_of_floating_point_against_rational_arithmetic(groups, share):
+    """Slopes that overflow, prices that underflow."""
+    check_exactly(groups, share)
+
+
+def test_a_budget_without_end():
+    assert allocate([([0, 1], [2, 1]), ([0, 3], [5, 1])], np.inf) == allocate(
+        [([0, 1], [2, 1]), ([0, 3], [5, 1])], 4
+    )
+    assert allocate([([0, 5e-324], [1e307, 0])], 0).choices == (0,)
+
+
+def check_exactly(groups, share):
     low, high = (math.fsum(float(f(bits)) for bits, _ in groups) for f in (np.min, np.max))
     budget = math.nextafter(low + share * max(high - low, 0.0), math.inf)
     exact = [
@@ -158,6 +182,11 @@ def test_reverse_water_filling():
         ([([1], [-1])], 1, "distortions of group 0 must lie in"),
         ([([1], [np.nan])], 1, "distortions of group 0 must be finite"),
         ([([1], [1])], np.nan, "total_bits must lie in"),
+        ([([1], [1])], [1], r"total_bits must be one number, got shape \(1,\)"),
+        ([([1], [1], [1])], 1, "group 0 must be a pair of bits and distortions"),
+        ([3], 1, "group 0 must be a pair of bits and distortions, got 3"),
+        ([([0, 1], [1e308, 0])] * 2, 1, "distortions must be small enough to be added"),
+        ([([0, 1e308], [1, 0])] * 2, 1, "bits must be small enough to be added"),
         ([([1], [1])], 0.5, "total_bits must be at least 1.0, the cheapest points together, got 0.5"),
         ([([0.1], [1])] * 3, 0.3, "total_bits must be at least 0.30000000000000004, .* got 0.3"),
     ],
