@@ -324,7 +324,7 @@ def _check_importance(model: TensorFile, chosen: list[str], importance: TensorFi
             raise ValueError(f"importance of {name!r} must have the shape {shape} of the tensor, got {found}")
         dtype, positive = importance.entries[name].dtype, False
         for chunk in importance.chunks(name):
-            h = from_bytes(chunk, dtype)
+            h = named(name, from_bytes, chunk, dtype)
             if h.dtype.kind == "c" or not np.isfinite(h).all() or (h < 0).any():
                 raise ValueError(
                     f"importance of {name!r} must be finite and at least 0 (--exclude {name!r} leaves the "

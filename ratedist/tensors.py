@@ -80,6 +80,11 @@ class QuantizationConfig:
         """Raise ``ValueError`` for values that make no sense, before anything is read."""
         for name in ("block_length", "min_size"):
             _checks.integer(name, getattr(self, name), 1)
+        for name in ("include", "exclude"):
+            patterns = getattr(self, name)
+            several = isinstance(patterns, Collection) and not isinstance(patterns, str)
+            if not several or not all(isinstance(one, str) for one in patterns):
+                raise ValueError(f"{name} must be a tuple of patterns, got {patterns!r:.80}")
         if self.num_clusters is not None:
             _checks.integer("num_clusters", self.num_clusters, 1)
         _checks.in_range("diameter_penalty", self.diameter_penalty, high=np.finfo(np.float64).max)
@@ -121,7 +126,7 @@ class QuantizationConfig:
         """Raise ``ValueError`` for a pattern that is like none of the names: it would be ignored."""
         for option, patterns in (("include", self.include), ("exclude", self.exclude)):
             for pattern in patterns:
-                if pattern != "*" and not fnmatch.filter(names, pattern):
+                if pattern != "*" and not any(_is_like(name, pattern) for name in names):
                     raise ValueError(f"{option}: no tensor has a name like {pattern!r}")
 
     def selects(self, name: str, dtype: np.dtype, size: int) -> bool:
@@ -133,9 +138,9 @@ class QuantizationConfig:
         if isinstance(dtype, str) or NAMES.get(dtype) not in WEIGHT_DTYPES:
             return f"{dtype}, not floating-point of 16 to 64 bits"
         for pattern in self.exclude:
-            if fnmatch.fnmatchcase(name, pattern):
+            if _is_like(name, pattern):
                 return f"excluded by {pattern!r}"
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.include):
+        if not any(_is_like(name, pattern) for pattern in self.include):
             return "not included"
         if size < self.min_size:
             return f"fewer than {self.min_size} weights (min_size)"
@@ -216,6 +221,11 @@ def named(name: str, function: Any, *arguments: Any) -> Any:
         return function(*arguments)
     except ValueError as error:
         raise ValueError(f"tensor {name!r}: {error}") from None
+
+
+def _is_like(name: str, pattern: str) -> bool:
+    """Whether a name is like a pattern, or is it: names can have ``*``, ``?`` and ``[`` in them."""
+    return name == pattern or fnmatch.fnmatchcase(name, pattern)
 
 
 def _default_codebook(dtype: np.dtype) -> str:

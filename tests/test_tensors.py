@@ -204,6 +204,9 @@ def test_single_weight():
         ({"min_clusters": 0, "bits_per_weight": 2.0}, "min_clusters must be at least 1"),
         ({"min_clusters": 257, "bits_per_weight": 2.0}, "min_clusters must be at most 256"),
         ({"relative_penalty": True}, "relative_penalty is a unit of diameter_penalty"),
+        ({"include": "w"}, "include must be a tuple of patterns, got 'w'"),
+        ({"exclude": ("w", None)}, "exclude must be a tuple of patterns"),
+        ({"exclude": (name for name in "w")}, "exclude must be a tuple of patterns"),
         ({"method": "best"}, "method must be one of lloyd, optimal, algorithm1"),
         ({"method": "optimal", "block_length": 2}, 'method "optimal" is for block_length 1'),
     ],
@@ -218,6 +221,14 @@ def test_patterns_that_match_nothing():
     for option in ("include", "exclude"):
         with pytest.raises(ValueError, match=f"{option}: no tensor has a name like 'c.'"):
             QuantizationConfig(**{option: ("a1", "c?")}).check_patterns(["a1", "b"])
+
+
+@pytest.mark.parametrize("name", ["layers[0].w", "[!w]", "a*b?"])
+def test_a_name_is_like_itself(name):
+    config = QuantizationConfig(exclude=(name,), min_size=1)
+    config.check_patterns([name, "w"])
+    assert not config.selects(name, np.dtype(np.float32), 100)
+    assert config.selects("w", np.dtype(np.float32), 100)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Names of tensors for a terminal."""
+"""Names of tensors and other texts, for a terminal and for a file."""
 
 from __future__ import annotations
 
@@ -12,3 +12,12 @@ def printable(name: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in name
     )
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8, or ``ValueError`` for half of a surrogate pair, which strings of Python can hold."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        around = text[max(error.start - 20, 0) : error.end]
+        raise ValueError(f"names and metadata must be text that UTF-8 can hold, got {around!r}") from None

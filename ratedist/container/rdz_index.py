@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES
+from ratedist.container.names import utf8
 from ratedist.container.rdz_entry import RdzEntry, codebook_name
 from ratedist.container.rdz_format import CODERS
 from ratedist.container.tensor_reader import checked_shape
@@ -195,8 +196,8 @@ def _dtype(name: str, cursor: _Cursor) -> str:
 
 
 def _text(text: str) -> bytes:
-    encoded = text.encode()
-    return _number(len(encoded)) + encoded
+    in_bytes = utf8(text)
+    return _number(len(in_bytes)) + in_bytes
 
 
 def _number(value: int) -> bytes:

@@ -21,7 +21,7 @@ from ratedist.container.rdz_index import decode_index
 from ratedist.container.rdz_version1 import VERSION1, read_version1
 from ratedist.container.tensor_reader import TensorFile, parse_json
 
-# Labels of tensors that are read and decoded together.
+# Labels, or bytes of the file, of tensors that are read and decoded together.
 BATCH = 1 << 20
 
 
@@ -94,17 +94,19 @@ class RdzFile:
     def read_many(self, names: Iterable[str]) -> Iterator[tuple[str, QuantizedTensor | np.ndarray]]:
         """Name and tensor of each, as ``read``, in the order of ``names``; small ones are decoded together.
 
-        Memory is needed for a million labels beyond the largest tensor.
+        Memory is needed for a million labels and their codebooks beyond the largest tensor.
         """
         batch: list[str] = []
-        labels = 0
+        together = 0
         for name in names:
-            size = -(-self._entry(name).num_weights // max(self._entry(name).block_length, 1))
-            if batch and labels + size > BATCH:
+            entry = self._entry(name)
+            labels = -(-entry.num_weights // max(entry.block_length, 1))
+            size = max(labels, entry.num_bytes)  # a codebook of long blocks is larger than its labels
+            if batch and together + size > BATCH:
                 yield from self._batch(batch)
-                batch, labels = [], 0
+                batch, together = [], 0
             batch.append(name)
-            labels += size
+            together += size
         yield from self._batch(batch)
 
     def pieces(self, name: str) -> Iterator[np.ndarray]:

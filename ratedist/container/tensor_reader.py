@@ -185,6 +185,8 @@ def checked_shape(name: str, value: Any, dtype: Any) -> tuple[int, ...]:
         raise ValueError(f"the dtype {dtype!r:.40} of {name!r:.60} is not a name")
     if dtype not in BITS:
         raise UnknownDtypeError(f"the dtype {dtype!r:.40} of {name!r:.60} is not one of {', '.join(BITS)}")
+    if isinstance(value, list | tuple) and len(value) > MAX_DIMENSIONS:
+        raise ValueError(f"{name!r:.60} has {len(value)} dimensions, more than {MAX_DIMENSIONS}")
     shape = checked_integers(name, value, 0, MAX_DIMENSIONS)
     # NumPy refuses sizes beyond this even where another dimension is zero.
     if num_bytes(dtype, (length or 1 for length in shape)) >= 1 << 63:

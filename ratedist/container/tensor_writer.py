@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
 from ratedist.container.dtypes import BITS
+from ratedist.container.names import utf8
 from ratedist.container.tensor_reader import LENGTH_BYTES, MAX_HEADER, METADATA, Entry, TensorFile
 from ratedist.files import written_beside
 
@@ -76,7 +77,7 @@ def encode_header(entries: Mapping[str, Entry], metadata: Mapping[str, str] | No
         span = [position, position + entry.num_bytes]
         content[name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": span}
         position = span[1]
-    header = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    header = utf8(json.dumps(content, separators=(",", ":"), ensure_ascii=False))
     header += b" " * (-len(header) % LENGTH_BYTES)
     if len(header) > MAX_HEADER:
         raise ValueError(f"the header of the file would be of {len(header)} bytes, above {MAX_HEADER}")

@@ -209,7 +209,7 @@ def wide_codebook(description, arrays):
         (shape(10**10, 10**10), "too large"),
         (shape(0, 60), "claims 0 weights|do not add up to the 0 labels"),
         (shape(61), "do not add up to the 61 labels"),
-        (shape(*[1] * 40), "something else than sizes"),
+        (shape(*[1] * 40), "has 40 dimensions, more than 32"),
         (constant_of(10**12), "claims 1000000000000 weights"),
         (constant_of(4000), "claims 4000 weights"),
         (wide_codebook, "claims 1200000 weights"),

@@ -194,6 +194,14 @@ def test_writer_complaints(tmp_path):
         writer.add_raw("w", np.array(["text"]))
     with pytest.raises(ValueError, match="coder must be one of huffman, ans"):
         RdzWriter(tmp_path / "file", "zip")
+    with (
+        pytest.raises(ValueError, match=r"UTF-8 can hold, got 'w.ud800'"),
+        RdzWriter(tmp_path / "w") as writer,
+    ):
+        writer.add_raw("w\ud800", np.zeros(2))
+    with pytest.raises(ValueError, match="'w' has 40 dimensions"), RdzWriter(tmp_path / "w") as writer:
+        writer.add_raw("w", np.zeros([1] * 40))
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "plain").write_bytes(b"")
     with pytest.raises(ValueError, match="cannot write to"):
         RdzWriter(tmp_path / "plain" / "file")

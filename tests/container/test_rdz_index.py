@@ -233,7 +233,7 @@ OTHER_LABELS = lambda data: data[:2] + bytes([data[2] ^ 1]) + data[3:]  # noqa: 
     [
         (lied(shape=(10**12,)), "claims 1000000000000 weights"),
         (lied(shape=(2**62,)), "too large"),
-        (lied(shape=(1,) * 40), "something else than sizes"),
+        (lied(shape=(1,) * 40), "has 40 dimensions, more than 32"),
         (lied(shape=(61,)), "do not add up to the 61 labels"),
         (lied(shape=(0, 60)), "do not add up to the 0 labels"),
         (lied("constant", shape=(4000,)), "'scalar' claims 60 weights .* not in its 121 bytes"),

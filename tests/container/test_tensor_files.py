@@ -206,3 +206,5 @@ def test_nothing_is_left_of_a_failure(tmp_path):
         write_tensor_file(tmp_path, entries, encode_header(entries), lambda _: [b"abc"])
     with pytest.raises(ValueError, match=re.escape("no tensor can have the name '__metadata__'")):
         encode_header({"__metadata__": Entry("U8", (3,))})
+    with pytest.raises(ValueError, match=r"UTF-8 can hold, got '.*.udc80'"):
+        encode_header(entries, {"author": "\udc80"})
