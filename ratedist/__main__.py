@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -9,10 +10,24 @@ def entry_point() -> None:
     """Run the command that ``sys.argv`` describes, and end the process with its exit status."""
     from ratedist.interruption import end_on_signals
 
+    _prepare_streams()
     end_on_signals()
     from ratedist.cli import main
 
     sys.exit(main())
+
+
+def _prepare_streams() -> None:
+    """Have all three streams, none of which can fail for the characters of a name.
+
+    A stream that whoever started the process has closed is one to nowhere: the next file to be opened would
+    have its number, and get what libraries say there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 if __name__ == "__main__":

@@ -36,7 +36,11 @@ NAME_LENGTH = 40
 _STREAMS = re.compile(r"/dev/(fd/\d+|std(in|out|err))|/proc/[^/]+/(task/\d+/)?fd/\d+")
 
 
-def require_writable(folder: str | os.PathLike[str], names: Iterable[str] = ()) -> pathlib.Path:
+def require_writable(
+    folder: str | os.PathLike[str],
+    names: Iterable[str] = (),
+    inputs: Iterable[str | os.PathLike[str]] = (),
+) -> pathlib.Path:
     """Return ``folder`` as a path, or raise ``ValueError`` if files could not be created in it.
 
     Asked before any computing. No folder is made or removed: where it is missing, the one that it would be
@@ -45,6 +49,7 @@ def require_writable(folder: str | os.PathLike[str], names: Iterable[str] = ()) 
     Args:
         folder: for the files.
         names: of the files that are to be written in it, each as ``require_target``.
+        inputs: as there.
     """
     path = pathlib.Path(folder)
     there = next(parent for parent in (path.absolute(), *path.absolute().parents) if os.path.lexists(parent))
@@ -56,8 +61,9 @@ def require_writable(folder: str | os.PathLike[str], names: Iterable[str] = ()) 
             pass
     except OSError as error:
         raise ValueError(f"cannot write to {path}: {error.strerror}") from None
+    inputs = list(inputs)
     for name in names if path.is_dir() else ():
-        require_target(path / name)
+        require_target(path / name, inputs)
     return path
 
 
@@ -70,28 +76,32 @@ def require_target(
 
     Args:
         path: of a file to be written.
-        inputs: files that are read for it, whose place it must not take.
+        inputs: files that are read for it, or kept beside it, whose place it must not take. They need not
+            be there.
 
     Raises:
         ValueError: ``-``, a stream, a device, a pipe, a socket, a folder, one of the inputs under any name,
-            a missing folder, permissions that forbid it.
+            a missing folder, a name that is too long, permissions that forbid it.
     """
     path = pathlib.Path(path)
     if str(path) == "-" or _STREAMS.fullmatch(os.path.normpath(path.absolute())):
         raise ValueError(f"cannot write to {path}: results go to a named file, not to a stream or a pipe")
     target = pathlib.Path(os.path.realpath(path))
     try:
-        if os.path.lexists(target):
+        there = _is_there(target)
+        if there:
             kind = kind_of_file(path.stat().st_mode)
             if kind is not None:
                 raise ValueError(f"cannot write to {path}: it is a {kind}, not a file")
-            for one in inputs:
-                if os.path.exists(one) and os.path.samefile(path, one):
-                    raise ValueError(
-                        f"cannot write to {path}: the result must not take the place of the input {one}"
-                    )
-            if not os.access(target, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        for one in inputs:
+            if os.path.realpath(one) == os.fspath(target) or (
+                there and os.path.exists(one) and os.path.samefile(path, one)
+            ):
+                raise ValueError(
+                    f"cannot write to {path}: the result must not take the place of the input {one}"
+                )
+        if there and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if not target.parent.exists():
             folder = target.parent if path.is_symlink() else path.parent
             raise ValueError(f"cannot write to {path}: there is no folder {folder}")
@@ -100,6 +110,15 @@ def require_target(
     except OSError as error:
         raise _cannot_write(path, error) from None
     return target
+
+
+def _is_there(path: pathlib.Path) -> bool:
+    """Whether there is anything at ``path``; errors other than its absence (a long name) are raised."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def kind_of_file(mode: int) -> str | None:

@@ -163,6 +163,26 @@ def test_no_input_is_replaced(tmp_path):
         with pytest.raises(ValueError, match=r"must not take the place of the input .*model"):
             require_target(tmp_path / name, [tmp_path / "other", tmp_path / "model"])
     assert require_target(tmp_path / "result", [tmp_path / "model"]) == tmp_path.resolve() / "result"
+    with pytest.raises(ValueError, match="must not take the place"):
+        require_writable(tmp_path, ["result", "link"], iter([tmp_path / "model"]))
+
+
+@posix
+def test_two_files_do_not_share_a_place_before_either_is_there(tmp_path):
+    (tmp_path / "link").symlink_to("result")
+    for name in ("result", "link"):
+        with pytest.raises(ValueError, match=r"must not take the place of the input .*result"):
+            require_target(tmp_path / name, [tmp_path / "result"])
+    assert names(tmp_path) == ["link"]
+
+
+@posix
+def test_a_name_that_is_too_long_is_refused_at_the_start(tmp_path):
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    with pytest.raises(ValueError, match=r"cannot write to .*: File name too long"):
+        require_target(tmp_path / ("x" * (longest + 1)))
+    write(tmp_path / ("x" * longest))
+    assert names(tmp_path) == ["x" * longest]
 
 
 def test_all_or_nothing(tmp_path):

@@ -9,7 +9,7 @@ from typing import Any
 
 from ratedist.cli.stopwatch import Stopwatch
 from ratedist.experiments.diameter_config import DiameterConfig
-from ratedist.experiments.model_options import setting
+from ratedist.experiments.model_options import input_files, setting
 from ratedist.files import require_writable, write_together
 
 
@@ -24,7 +24,8 @@ class DiameterCommand:
     def run(self) -> None:
         """Simulate, draw, write, and say what the penalty gains."""
         self.config.check()
-        require_writable(self.out, [f"diameter.{kind}" for kind in ("png", "pdf", "csv", "json")])
+        inputs = input_files(*self.config.w_star, self.config.covariance)
+        require_writable(self.out, [f"diameter.{kind}" for kind in ("png", "pdf", "csv", "json")], inputs)
         stopwatch = Stopwatch()
 
         import jax

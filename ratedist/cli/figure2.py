@@ -10,7 +10,7 @@ from typing import Any
 from ratedist import interruption
 from ratedist.cli.stopwatch import Stopwatch
 from ratedist.experiments.figure2 import Figure2Config
-from ratedist.experiments.model_options import option_name, setting
+from ratedist.experiments.model_options import input_files, option_name, setting
 from ratedist.files import require_target, require_writable, write_together
 
 
@@ -27,7 +27,10 @@ class Figure2Command:
     def run(self) -> None:
         """Simulate, draw, write, and say what came out."""
         self.config.check()
-        require_writable(self.out, [f"figure2.{kind}" for kind in ("png", "pdf", "csv", "json")])
+        inputs = [*input_files(self.config.w_star, self.config.covariance)]
+        if self.checkpoint is not None:
+            inputs.append(str(self.checkpoint))
+        require_writable(self.out, [f"figure2.{kind}" for kind in ("png", "pdf", "csv", "json")], inputs)
         if self.checkpoint is not None:
             require_target(self.checkpoint)
             kept = f"the same command goes on from the trials in {self.checkpoint}"

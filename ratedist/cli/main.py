@@ -54,17 +54,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError) as error:
-        print(f"ratedist: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _complain(str(error))
     except MemoryError as error:
-        print(f"ratedist: not enough memory: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _complain(f"not enough memory: {error}")
     except RuntimeError as error:
         # What JAX raises has a module of its own for a class, which is not imported for this.
         if "out of memory" not in str(error).lower():
             raise
-        print(f"ratedist: not enough memory: {str(error).splitlines()[0]}", file=sys.stderr)
-        return BAD_INPUT
+        return _complain(f"not enough memory: {str(error).splitlines()[0]}")
+
+
+def _complain(message: str) -> int:
+    """Print one line, whatever names are in it, and return the exit status."""
+    from ratedist.container.names import printable
+
+    print(f"ratedist: {printable(message)}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def parse(arguments: Sequence[str]) -> Command:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import tyro
 
+from ratedist import interruption
 from ratedist.cli.stopwatch import Stopwatch
 from ratedist.files import require_target
 
@@ -86,6 +87,8 @@ class QuantizeCommand:
                 self.model, self.out, config, self.importance, sys.stderr.isatty(), bool(self.dry_run)
             )
         stopwatch.lap("quantising and coding")
+        if self.out is not None:
+            interruption.keep(self.out, f"{self.out} was written")
         print(report)
         for warning in caught:
             print(f"warning: {warning.message}", file=sys.stderr)

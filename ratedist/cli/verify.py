@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from ratedist import _checks
-from ratedist.experiments.model_options import CovarianceOption, WeightsOption, linear_model
+from ratedist.experiments.model_options import CovarianceOption, WeightsOption, input_files, linear_model
 from ratedist.files import require_writable, write_together
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class VerifyCommand:
         _checks.integer("trials", self.trials, 2)
         _checks.seed(self.seed)
         own_model = self._own_model()
-        require_writable(self.out, ["verify.csv", "verify.json"])
+        inputs = input_files(*(one for one in (self.w_star, self.covariance) if one is not None))
+        require_writable(self.out, ["verify.csv", "verify.json"], inputs)
         started = time.perf_counter()
 
         import jax

@@ -67,6 +67,11 @@ def linear_model(
     return GaussianLinearModel(n, weights, noise_variance, sigma)
 
 
+def input_files(*options: WeightsOption) -> list[str]:
+    """The .npy files among options, which no result may replace."""
+    return [str(one) for one in options if isinstance(one, str | pathlib.Path) and str(one).endswith(".npy")]
+
+
 def option_name(option: WeightsOption, index: int = 0) -> str:
     """What an option is called in tables and titles: its name, its file without folder, or "array 1"."""
     if isinstance(option, str | pathlib.Path):

@@ -54,7 +54,7 @@ def test_figure2_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None
         (["--n", "3"], "n must be at least d = 50"),
         (["--noise-variance", "nan"], "noise_variance must be finite"),
         (["--covariance", "ar1:1"], "correlation must lie strictly between -1 and 1"),
-        (["--covariance", "toeplitz"], 'covariance must be "identity" or "ar1:RHO"'),
+        (["--covariance", "toeplitz"], 'covariance must be "identity", "ar1:RHO"'),
         (["--max-clusters", "51"], "max_clusters must be at most d = 50, got 51"),
         (["--trials", "many"], "invalid literal for int"),
         (["--method", "best"], "invalid choice 'best'"),
