@@ -2,7 +2,7 @@
 
     python benchmarks/interrupts.py [--interrupts 200] [--seconds 5]
 
-The moments are spread evenly, the commands take turns. Until Python has started (some 0.03 seconds) no
+The moments are spread evenly, the commands take turns. Until Python has started (some 0.05 seconds on a busy machine) no
 program can answer: an interrupt in that time is counted apart. Exit status 1 if anything else was seen.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from ratedist.container import Entry, encode_header, write_tensor_file
 
 RATEDIST = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
-STARTED = 0.03
+STARTED = 0.05
 COMMANDS = {
     "figure2": ["figure2", "--trials", "100000000", "--d", "5", "--n", "9", "--max-clusters", "2"],
     "figure2, checkpoint": ["figure2", "--trials", "100000000", "--d", "5", "--n", "9", "--max-clusters", "2",
