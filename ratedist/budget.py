@@ -182,12 +182,13 @@ class _Curve:
         wanted = {place - 1, place + 1}
         wanted |= {place - STRIDE} if place == min(known) else set()
         wanted |= {place + STRIDE} if place == max(known) else set()
-        new = [p for p in sorted(wanted) if 0 <= p < len(self._candidates) and p not in known]
-        if not new:
+        places = [p for p in sorted(wanted) if 0 <= p < len(self._candidates) and p not in known]
+        if not places:
             return False
         tensor, h = self._load(self._name)
-        for p in new:
-            self._evaluate(self._candidates[p], tensor, h)
+        for K in [self._candidates[p] for p in places]:
+            if self._candidates[-1] >= K:  # one before may have lost nothing
+                self._evaluate(K, tensor, h)
         return True
 
     def _place(self, num_clusters: float) -> int:

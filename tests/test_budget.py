@@ -208,3 +208,13 @@ def test_weights_that_nothing_depends_on():
     h[1500:] = 1.0
     found = rd.quantize_tree({"w": w}, bits_per_weight=4, importance={"w": h})
     assert found.quantized["w"].distortion == 0
+
+
+@pytest.mark.parametrize("values", [2, 3, 4, 7])
+@pytest.mark.parametrize("floor", [None, 3])
+def test_tensors_of_few_values_lose_nothing_where_there_is_room(values, floor):
+    """The clusters that suffice may be met while more of them are still to be tried."""
+    w = np.random.default_rng(0).permutation(np.arange(1500) % values).astype(np.float32)
+    tree = rd.quantize_tree({"w": w}, bits_per_weight=8, min_clusters=floor, importance={"w": np.ones(1500)})
+    assert tree.quantized["w"].num_clusters == values
+    assert tree.quantized["w"].distortion == 0
