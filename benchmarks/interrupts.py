@@ -2,8 +2,9 @@
 
     python benchmarks/interrupts.py [--interrupts 200] [--seconds 5]
 
-The moments are spread evenly, the commands take turns. Until Python has started (some 0.05 seconds on a busy machine) no
-program can answer: an interrupt in that time is counted apart. Exit status 1 if anything else was seen.
+The moments are spread evenly, the commands take turns. Until Python has started (some 0.05 seconds on a busy
+machine) no program can answer: an interrupt in that time is counted apart. Exit status 1 if anything else
+was seen.
 """
 
 import argparse

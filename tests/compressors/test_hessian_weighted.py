@@ -159,7 +159,7 @@ def test_importance_lowers_the_distortion_where_the_hessian_is_uneven() -> None:
         ({"penalty": "cubic"}, "penalty must be one of"),
         ({"init": "first"}, "init must be one of"),
         ({"num_starts": 3}, "num_starts is for method"),
-        ({"centre_bits": 100}, "centre_bits must lie in"),
+        ({"centre_bits": 100}, "centre_bits must be at most 64, got 100"),
     ],
 )
 def test_bad_settings_are_refused_in_words(settings, message) -> None:
