@@ -61,8 +61,8 @@ def kmeans(
         diameter_penalty: at least 0.
         method: "lloyd" alternates assignment and exact centre update and never ascends (a cluster that loses
             its weights takes half of another one); "optimal" is the global minimum (scalars only; time in
-            proportion to K d log d, memory to K d), at β > 0 to within the ``lower_bound`` it returns;
-            "algorithm1" is Algorithm 1 as printed, which may ascend.
+            proportion to K d log d, memory 24 d log₂ d bytes and 4 K d), at β > 0 to within the
+            ``lower_bound`` it returns; "algorithm1" is Algorithm 1 as printed, which may ascend.
         penalty: "squared" as above, or "linear", ``(β/2) max|c_k − c_l|``, which is what the code released
             with the article charges (scalars only, and not what "algorithm1" solves).
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
@@ -78,9 +78,9 @@ def kmeans(
         time_budget: or after this many seconds (60 if not given).
 
     Returns:
-        ``Quantized``. ``lower_bound`` is certified (up to rounding) by "optimal" and 0 otherwise, and
-        ``converged`` is False where that stopped with a larger gap; its ``num_iterations`` are boxes at β >
-        0.
+        ``Quantized``. ``lower_bound`` is certified by "optimal", rounding counted, and 0 otherwise;
+        ``converged`` is False where its gap is a larger part of the objective than promised. Its
+        ``num_iterations`` are boxes at β > 0.
 
     Raises:
         ValueError: shapes that disagree or are empty, values that are not finite, K out of range, negative
