@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# All that a configuration may have.
+FIGURES = ("figure1", "figure3", "figure4", "figure5", "figure6", "reliability")
+
+
 @dataclasses.dataclass(frozen=True)
 class _Networks:
     """What the commands share."""
@@ -27,7 +31,8 @@ class _Networks:
         if importlib.util.find_spec("optax") is None:
             raise ValueError("training networks needs optax: pip install 'ratedist[networks]'")
         folder = out / config.data
-        require_writable(folder, ["networks.csv", "summary.csv", "reliability.csv", "run.json"])
+        figures = [f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")]
+        require_writable(folder, ["networks.csv", "summary.csv", "reliability.csv", "run.json", *figures])
         require_writable(models_folder)
         stopwatch = Stopwatch()
 

@@ -86,6 +86,14 @@ def test_an_output_does_not_replace_the_model_that_is_read(tmp_path, capsys, com
     assert (tmp_path / "w.npy").read_bytes() == content
 
 
+def test_a_figure_that_cannot_be_written_is_found_before_networks_are_trained(tmp_path, capsys):
+    pytest.importorskip("optax")
+    (tmp_path / "digits" / "figure6.pdf").mkdir(parents=True)
+    assert main(["digits", "--out", str(tmp_path), "--networks", str(tmp_path / "networks")]) == 2
+    assert "figure6.pdf: it is a folder, not a file" in capsys.readouterr().err
+    assert not (tmp_path / "networks").exists()
+
+
 def test_a_checkpoint_and_a_result_have_places_of_their_own(tmp_path, capsys):
     arguments = ["--d", 5, "--n", 20, "--max-clusters", 2, "--out", tmp_path]
     arguments += ["--checkpoint", tmp_path / "figure2.csv"]
