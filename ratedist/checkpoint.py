@@ -27,10 +27,12 @@ FIELDS = ("mean", "squares", "difference_squares", "maximum")
 def fingerprint(*parts: Any) -> str:
     """SHA-256 over everything that determines the trials: array leaves by value, the rest by structure.
 
-    The version of JAX and the way it makes random numbers in parallel belong to it.
+    The version of JAX, the way it makes random numbers in parallel and the digits of its products belong
+    to it.
     """
     leaves, structure = jax.tree_util.tree_flatten(parts)
-    law = f"{LAW} {jax.__version__} {jax.config.jax_threefry_partitionable}"  # pyright: ignore[reportAttributeAccessIssue]
+    flags = ("jax_threefry_partitionable", "jax_default_matmul_precision")
+    law = " ".join([str(LAW), jax.__version__, *(str(getattr(jax.config, flag)) for flag in flags)])
     digest = hashlib.sha256(f"{law} {structure}".encode())
     for leaf in leaves:
         if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):

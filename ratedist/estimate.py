@@ -102,7 +102,9 @@ class Moments:
     def of(cls, names: tuple[str, ...], values: np.ndarray) -> Moments:
         """Moments of one batch, ``values`` of shape ``(num_trials, len(names))``."""
         columns = np.ascontiguousarray(values.T, dtype=np.float64)
-        mean = columns.mean(axis=1)
+        # The rounded mean of equal values may be another value, and they would seem to vary.
+        constant = columns.min(axis=1) == columns.max(axis=1)
+        mean = np.where(constant, columns[:, 0], columns.mean(axis=1))
         centred = columns - mean[:, None]
         difference_squares = np.stack([np.sum((one - centred) ** 2, axis=1) for one in centred])
         return cls(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import pathlib
 import time
-import warnings
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal, get_args
 
@@ -37,6 +37,7 @@ from ratedist.compressors.declaration import (
     check_declaration,
     checked_fixed_rates,
     checked_heavy_tailed,
+    refuse_rate_names,
 )
 from ratedist.compressors.kmeans import SHORT_VECTOR
 from ratedist.compressors.tails import infinite_expectations, interval_notes
@@ -112,7 +113,12 @@ def simulate(
             a trial that needs more memory than the machine has, or a checkpoint of another run.
     """
     num_trials = _checks.integer("num_trials", num_trials, 1, MAX_TRIALS)
-    key = _checked_key(key)
+    key = trials.checked_key(key)
+    for option, value in {"progress": progress, "return_samples": return_samples}.items():
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"{option} must be True or False, got {value!r}")
+    if checkpoint_path is not None and not isinstance(checkpoint_path, str | os.PathLike):
+        raise ValueError(f"checkpoint_path must be a path, got {checkpoint_path!r}")
     _check_problem(model, compressors)
     chosen = _choose_sampler(sampler, compressors)
     batch_size = min(_batch_size(batch_size, model, len(compressors), chosen), num_trials)
@@ -120,10 +126,14 @@ def simulate(
     bound = {name: compressor.bind(model) for name, compressor in compressors.items()}
     mesh = Mesh(np.array(jax.devices()), ("trials",))
     arrays = ModelArrays.of(model)
-    needs = frozenset().union(*(compressor.needs for compressor in compressors.values()))
+    needs = tuple((name, frozenset(compressor.needs)) for name, compressor in compressors.items())
     # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
     plan = _Plan(chosen, model.n if chosen == "dataset" else 0, needs, mesh)
     groups = _traced_rates(compressors, bound, _indices(0, batch_size, mesh), key, arrays, plan)
+    for names, counted in groups.items():
+        for name in names:
+            kinds = bounding_rates(name, compressors[name], model)
+            refuse_rate_names(f"compressor {name!r}", fixed_rates[name], counted, kinds)
     samples = None
     if return_samples:
         samples = trials.room_for_samples(groups, num_trials, np.dtype(arrays.w_star.dtype), checkpoint_path)
@@ -180,7 +190,7 @@ class _Plan:
 
     sampler: str
     num_samples: int
-    needs: frozenset[str]
+    needs: tuple[tuple[str, frozenset[str]], ...]
     mesh: Mesh
 
 
@@ -223,7 +233,9 @@ def _compress(
 ) -> dict[tuple[str, ...], Compressed]:
     """What the compressors make of one trial's weights."""
     (draw, key), (model, compressors) = own, shared
-    return compress_all(compressors, key, draw.weights, _context(model, draw, plan.needs))
+    needs = dict(plan.needs)
+    context = _context(model, draw, frozenset().union(*needs.values()))
+    return compress_all(compressors, key, draw.weights, context, needs)
 
 
 @_over_trials
@@ -280,7 +292,7 @@ def _traced_rates(
 
 
 def _context(model: ModelArrays, draw: Draw, needs: frozenset[str]) -> Context:
-    """Show the compressors what they declared, and nothing else."""
+    """What any of the compressors declared; which of it each may see is for ``compress_all``."""
     hessian = None
     if needs & HESSIAN_NAMES:
         if isinstance(draw, StatisticsDraw):
@@ -288,9 +300,7 @@ def _context(model: ModelArrays, draw: Draw, needs: frozenset[str]) -> Context:
         elif isinstance(draw, DatasetDraw):
             hessian = draw.inputs.T @ draw.inputs / draw.inputs.shape[0]
     return Context(
-        model=model if "model" in needs else None,
-        hessian_diagonal=jnp.diag(hessian) if hessian is not None else None,
-        hessian=hessian if "hessian" in needs else None,
+        model=model, hessian_diagonal=None if hessian is None else jnp.diag(hessian), hessian=hessian
     )
 
 
@@ -304,16 +314,6 @@ def _bound_kept_compilations(signature: Hashable) -> None:
             stage.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
         _kept.clear()
     _kept.add(signature)
-
-
-def _checked_key(key: jax.Array) -> jax.Array:
-    """The key as a typed scalar; raw keys of ``jax.random.PRNGKey`` are taken too."""
-    if isinstance(key, jax.Array):
-        if key.dtype == jnp.uint32 and key.ndim == 1:
-            return jax.random.wrap_key_data(key)
-        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
-            return key
-    raise ValueError(f"key must be one JAX random key, jax.random.key(seed), got {key!r}")
 
 
 def _check_problem(model: GaussianLinearModel, compressors: Mapping[str, Compressor]) -> None:
@@ -331,15 +331,7 @@ def _check_problem(model: GaussianLinearModel, compressors: Mapping[str, Compres
             f"noise_variance must lie in [{float(held.tiny):.2g}, {float(held.max):.2g}], which is what "
             f"{held.dtype} holds, got {model.noise_variance:g}: rescale the problem or enable x64"
         )
-    # What one rounding of a weight is, against what the weights vary by.
-    resolution = float(jnp.finfo(jnp.result_type(float)).eps) * float(np.max(np.abs(model.w_star)))
-    spread = (model.noise_variance / model.covariance_norm / model.degrees_of_freedom) ** 0.5
-    if 0 < spread < 1000 * resolution:
-        warnings.warn(
-            f"the weights vary by about {spread:.1g}, and {jnp.result_type(float)} resolves them to "
-            f'{resolution:.1g}: use jax.config.update("jax_enable_x64", True) or rescale the problem',
-            stacklevel=3,
-        )
+    trials.warn_of_few_digits(model)
 
 
 def _checked_answers(

@@ -3,18 +3,61 @@
 from __future__ import annotations
 
 import pathlib
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from scipy.linalg.lapack import dpocon
 
 from ratedist.compressors.base import RISK_NAMES, SIGNED_RATE, BoundCompressor
 from ratedist.compressors.check import RATE_TOLERANCE
+from ratedist.problem import GaussianLinearModel
 from ratedist.results import RATE_PREFIX, SQUARED_DISTANCE
 
 # Values of all trials that are kept, at most.
 SAMPLES_BYTES = 2**30
+# Rounding times the condition number of Σ: beyond it risks lose the digits that a simulation shows.
+LARGEST_ERROR = 0.1
+
+
+def checked_key(key: jax.Array) -> jax.Array:
+    """The key as a typed scalar; raw keys of ``jax.random.PRNGKey`` are taken too."""
+    if isinstance(key, jax.Array):
+        if key.dtype == jnp.uint32 and key.ndim == 1:
+            return jax.random.wrap_key_data(key)
+        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
+            return key
+    raise ValueError(f"key must be one JAX random key, jax.random.key(seed), got {key!r}")
+
+
+def warn_of_few_digits(model: GaussianLinearModel) -> None:
+    """Warn where rounding the weights or the covariance changes the numbers, by what LAPACK estimates."""
+    dtype = jnp.result_type(float)
+    eps = float(jnp.finfo(dtype).eps)
+    remedy = 'use jax.config.update("jax_enable_x64", True) or rescale the problem'
+    # What one rounding of a weight is, against what the weights vary by.
+    resolution = eps * float(np.max(np.abs(model.w_star)))
+    spread = (model.noise_variance / model.covariance_norm / model.degrees_of_freedom) ** 0.5
+    if 0 < spread < 1000 * resolution:
+        warnings.warn(
+            f"the weights vary by about {spread:.1g}, and {dtype} resolves them to {resolution:.1g}: "
+            f"{remedy}",
+            stacklevel=4,
+        )
+    # A rounded entry of Σ is measured against its smallest eigenvalue, along which the weights vary most.
+    covariance = np.asarray(model.covariance)
+    if covariance.ndim == 2 and model.noise_variance > 0:
+        largest_sum = float(np.abs(covariance).sum(axis=0).max())
+        reciprocal, _ = dpocon(np.asarray(model.covariance_cholesky), largest_sum, uplo="L")
+        if eps > LARGEST_ERROR * reciprocal:
+            warnings.warn(
+                f"the covariance has a condition number of about {1 / max(reciprocal, 1e-300):.1g}, and "
+                f"{dtype} rounds to {eps:.1g}, so that risks lose their digits: {remedy}",
+                stacklevel=4,
+            )
 
 
 class Column(NamedTuple):

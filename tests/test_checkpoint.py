@@ -61,6 +61,8 @@ def test_another_law_is_another_run(path: pathlib.Path, monkeypatch: pytest.Monk
         assert identity() != IDENTITY
     with jax.threefry_partitionable(not jax.config.jax_threefry_partitionable):  # pyright: ignore[reportAttributeAccessIssue]
         other = identity()
+    with jax.default_matmul_precision("bfloat16"):
+        assert identity() != IDENTITY
     assert other != IDENTITY
     with pytest.raises(ValueError, match="belongs to another simulation"):
         checkpoint.load(path, other)

@@ -16,6 +16,15 @@ def moments(columns: dict[str, np.ndarray]) -> Moments:
     return Moments.of(tuple(columns), np.stack(list(columns.values()), axis=1))
 
 
+def test_equal_values_do_not_vary() -> None:
+    """0.1 + 0.2 three times and a third have means that round to other numbers."""
+    for value in (0.1 + 0.2, 1 / 3, 5 * np.log(2.0)):
+        for sizes in ((3,), (7, 3), (1000, 41)):
+            parts = [Moments.of(("a",), np.full((size, 1), value)) for size in sizes]
+            merged = parts[0] if len(parts) == 1 else parts[0].merge(parts[1])
+            assert merged.estimate("a") == Estimate(value, 0.0, sum(sizes))
+
+
 @given(st.integers(0, 100), st.lists(st.integers(1, 40), min_size=1, max_size=6))
 def test_batches_merge_to_the_whole(seed: int, sizes: list[int]) -> None:
     whole = columns(seed, sum(sizes))

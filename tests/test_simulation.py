@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import ratedist as rd
+from ratedist import trials
 from ratedist.compressors.base import RISK_NAMES, Compressed, Context
 from ratedist.results import SimulationResult
 from tests.statistics import assert_agrees, assert_same
@@ -306,6 +307,26 @@ def test_weights_that_the_precision_cannot_tell_apart_raise_a_warning() -> None:
     model = rd.GaussianLinearModel(9, rd.two_level_weights(4, 1e9), 1e-12)
     with pytest.warns(UserWarning, match="resolves them to"):
         rd.simulate(model, {"erm": rd.ERM()}, 5, KEY)
+
+
+def test_covariances_that_the_precision_cannot_hold_raise_a_warning() -> None:
+    """At a condition of 10¹² single precision gave a risk of 32 ± 3 for one of 1.267, and said nothing."""
+    root = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+
+    def model(condition: float) -> rd.GaussianLinearModel:
+        covariance = (root * np.geomspace(1 / condition, 1, 4)) @ root.T
+        return rd.GaussianLinearModel(20, rd.two_level_weights(4), 1.0, (covariance + covariance.T) / 2)
+
+    with jax.enable_x64(False):
+        trials.warn_of_few_digits(model(1e4))
+        trials.warn_of_few_digits(rd.GaussianLinearModel(20, np.ones(4), 1.0, np.geomspace(1e-6, 1e6, 4)))
+        with pytest.warns(
+            UserWarning, match=r"condition number of about .e\+12, and float32 rounds to 1e-07"
+        ):
+            trials.warn_of_few_digits(model(1e12))
+    trials.warn_of_few_digits(model(1e12))  # measured: the numbers of Σ = I to four digits
+    with pytest.warns(UserWarning, match="and float64 rounds to 2e-16"):
+        rd.simulate(model(1e16), {"erm": rd.ERM()}, 5, KEY)
 
 
 def test_as_many_clusters_as_weights_distort_nothing_at_any_n() -> None:

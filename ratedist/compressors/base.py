@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Set
 from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
@@ -36,6 +36,10 @@ class Context:
     model: ModelArrays | None = None
     hessian_diagonal: jax.Array | None = None
     hessian: jax.Array | None = None
+
+    def only(self, needs: Set[str]) -> Context:
+        """These entries alone; the others are None."""
+        return Context(**{name: getattr(self, name) for name in CONTEXT_NAMES & needs})
 
 
 class Compressed(NamedTuple):
@@ -109,12 +113,17 @@ def following_weights(model: GaussianLinearModel, *risks: str) -> frozenset[str]
 
 
 def compress_all(
-    compressors: Mapping[str, BoundCompressor], key: jax.Array, weights: jax.Array, context: Context
+    compressors: Mapping[str, BoundCompressor],
+    key: jax.Array,
+    weights: jax.Array,
+    context: Context,
+    needs: Mapping[str, Set[str]],
 ) -> dict[tuple[str, ...], Compressed]:
     """Compress the same weights by every compressor, group by group.
 
     The key of each is derived from its name, so that what one compressor draws does not depend on which
-    others run beside it. Compressors with a ``compress_family`` (optimal K-means at several K) share
+    others run beside it; and each sees the entries of ``context`` that are its own ``needs``, whatever the
+    others see. Compressors with a ``compress_family`` (optimal K-means at several K) share
     their work; those that differ in traced values only (oracles at several α) are traced once. Results
     stay stacked: taking them apart only to stack all of them again would double what XLA compiles.
 
@@ -127,7 +136,8 @@ def compress_all(
     """
     groups: dict[Hashable, dict[str, Any]] = {}
     for name, compressor in compressors.items():
-        shared = type(compressor) if hasattr(compressor, "compress_family") else signature(name, compressor)
+        family = hasattr(compressor, "compress_family")
+        shared = type(compressor) if family else (signature(name, compressor), frozenset(needs[name]))
         groups.setdefault(shared, {})[name] = compressor
     compressed: dict[tuple[str, ...], Compressed] = {}
     for members in groups.values():
@@ -138,8 +148,12 @@ def compress_all(
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members.values())
         keys = jnp.stack([jax.random.fold_in(key, zlib.crc32(name.encode())) for name in members])
 
-        def one_member(one: Any, own_key: jax.Array, name: str = first_name) -> Compressed:
-            return checked_output(name, one.compress(own_key, weights, context), weights)
+        own_context = context.only(needs[first_name])
+
+        def one_member(
+            one: Any, own_key: jax.Array, name: str = first_name, own_context: Context = own_context
+        ) -> Compressed:
+            return checked_output(name, one.compress(own_key, weights, own_context), weights)
 
         compressed[tuple(members)] = jax.vmap(one_member)(stacked, keys)
     return compressed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
 from ratedist.compressors.base import CONTEXT_NAMES, HESSIAN_NAMES, RISK_NAMES, Compressor, RateKind
@@ -15,10 +15,14 @@ METHODS = ("bind", "heavy_tailed", "fixed_rates")
 def check_declaration(name: str, compressor: Any) -> None:
     """Refuse what is no compressor, and declarations that contradict themselves.
 
+    The name comes from whoever runs it, as a key of the mapping given to ``simulate``.
+
     Raises:
-        ValueError: a class or a function in place of a compressor, missing attributes, ``markov`` that is no
-            bool, unknown ``needs``, or ``markov=True`` beside a Hessian.
+        ValueError: a name that is no text, a class or a function in place of a compressor, missing
+            attributes, ``markov`` that is no bool, unknown ``needs``, or ``markov=True`` beside a Hessian.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"names of compressors must be strings, got {name!r}")
     if isinstance(compressor, type):
         raise ValueError(
             f"compressor {name!r} must be one such as rd.KMeans(2), got the class {compressor!r} itself"
@@ -62,10 +66,10 @@ def names_in(what: str, names: Any, allowed: Iterable[str]) -> frozenset[str]:
     allowed = list(allowed)
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise ValueError(f"{what} must be a set of names, such as {{{allowed[0]!r}}}, got {names!r}")
-    found = frozenset(names)
-    if unknown := sorted(str(name) for name in found - frozenset(allowed)):
+    found = list(names)  # what is no text need not be hashable
+    if unknown := sorted(str(name) for name in found if name not in allowed):
         raise ValueError(f"{what} must be of {', '.join(allowed)}; got {', '.join(unknown)}")
-    return found
+    return frozenset(found)
 
 
 def checked_heavy_tailed(name: str, compressor: Compressor, model: GaussianLinearModel) -> frozenset[str]:
@@ -85,7 +89,7 @@ def check_rates(what: str, rates: Any) -> dict[str, float]:
         raise ValueError(f"{what} must be numbers by name, got {rates!r}")
     for rate, value in rates.items():
         try:
-            number = math.nan if isinstance(value, str | bytes | complex) else float(value)
+            number = math.nan if isinstance(value, str | bytes | complex | bool) else float(value)
         except (TypeError, ValueError):
             number = math.nan
         if not number >= 0:
@@ -105,13 +109,27 @@ def bounding_rates(name: str, compressor: Any, model: GaussianLinearModel) -> di
 
 def check_bounding_rates(owner: str, rates: Any, markov: bool) -> dict[str, RateKind]:
     """``rates`` as kinds by name, or ``ValueError``."""
-    if not isinstance(rates, Mapping):
+    if not isinstance(rates, Mapping) or not all(isinstance(rate, str) for rate in rates):
         raise ValueError(f"bounding_rates of {owner} must be kinds by the names of rates, got {rates!r}")
     for rate, kind in rates.items():
-        names_in(f"bounding_rates of {owner} for {rate!r}", {kind}, get_args(RateKind))
+        names_in(f"bounding_rates of {owner} for {rate!r}", [kind], get_args(RateKind))
         if kind == "information" and not markov:
             raise ValueError(
                 f"bounding_rates of {owner} calls {rate!r} a bound on I(W; Ŵ), which bounds nothing where "
                 "S → W → Ŵ does not hold: only a code length does"
             )
     return dict(rates)
+
+
+def refuse_rate_names(
+    owner: str, fixed: Collection[str], counted: Collection[str], bounding: Collection[str]
+) -> None:
+    """Refuse a rate both fixed and counted in every trial, and kinds for rates that are not reported."""
+    if both := sorted({*fixed} & {*counted}):
+        raise ValueError(
+            f"a rate is either fixed or counted in every trial, got both for {', '.join(both)} of {owner}"
+        )
+    if unknown := sorted({*bounding} - {*fixed} - {*counted}):
+        raise ValueError(
+            f"bounding_rates of {owner} must name rates that are reported, got {', '.join(unknown)}"
+        )

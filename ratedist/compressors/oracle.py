@@ -77,7 +77,7 @@ class Oracle:
 
     def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
         """The exact rate, and the Gaussian one above it."""
-        return {"mutual_information": "information", "gaussian_bound": "information"}
+        return dict.fromkeys(self.fixed_rates(model), "information")
 
     def _alpha(self, model: GaussianLinearModel) -> float:
         return oracle_alpha_at_rate(model, self.rate) if self.rate is not None else float(self.alpha or 0.0)

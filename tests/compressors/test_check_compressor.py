@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import ratedist as rd
+from ratedist.compressors.check import least_information
 from tests.compressors.test_own import NoPytree
 
 MODEL = rd.GaussianLinearModel(9, rd.two_level_weights(4), 0.5, rd.ar1_covariance(4, 0.5))
@@ -125,6 +126,16 @@ def noisy(key, weights, context):
     return rd.Compressed(weights + jax.random.normal(key, weights.shape), {})
 
 
+def nearly_all(key, weights, context):
+    """W up to noise that hides nothing: its information is far above what 251 draws can show, ln 251."""
+    return rd.Compressed(weights + 1e-6 * jax.random.normal(key, weights.shape), {})
+
+
+def now_and_then(key, weights, context):
+    """W in one trial of ten, else nothing: typical trials have no tails."""
+    return rd.Compressed(jnp.where(jax.random.uniform(key) < 0.1, weights, 0.0 * weights), {})
+
+
 def noisy_with_its_own_key(key, weights, context):
     return noisy(jax.random.key(0), weights, context)
 
@@ -172,6 +183,9 @@ SIGNS = 4 * float(np.log(2))
             {},
             r"^bounds: rate 'r' does not bound I\(W; Ŵ\)",
         ),
+        (own(nearly_all, fixed_rates={"r": 5.0}, bounding_rates={"r": "information"}), {},
+         r"^bounds: rate 'r' does not bound I\(W; Ŵ\): who guesses W .* at least 5.36 nats, got 5"),
+        (own(now_and_then, heavy_tailed=()), {}, "^tails: generalization_error grows"),
         (reconstruct(lambda w: w, heavy_tailed={"population_risk"}), {}, "^tails: generalization_error grow"),
         (reconstruct(lambda w: jnp.full(4, jnp.mean(w)), heavy_tailed=()), {}, "^tails: distortion grows"),
     ],
@@ -191,6 +205,35 @@ def test_what_only_just_holds_is_passed() -> None:
     kept = {"population_risk", "generalization_error"}
     assert rd.check_compressor(reconstruct(lambda w: w, heavy_tailed=kept), MODEL) == CHECKS
     assert rd.check_compressor(own(noisy, heavy_tailed=kept), MODEL, draws=True) == CHECKS
+
+
+def test_what_the_oracle_says_it_bounds_it_reports_at_every_n() -> None:
+    for n in (4, 5, 6):
+        model = rd.GaussianLinearModel(n, rd.two_level_weights(4))
+        assert rd.check_compressor(rd.Oracle(alpha=0.3), model) == CHECKS
+
+
+def test_the_least_information_is_no_more_than_the_truth() -> None:
+    """A Gaussian channel, I = (d/2) ln(1 + P/N), from none to more than the sample can show."""
+    generator, count = np.random.default_rng(5), 251
+    for noise in (0.01, 0.1, 0.3, 1.0, 10.0):
+        w = generator.normal(size=(count, 4))
+        first, second = (w + noise * generator.normal(size=w.shape) for _ in range(2))
+        found = least_information(first, second)
+        assert 0 <= found < min(2 * np.log1p(1 / noise**2), np.log(count))
+        assert noise > 0.01 or found > 5.3
+
+
+def test_arguments_of_another_kind_are_refused() -> None:
+    with pytest.raises(ValueError, match="model must be a GaussianLinearModel, got None"):
+        rd.check_compressor(rd.ERM(), None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="draws must be True, False or None, got 'yes'"):
+        rd.check_compressor(rd.ERM(), MODEL, draws="yes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^values: reconstruction must be finite"):
+        rd.check_compressor(reconstruct(lambda w: w * jnp.nan), MODEL)
+    large = rd.GaussianLinearModel(300_000, rd.two_level_weights(200_000))
+    with pytest.raises(ValueError, match="256 Hessians at d = 200000 needs about"):
+        rd.check_compressor(rd.ERM(), large)
 
 
 def test_all_failures_are_reported_together() -> None:

@@ -37,7 +37,8 @@ def test_optimal_kmeans_alone_and_in_a_family_agree() -> None:
     kinds = {f"{K}": rd.KMeans(K).bind(MODEL) for K in (3, 1, 5)} | {
         "b": rd.KMeans(3, centre_bits=16).bind(MODEL)
     }
-    together = compress_all(kinds, jax.random.key(0), weights, Context())
+    nothing = dict.fromkeys(kinds, frozenset())
+    together = compress_all(kinds, jax.random.key(0), weights, Context(), nothing)
     for names, group in together.items():
         for index, name in enumerate(names):
             alone = kinds[name].compress(jax.random.key(0), weights, Context())

@@ -82,9 +82,57 @@ def test_functions_see_what_they_declare() -> None:
         simulate(diagonal, markov=False)
 
 
+def test_what_others_see_is_not_seen() -> None:
+    """Beside a compressor that sees the Hessian, one that declared nothing gives what it gives alone."""
+
+    def peeking(key, weights, context):
+        blind = context.hessian_diagonal is None and context.hessian is None and context.model is None
+        return rd.Compressed(weights * (1.0 if blind else 7.0), {})
+
+    def seeing(key, weights, context):
+        assert context.hessian is None
+        return rd.Compressed(weights * context.hessian_diagonal, {})
+
+    peek = rd.compressor(peeking, markov=True)
+    others = {
+        "seeing": rd.compressor(seeing, markov=False, needs={"hessian_diagonal"}),
+        "oracle": rd.Oracle(alpha=0.5),
+        "same function, model declared": rd.compressor(peeking, markov=True, needs={"model"}),
+    }
+    result = rd.simulate(MODEL, {"peek": peek, "erm": rd.ERM(), **others}, 64, KEY)
+    assert result.difference("peek", "erm").population_risk.mean == 0.0
+    assert result["same function, model declared"].distortion.mean > 1.0
+
+
+def test_names_are_texts_and_options_are_truths() -> None:
+    for options, message in (
+        ({"compressors": {1: rd.ERM()}}, "names of compressors must be strings, got 1"),
+        ({"return_samples": "no"}, "return_samples must be True or False, got 'no'"),
+        ({"progress": 2}, "progress must be True or False, got 2"),
+        ({"checkpoint_path": 3}, "checkpoint_path must be a path, got 3"),
+    ):
+        arguments: dict = {"compressors": {"erm": rd.ERM()}, "num_trials": 4, "key": KEY} | options
+        with pytest.raises(ValueError, match=message):
+            rd.simulate(MODEL, **arguments)
+
+
+def test_a_rate_is_fixed_or_counted_and_what_bounds_is_reported() -> None:
+    def counted(key, weights, context):
+        return rd.Compressed(weights, {"r": 1.0})
+
+    with pytest.raises(ValueError, match="got both for r of compressor 'own'"):
+        simulate(counted, fixed_rates={"r": 2.0})
+    with pytest.raises(ValueError, match="of compressor 'own' must name rates that are reported, got q"):
+        simulate(counted, bounding_rates={"q": "code_length"})
+
+
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
+        ({"needs": [["model"]]}, r"must be of hessian, .*; got \['model'\]"),
+        ({"bounding_rates": {"r": ["code_length"]}}, "must be of code_length, information; got"),
+        ({"bounding_rates": {3: "code_length"}}, "must be kinds by the names of rates"),
+        ({"fixed_rates": {"r": True}}, "must be at least 0 nats, got True"),
         ({"needs": {"hessien"}}, "needs of compressor 'identity' must be of hessian, .*; got hessien"),
         ({"needs": "model"}, "needs of compressor 'identity' must be a set of names"),
         ({"needs": {"hessian"}}, "S → W → Ŵ does not hold: markov must be False"),
