@@ -283,6 +283,7 @@ def _is_above(bits: np.ndarray, distortion: np.ndarray, a: int, b: int, c: int) 
 
 
 def _sum_of_largest(name: str, curves: Curves, axis: int) -> float:
+    """Bits (axis 0) or distortions (axis 1) of the groups at most; ``ValueError`` if that is no number."""
     total = sum(float(curve[axis].max()) for curve in curves)
     if not math.isfinite(2 * total):
         raise ValueError(f"{name} must be small enough to be added: the largest of the groups are too large")

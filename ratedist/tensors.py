@@ -46,7 +46,8 @@ class QuantizationConfig:
         block_length: m.
         codebook_dtype: "float32", "float16" or "bfloat16"; ``None``: as the tensor, float32 for float64.
         coder: "huffman" or "ans".
-        include: patterns with ``*`` and ``?``; a tensor is quantised if its name is like one of them
+        include: names, or patterns with ``*`` and ``?``; a tensor is quantised if its name is like one of
+            them
         exclude: and like none of these.
         min_size: tensors with fewer weights, or fewer blocks than K, stay as they are.
         seed: of the random start where m > 1, 0 if not given.

@@ -123,7 +123,7 @@ def quantize_tree(
         block_length: m.
         codebook_dtype: "float32", "float16" or "bfloat16"; as the leaf if ``None``, float32 for float64.
         select: ``select(name, leaf)`` says whether a leaf may be quantised, besides what follows.
-        include: patterns with ``*`` and ``?``; a leaf is quantised if its name is like one of them
+        include: names, or patterns with ``*`` and ``?``; a leaf is quantised if its name is like one of them
         exclude: and like none of these.
         min_size: leaves with fewer weights, or fewer blocks than K, stay as they are.
         seed: of the random start where m > 1, 0 if not given.
