@@ -80,6 +80,11 @@ class Evidence:
         self._own_model = own_model
         if own_model is not None:
             own_model.require_finite_risk("a check of the closed forms")
+            if own_model.n <= own_model.d + 3:
+                raise ValueError(
+                    f"a check by standard errors needs n > d + 3 = {own_model.d + 3}, got n = {own_model.n}: "
+                    "below that the variance of one trial is infinite, and a verdict would be an accident"
+                )
             _checks.fits_in_memory(
                 f"{trials} data sets", 8 * trials * own_model.d * (own_model.n + own_model.d)
             )

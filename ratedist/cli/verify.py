@@ -52,7 +52,8 @@ class VerifyCommand:
     covariance: CovarianceOption | None = None
     """Covariance of the inputs of that model: "identity" (default), "ar1:RHO", or a .npy file."""
     n: int | None = None
-    """Number of training samples of that model, above d + 1."""
+    """Number of training samples of that model, above d + 3: below, one trial has an infinite variance and no
+    standard error judges it."""
     noise_variance: float | None = None
     """Variance of the noise of that model; 1 if not given."""
 

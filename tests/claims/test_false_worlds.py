@@ -1,10 +1,13 @@
 """No verdict that cannot turn: every claim, and every check of every claim, is seen to come out otherwise."""
 
 import dataclasses
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from ratedist.claims import CLAIMS, Claim, Verdict
+from ratedist import theory
+from ratedist.claims import CLAIMS, Claim, Verdict, sharper_bounds
 from ratedist.claims.judging import judge
 from tests.claims.false_worlds import WORLDS, denied, met
 
@@ -48,3 +51,61 @@ def test_a_violated_conclusion_is_never_excused_by_its_premise(numbers_of, famil
             numbers = numbers_of(claim.id)
             sunk = dataclasses.replace(numbers, checks=tuple(denied(check) for check in numbers.checks))
             assert judge(sunk, family).verdict is Verdict.FAILS, claim.id
+
+
+# Formulas that are wrong by one in n, or by one per cent: gathered anew, the claims about them fail.
+CLAIM = {claim.id: claim for claim in CLAIMS}
+Formula = Callable[..., object]
+
+
+def with_samples(more: int) -> Callable[[Formula], Formula]:
+    """The formula of a model that has ``more`` samples: n − d − 1 and the like are off by as many."""
+
+    def wrong(formula: Formula) -> Formula:
+        return lambda model, *rest, **options: formula(
+            dataclasses.replace(model, n=model.n + more), *rest, **options
+        )
+
+    return wrong
+
+
+def times(factor: float) -> Callable[[Formula], Formula]:
+    """The formula by a factor."""
+
+    def wrong(formula: Formula) -> Formula:
+        return lambda *rest, **options: factor * np.asarray(formula(*rest, **options))
+
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("claim", "where", "name", "wrong"),
+    [
+        *(("concave-start", theory, "distortion_rate_tight", with_samples(k)) for k in (-1, 1)),
+        *(("gaussian-divergence", theory, "erm_gaussian_divergence", with_samples(k)) for k in (-1, 1)),
+        *(("gaussian-divergence", theory, "erm_gaussian_divergence", times(c)) for c in (0.99, 1.01)),
+        *(("gibbs", sharper_bounds, "gibbs_symmetrized_information", with_samples(k)) for k in (-1, 1)),
+        *(("gibbs", sharper_bounds, "gibbs_symmetrized_information", times(c)) for c in (0.99, 1.01)),
+        *(("equation-a8", theory, "codebook_squared_radius", times(c)) for c in (0.99, 1.01)),
+        # An inequality sees a formula that is wrong on one side only.
+        ("equation-a13-gaussian", theory, "oracle_gaussian_rate", with_samples(1)),
+        ("equation-a13-gaussian", theory, "oracle_gaussian_rate", times(0.99)),
+        *(
+            pytest.param("remark-2-sigma", theory, "remark2_lower_bound", wrong, marks=pytest.mark.slow)
+            for wrong in (with_samples(-1), times(1.01))
+        ),
+        # Simulated: what 10,000 trials tell apart.
+        *(("corollary-1-left", theory, "zero_rate_distortion", with_samples(k)) for k in (-1, 1)),
+        *(("lemma-3", theory, "erm_generalization_error", with_samples(k)) for k in (-1, 1)),
+        *(("erm-risks", theory, "erm_population_risk", with_samples(k)) for k in (-1, 1)),
+        *(("erm-risks", theory, "erm_empirical_risk", with_samples(k)) for k in (-1, 1)),
+        *(("equation-a12", theory, "oracle_distortion", with_samples(k)) for k in (-1, 1)),
+        *(("oracle-risks", theory, "oracle_population_risk", with_samples(k)) for k in (-1, 1)),
+    ],
+)  # fmt: skip
+def test_a_slightly_wrong_formula_is_found(
+    evidence, family, monkeypatch, claim: str, where, name: str, wrong
+) -> None:
+    monkeypatch.setattr(where, name, wrong(getattr(where, name)))
+    finding = judge(CLAIM[claim].gather(evidence), family)
+    assert finding.verdict is Verdict.FAILS, finding

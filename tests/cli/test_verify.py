@@ -110,6 +110,8 @@ def test_a_model_of_ones_own(tmp_path, capsys) -> None:
         (["--n", "20"], "a model of your own needs w_star and n, got n alone"),
         ([*own[:4]], "a model of your own needs w_star and n, got w_star, covariance alone"),
         ([*own[:5], "5"], "a check of the closed forms needs n > d + 1 = 5, got n = 5"),
+        ([*own[:5], "6"], "a check by standard errors needs n > d + 3 = 7, got n = 6"),
+        ([*own[:5], "7"], "a check by standard errors needs n > d + 3 = 7, got n = 7"),
     ]:
         assert verify(tmp_path, *arguments) == 2
         assert message in capsys.readouterr().err
