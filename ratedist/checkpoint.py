@@ -7,6 +7,7 @@ import io
 import json
 import pathlib
 import warnings
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,14 +85,24 @@ def load(path: str | pathlib.Path, identity: str) -> dict[str, Moments]:
         )
     if seal[len(MAGIC) :] != hashlib.sha256(content).digest():
         raise ValueError(f"{path} is not a whole simulation checkpoint: its checksum does not match")
+    try:
+        found, state = _unpacked(content)
+    except (ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile):
+        # A checksum keeps faults out, not forgers: anybody can compute one over anything.
+        raise ValueError(f"{path} is not a simulation checkpoint: it holds something else") from None
+    if found != identity:
+        raise ValueError(
+            f"{path} belongs to another simulation: its model, compressors, key, sampler, precision, "
+            "version of JAX or of this package differ"
+        )
+    return state
+
+
+def _unpacked(content: bytes) -> tuple[str, dict[str, Moments]]:
+    """Fingerprint and moments by quantity."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         header = json.loads(arrays["header"].tobytes())
-        if header["fingerprint"] != identity:
-            raise ValueError(
-                f"{path} belongs to another simulation: its model, compressors, key, sampler, precision, "
-                "version of JAX or of this package differ"
-            )
-        return {
+        state = {
             quantity: Moments(
                 tuple(entry["names"]),
                 int(entry["count"]),
@@ -99,3 +110,4 @@ def load(path: str | pathlib.Path, identity: str) -> dict[str, Moments]:
             )
             for quantity, entry in header["quantities"].items()
         }
+    return header["fingerprint"], state

@@ -1,5 +1,7 @@
 """Checkpoints: whole or refused, of the same law or refused, and never the end of a run."""
 
+import hashlib
+import io
 import os
 import pathlib
 
@@ -46,6 +48,16 @@ def test_other_files_are_named_for_what_they_are_not(path: pathlib.Path, content
     with pytest.raises(ValueError, match="is not a simulation checkpoint") as caught:
         checkpoint.load(path, IDENTITY)
     assert "pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize("header", [b"", b"[]", b"{}", b'{"fingerprint": "x", "quantities": {"risk": 1}}'])
+def test_a_checksum_over_something_else(path: pathlib.Path, header: bytes) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, header=np.frombuffer(header, np.uint8))
+    for content in (b"x", buffer.getvalue()):
+        path.write_bytes(checkpoint.MAGIC + hashlib.sha256(content).digest() + content)
+        with pytest.raises(ValueError, match="is not a simulation checkpoint: it holds something else"):
+            checkpoint.load(path, IDENTITY)
 
 
 def test_another_law_is_another_run(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

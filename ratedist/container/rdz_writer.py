@@ -22,7 +22,7 @@ from ratedist.container.rdz_entry import RdzEntry, codebook_name
 from ratedist.container.rdz_format import CODERS, DATA, entries_of, header_of, least_label_bytes
 from ratedist.container.rdz_index import encode_index
 from ratedist.container.rdz_reader import RdzFile
-from ratedist.container.tensor_reader import CHUNK, Entry
+from ratedist.container.tensor_reader import CHUNK, METADATA, Entry
 from ratedist.container.tensor_writer import write_tensor_file
 from ratedist.files import scratch_file
 
@@ -78,7 +78,7 @@ class RdzWriter:
         """Add a quantised tensor; returns the bytes that its labels take.
 
         Raises:
-            ValueError: a name that is taken.
+            ValueError: a name that is taken, or the one that a safetensors file keeps its metadata under.
         """
         self._claim(name)
         payload = coded_labels(tensor, self._coder)
@@ -117,6 +117,8 @@ class RdzWriter:
     def _claim(self, name: str) -> None:
         if name in self._entries:
             raise ValueError(f"there is a tensor {name!r} already")
+        if name == METADATA:  # as a model, the file could not be written back
+            raise ValueError(f"no tensor can have the name {METADATA!r}")
 
     def _put(self, name: str, entry: RdzEntry, data: Iterable[Any]) -> None:
         start, digest = self._spool.seek(0, os.SEEK_END), hashlib.sha256()

@@ -13,6 +13,7 @@ import numpy as np
 
 from ratedist.container import Entry, TensorFile, encode_header, write_tensor_file
 from ratedist.container.dtypes import dtype_name, to_bytes
+from ratedist.foreign_arrays import is_array_like
 from ratedist.trees import is_array, named_leaves
 
 CHECKSUM = "ratedist.sha256"
@@ -36,10 +37,14 @@ def save_parameters(
         The size of the file in bytes.
 
     Raises:
-        ValueError: nothing to write, two leaves of one name, a place that cannot be written to.
+        ValueError: nothing to write, an array of a dtype that the format has not, two leaves of one name, a
+            place that cannot be written to.
     """
     leaves, _ = named_leaves(parameters)
     arrays = {name: np.asarray(leaf) for name, leaf in leaves.items() if is_array(leaf)}
+    for name, leaf in leaves.items():
+        if is_array_like(leaf) and not is_array(leaf):
+            raise ValueError(f"{name!r} is an array of {leaf.dtype}, which a safetensors file cannot hold")
     if not arrays:
         raise ValueError("a tree to be written must have at least one array")
     entries = {name: Entry(dtype_name(array.dtype), array.shape) for name, array in arrays.items()}

@@ -216,3 +216,12 @@ def test_without_constriction(tmp_path, monkeypatch):
         assert file.read("number") == 2.5
         with pytest.raises(ValueError, match=r"tensor 'scalar': .*ratedist\[coding\]"):
             file.read("scalar")
+
+
+def test_the_name_of_the_metadata_is_no_tensor(tmp_path) -> None:
+    with RdzWriter(tmp_path / "m.rdz") as writer:
+        with pytest.raises(ValueError, match="no tensor can have the name '__metadata__'"):
+            writer.add_raw("__metadata__", np.ones(3))
+        writer.add_raw("another", np.ones(3))
+    with RdzFile(tmp_path / "m.rdz") as file:
+        assert list(file.entries) == ["another"]

@@ -61,6 +61,9 @@ def test_there_and_back(tmp_path):
         parameter_files.load_parameters(path, {"dense1": {"bias": np.zeros(3)}})
     with pytest.raises(ValueError, match="at least one array"):
         parameter_files.save_parameters(path, {"activation": jnp.tanh})
+    for dropped in (np.ones(3, np.longdouble), np.array([object()])):
+        with pytest.raises(ValueError, match=r"'c' is an array of .*, which a safetensors file cannot hold"):
+            parameter_files.save_parameters(path, {"a": np.ones(3), "c": dropped})
 
 
 def test_the_command_takes_them(tmp_path, capsys):
