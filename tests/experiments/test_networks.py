@@ -187,7 +187,8 @@ def test_finished_points_are_read_and_new_ones_added(
     again = run(CONFIG, folder)
     assert computed == []
     pd.testing.assert_frame_equal(again.frame, table.frame)
-    run(dataclasses.replace(CONFIG, models=1, clusters=(2, 3, 4), block_length=(1,)), folder)
+    scalars = {"block_length": (1,), "max_vector_clusters": DigitsConfig.max_vector_clusters}
+    run(dataclasses.replace(CONFIG, models=1, clusters=(2, 3, 4), **scalars), folder)
     assert computed == [Point("kmeans", 3), *(Point("hessian_weighted", 3, beta) for beta in (0.0, 5.0))]
     with pytest.raises(ValueError, match="another configuration"):
         run(dataclasses.replace(CONFIG, epochs=4), folder)
