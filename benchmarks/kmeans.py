@@ -115,7 +115,7 @@ def scalar_rows(num_weights: int, num_clusters: int) -> list[Row]:
 
     runs: dict[str, Callable[[], np.ndarray]] = {
         f"ratedist ({init})": functools.partial(our_centers, weights, num_clusters, importance, init)
-        for init in ("high_rate", "quantile", "kmeans++")
+        for init in ("coarse_optimum", "quantile", "kmeans++")
     }
     if flash := _optional("flash1dkmeans"):
         common = {"sample_weights": importance, "random_state": 0}
@@ -255,7 +255,9 @@ def main() -> None:
         for num_clusters in arguments.clusters:
             for weighted in (False, True):
                 measured(vector_rows(num_weights, num_clusters, 2, weighted))
-    ours = [row for row in everything if row.task == "scalar lloyd" and row.method == "ratedist (high_rate)"]
+    ours = [
+        row for row in everything if row.task == "scalar lloyd" and row.method == "ratedist (coarse_optimum)"
+    ]
     for num_clusters in arguments.clusters:
         curve = [
             f"{row.num_weights:.0e}: {row.seconds:.4f} s" for row in ours if row.num_clusters == num_clusters
