@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,27 +94,37 @@ def test_figure2_of_ones_own_model_from_the_command(folder: pathlib.Path, tmp_pa
 
 
 def test_the_best_penalty_is_chosen_on_trials_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no effect at all (one trial value apart from noise), choosing on the same trials would gain."""
-    keys = []
-    really = diameter.Point.compressor
+    """A second simulation, of another key, names the best β even where the table's own trials disagree."""
     from ratedist import simulation
+    from ratedist.experiments.diameter_findings import Point
 
-    simulate = simulation.simulate
+    simulate, results = simulation.simulate, []
 
-    def watched(model, compressors, trials, key, *rest, **options):
-        import jax
-
-        keys.append(jax.random.key_data(key).tolist())
-        return simulate(model, compressors, trials, key, *rest, **options)
+    def watched(*arguments, **options):
+        results.append((arguments[3], simulate(*arguments, **options)))
+        return results[-1][1]
 
     monkeypatch.setattr(simulation, "simulate", watched)
-    assert really is diameter.Point.compressor
     config = DiameterConfig(
-        n=12, w_star=(W_STAR, "two-level"), d=6, clusters=(2,), diameter_penalties=(0.1, 1.0), trials=30,
-        certified_trials=0,
+        n=12, w_star=(W_STAR, "two-level"), d=6, clusters=(2,), diameter_penalties=(0.1, 0.2, 0.3),
+        trials=30, certified_trials=0,
     )  # fmt: skip
-    table = diameter.run(config)
-    assert len(keys) == 4
-    assert keys[0] != keys[1]
-    assert list(table.record["findings"]) == ["array 1", "two-level"]
-    json.loads(table.json())
+    record = diameter.run(config).record
+    json.loads(json.dumps(record))
+    disagreements = 0
+    for index, found in enumerate(record["findings"].values()):
+        (key, reported), (choosing_key, choosing) = results[2 * index : 2 * index + 2]
+        assert jax.random.key_data(key).tolist() != jax.random.key_data(choosing_key).tolist()
+        for algorithm in ("diameter_regularized", "shrunken"):
+            risks = {
+                beta: [
+                    one[Point(algorithm, 2, beta).name].population_risk.mean for one in (choosing, reported)
+                ]
+                for beta in config.diameter_penalties
+            }
+            best, own = (min(risks, key=lambda beta, which=which: risks[beta][which]) for which in (0, 1))
+            assert found[algorithm]["diameter_penalty"] == best
+            assert found[algorithm]["population_risk"] == risks[best][1]
+            disagreements += best != own
+    assert list(record["findings"]) == ["array 1", "two-level"]
+    assert disagreements, "the two sets of trials name the same β everywhere: nothing was tested"
