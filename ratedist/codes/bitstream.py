@@ -239,26 +239,39 @@ def _walk(table: _Table, words: np.ndarray, starts: np.ndarray, ends: np.ndarray
     labels[full * SEGMENT :] = decoded[:remainder, full:].ravel()
 
 
+def load_windows(
+    words: np.ndarray,
+    position: np.ndarray,
+    window: np.ndarray,
+    spare: np.ndarray,
+    index: np.ndarray,
+    entry: np.ndarray,
+) -> None:
+    """The 64 bits from each ``position`` on into ``window``; the last three are room to work in."""
+    one, six, low = np.uint64(1), np.uint64(6), np.uint64(63)
+    np.right_shift(position, six, out=index)
+    np.bitwise_and(position, low, out=spare)
+    np.take(words, index.view(np.int64), out=window, mode="clip")
+    np.left_shift(window, spare, out=window)
+    index += one
+    np.take(words, index.view(np.int64), out=entry, mode="clip")
+    np.subtract(low, spare, out=spare)
+    entry >>= one
+    entry >>= spare
+    window |= entry
+
+
 def _advance(table: _Table, words: np.ndarray, position: np.ndarray, decoded: np.ndarray) -> None:
     """Decode ``len(decoded)`` labels in every lane; ``position`` in bits moves on."""
     if decoded.size == 0:
         return
-    one, six, low = np.uint64(1), np.uint64(6), np.uint64(63)
+    six, low = np.uint64(6), np.uint64(63)
     top = np.uint64(WORD - table.bits)
     # So many codewords are sure to be in a window of 64 bits.
     at_once = WORD // table.longest
     window, spare, index, entry, size = (np.empty_like(position) for _ in range(5))
     for start in range(0, len(decoded), at_once):
-        np.right_shift(position, six, out=index)
-        np.bitwise_and(position, low, out=spare)
-        np.take(words, index.view(np.int64), out=window, mode="clip")
-        np.left_shift(window, spare, out=window)
-        index += one
-        np.take(words, index.view(np.int64), out=entry, mode="clip")
-        np.subtract(low, spare, out=spare)
-        entry >>= one
-        entry >>= spare
-        window |= entry
+        load_windows(words, position, window, spare, index, entry)
         for row in decoded[start : start + at_once]:
             np.right_shift(window, top, out=index)
             np.take(table.entries, index.view(np.int64), out=entry, mode="clip")

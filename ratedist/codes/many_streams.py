@@ -18,6 +18,7 @@ from ratedist.codes.bitstream import (
     as_words,
     checked_symbols,
     huffman_decode,
+    load_windows,
     split_segments,
 )
 from ratedist.codes.huffman import huffman_lengths
@@ -173,7 +174,7 @@ def _walk(
         top: 64 − bits of the table of each segment.
         at_once: codewords that are sure to be in a window of 64 bits.
     """
-    one, six, low = np.uint64(1), np.uint64(6), np.uint64(63)
+    six, low = np.uint64(6), np.uint64(63)
     position, offset, shift = (
         (8 * starts).astype(np.uint64),
         first_entry.astype(np.uint64),
@@ -187,16 +188,7 @@ def _walk(
         lanes = int(going[start])
         window, index, entry, size = (buffer[:lanes] for buffer in buffers)
         here = position[:lanes]
-        np.right_shift(here, six, out=index)
-        np.bitwise_and(here, low, out=size)
-        np.take(words, index.view(np.int64), out=window, mode="clip")
-        np.left_shift(window, size, out=window)
-        index += one
-        np.take(words, index.view(np.int64), out=entry, mode="clip")
-        np.subtract(low, size, out=size)
-        entry >>= one
-        entry >>= size
-        window |= entry
+        load_windows(words, here, window, size, index, entry)
         for row in range(start, min(start + at_once, len(decoded))):
             if going[row] < lanes:
                 lanes = int(going[row])
