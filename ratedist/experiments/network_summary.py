@@ -42,7 +42,18 @@ def summarize(frame: pd.DataFrame) -> pd.DataFrame:
         Columns of the point, ``quantity``, ``models``, ``mean``, ``sem``; ``change`` and ``change_sem``
         against the original network, paired; ``effect_of_penalty`` and ``effect_of_penalty_sem`` against the
         same point at β = 0, paired. NaN where there is nothing to compare with.
+
+    Raises:
+        ValueError: held-out images that determine no temperature of any network, as trained or by K-means.
     """
+    by_kind: Any = frame.groupby(["compressor", "num_clusters"])["calibrated_test_loss"]
+    for (compressor, K), losses in by_kind:
+        if compressor in ("original", "kmeans") and losses.isna().all():
+            which = "as trained" if compressor == "original" else f"by K-means of K = {K}"
+            raise ValueError(
+                f"the held-out images determine no temperature of any network {which}: it learned nothing, "
+                "or makes no mistake on them; change the training or the number of held-out images"
+            )
     groups: dict[Any, Any] = {
         point: group.set_index("model") for point, group in frame.groupby(POINT, sort=False)
     }

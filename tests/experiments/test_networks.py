@@ -301,3 +301,13 @@ def test_the_published_recipe_is_the_default() -> None:
     assert (recipe.batch_size, recipe.epochs, recipe.dropout) == (10, 25, 0.2)
     assert config.models == 50
     assert len(config.points()) == len(set(config.points()))
+
+
+@pytest.mark.parametrize(
+    ("compressor", "message"), [("original", "as trained"), ("kmeans", "by K-means of K = ")]
+)
+def test_networks_without_a_temperature_are_said(table, compressor: str, message: str) -> None:
+    frame = table.frame.copy()
+    frame.loc[frame["compressor"] == compressor, "calibrated_test_loss"] = np.nan
+    with pytest.raises(ValueError, match=f"determine no temperature of any network {message}"):
+        summarize(frame)
