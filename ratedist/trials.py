@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.linalg.lapack import dpocon
+from scipy.linalg import get_lapack_funcs
 
 from ratedist.compressors.base import RISK_NAMES, SIGNED_RATE, BoundCompressor
 from ratedist.compressors.check import RATE_TOLERANCE
@@ -51,7 +51,9 @@ def warn_of_few_digits(model: GaussianLinearModel) -> None:
     covariance = np.asarray(model.covariance)
     if covariance.ndim == 2 and model.noise_variance > 0:
         largest_sum = float(np.abs(covariance).sum(axis=0).max())
-        reciprocal, _ = dpocon(np.asarray(model.covariance_cholesky), largest_sum, uplo="L")
+        factor = np.asarray(model.covariance_cholesky, np.float64)
+        (estimate_condition,) = get_lapack_funcs(("pocon",), (factor,))
+        reciprocal, _ = estimate_condition(factor, largest_sum, uplo="L")
         if eps > LARGEST_ERROR * reciprocal:
             warnings.warn(
                 f"the covariance has a condition number of about {1 / max(reciprocal, 1e-300):.1g}, and "

@@ -111,7 +111,7 @@ def _log_ratios(model: GaussianLinearModel, slope: float, radii: np.ndarray) -> 
         # ‖v − u‖² − (uᵀ(v − u))²/(1 + r²) less its value at v = 0.
         difference = rho**2 - 2 * rho * r * t - (rho**2 * r**2 * t**2 - 2 * rho * r**3 * t) / (1 + r**2)
         exponent = -slope * (n + 1) / n * difference + log_angular
-        ratios.append(float(logsumexp(logsumexp(exponent, axis=1) + log_radial)))
+        ratios.append(float(np.asarray(logsumexp(np.asarray(logsumexp(exponent, axis=1)) + log_radial))))
     return np.array(ratios)
 
 

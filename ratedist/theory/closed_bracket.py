@@ -150,7 +150,8 @@ def upper_at_rate(d: int, n: int, rate: float) -> float:
 
         if excess(ends[0]) * excess(ends[1]) >= 0:
             return float(ends[1])
-        return float(optimize.brentq(excess, *ends, xtol=1e-15 * ends[1]))
+        found = optimize.root_scalar(excess, bracket=tuple(ends), method="brentq", xtol=1e-15 * ends[1])
+        return float(found.root)
     # Beyond the corners both formulas rise by at least d/2 nats with every factor e in 1/D, to rounding.
     return float(hull.distortion[0] * np.exp(-2 * (rate - hull.rate[0]) / d))
 

@@ -172,7 +172,7 @@ def _certified(source: _Source, slope: float, search: np.ndarray, law: _Atoms) -
     # Beyond the last panel the channel is that of its end, whose divergence from q is at most −ln Z there.
     end = source.breaks[-1:]
     farthest = float(end[0] + law.places.max())
-    beyond_log_z = float(logsumexp(_log_kernel(end, law.places, slope) + np.log(law.masses)))
+    beyond_log_z = float(np.asarray(logsumexp(_log_kernel(end, law.places, slope) + np.log(law.masses))))
     beyond_distortion = farthest**2 + 2 * farthest + 2  # E (X + y)² given X > end, of scale 1
     distortion = D + within.distortion + without.distortion + source.beyond * beyond_distortion
 
