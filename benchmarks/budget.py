@@ -7,10 +7,11 @@ of the file with K clusters in every layer are what the budget may take; for 2 a
 whose file is within them. A line says whether the file kept to the budget, whether a layer is a constant, and
 both accuracies, with the standard error of their difference on the test images. Accuracy does not rise with
 every K: where bytes were left to spend, a second line names the worst of the larger equal K, up to the
-largest that a layer got. With --curvature the budget goes by the Gauss–Newton diagonal, in place of the relative errors.
-Then a sweep of budgets, for the sizes of files alone. The exit status is 1 if a file is larger than asked, if
-a layer is constant, or if an accuracy is too low: below that of the equal K of the same bytes; with bytes
-left to spend, or with curvature, below that of the worst of these equal K by four standard errors."""
+largest that a layer got. With --curvature the budget goes by the Gauss–Newton diagonal, in place of the
+relative errors. Then a sweep of budgets, for the sizes of files alone. The exit status is 1 if a file is
+larger than asked, if a layer is constant, or if an accuracy is too low: below that of the equal K of the same
+bytes; with bytes left to spend, or with curvature, below that of the worst of these equal K by four standard
+errors."""
 
 from __future__ import annotations
 
