@@ -18,11 +18,13 @@ from ratedist.cli.inspect_file import InspectCommand
 from ratedist.cli.networks import Cifar10Command, DigitsCommand, MnistCommand
 from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
 from ratedist.cli.rate_distortion import RateDistortionCommand
+from ratedist.cli.two_clusters import TwoClustersCommand
 from ratedist.cli.verify import VerifyCommand
 
 BAD_INPUT = 2
 
 COMMANDS = {
+    "two-clusters": TwoClustersCommand,
     "figure2": Figure2Command,
     "rate-distortion": RateDistortionCommand,
     "diameter": DiameterCommand,

@@ -1,0 +1,75 @@
+"""The first picture's numbers, found again without the package."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ratedist.cli.two_clusters import summary
+from ratedist.experiments.table import Table
+from ratedist.experiments.two_clusters import D, N, TwoClustersConfig, run
+from ratedist.plotting.two_clusters import draw_two_clusters
+
+W_STAR = np.where(np.arange(D) % 2 == 0, 1.0, -1.0)
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return run(TwoClustersConfig(trials=400))
+
+
+def two_values(fitted: np.ndarray) -> np.ndarray:
+    """The best two values by trying every cut of the sorted weights."""
+    in_order = np.sort(fitted)
+    cut = min(
+        range(1, len(fitted)), key=lambda k: k * in_order[:k].var() + (len(fitted) - k) * in_order[k:].var()
+    )
+    return np.where(fitted < in_order[cut], in_order[:cut].mean(), in_order[cut:].mean())
+
+
+def test_the_fit_and_its_two_centres(table: Table) -> None:
+    frame, record = table.frame, table.record
+    np.testing.assert_array_equal(frame["true_weight"], W_STAR)
+    compressed = two_values(frame["fitted_weight"].to_numpy())
+    np.testing.assert_allclose(frame["compressed_weight"], compressed, rtol=1e-12)
+    np.testing.assert_allclose(record["centers"], np.unique(compressed), rtol=1e-12)
+    for name, column in (("erm", "fitted_weight"), ("two_clusters", "compressed_weight")):
+        exact = 1 + np.sum((frame[column] - W_STAR) ** 2)
+        assert record["of_this_fit"][name] == pytest.approx(exact, rel=1e-12)
+
+
+def test_the_risks_are_those_of_least_squares(table: Table) -> None:
+    """Against data sets drawn and fitted by NumPy, within four standard errors of the difference."""
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(400):
+        X = rng.normal(size=(N, D))
+        fitted = np.linalg.lstsq(X, X @ W_STAR + rng.normal(size=N), rcond=None)[0]
+        drawn.append([1 + np.sum((W - W_STAR) ** 2) for W in (fitted, two_values(fitted))])
+    risks = np.array(drawn)
+    pairs = {"erm": risks[:, 0], "two_clusters": risks[:, 1]}
+    for name, values in pairs.items():
+        ours = table.record["population_risk"][name]
+        sem = np.hypot(ours["sem"], values.std(ddof=1) / 20)
+        assert sem < 0.05
+        assert abs(ours["mean"] - values.mean()) < 4 * sem
+    paired = pairs["two_clusters"] - pairs["erm"]
+    sem = np.hypot(table.record["difference"]["sem"], paired.std(ddof=1) / 20)
+    assert abs(table.record["difference"]["mean"] - paired.mean()) < 4 * sem
+
+
+def test_the_picture_can_be_read(table: Table) -> None:
+    """Every text of at least twelve points, and every number the record's."""
+    figure = draw_two_clusters(table.frame, table.record)
+    axes_texts = [text for axes in figure.axes for text in [*axes.texts, *axes.get_xticklabels()]]
+    assert min(text.get_fontsize() for text in [*axes_texts, *figure.legends[0].get_texts()]) >= 12
+    shown = [text.get_text() for axes in figure.axes for text in axes.texts]
+    for risk in table.record["population_risk"].values():
+        assert f"{risk['mean']:.3f} ± {risk['sem']:.3f}" in shown
+    assert sum(patch.get_height() for patch in figure.axes[0].patches) == D
+    assert "two clusters: population risk 1." in summary(table.record)
+    assert isinstance(table.frame, pd.DataFrame)
+
+
+def test_bad_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="trials must be at least 2, got 1"):
+        TwoClustersConfig(trials=1).check()
