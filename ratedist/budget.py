@@ -252,16 +252,15 @@ def _choose(
         groups.append(([float(p.form.num_bytes) for p in points], [p.loss for p in points]))
     smallest = {name: ks[0] for name, ks in options.items()}
     overhead = size(smallest) - sum(curves[name].points[K].form.num_bytes for name, K in smallest.items())
-    while True:
-        try:
-            places = allocate(groups, max_bytes - overhead).choices
-        except ValueError:
-            return None
+    least = sum(min(num_bytes) for num_bytes, _ in groups)
+    while max_bytes - overhead >= least:
+        places = allocate(groups, max_bytes - overhead).choices
         choice = {name: options[name][place] for name, place in zip(options, places, strict=True)}
         excess = size(choice) - max_bytes
         if excess <= 0:
             return choice
         overhead += excess
+    return None
 
 
 def _warn_of_errors(points: Mapping[str, _Point]) -> None:

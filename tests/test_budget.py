@@ -1,5 +1,6 @@
 """Budgets: the file on disk is never larger than asked, no layer becomes a constant."""
 
+import dataclasses
 import itertools
 import warnings
 
@@ -199,6 +200,43 @@ def test_ceilings_and_floors_in_words():
         rd.quantize_tree({"w": heavy}, bits_per_weight=0.001)
     with pytest.raises(ValueError, match="num_clusters must not be given beside bits_per_weight"):
         rd.quantize_tree({"w": heavy}, 16, bits_per_weight=3)
+
+
+def test_no_room_is_told_from_other_complaints(monkeypatch):
+    """That nothing fits is seen before; whatever else ``allocate`` says is no reason to take the fewest."""
+    w = np.random.default_rng(0).normal(size=20_000)
+    losses = iter([np.nan])
+    point_of = budget._Point.of.__func__
+
+    def spoiled(cls, tensor, coder):
+        point = point_of(cls, tensor, coder)
+        return dataclasses.replace(point, loss=next(losses, point.loss))
+
+    monkeypatch.setattr(budget._Point, "of", classmethod(spoiled))
+    with pytest.raises(ValueError, match="distortions of group 0 must be finite"):
+        rd.quantize_tree({"w": w}, bits_per_weight=3, importance={"w": np.ones(20_000)})
+
+
+@pytest.mark.parametrize("accurate", [True, False])
+def test_nothing_is_chosen_where_there_is_no_room(accurate, monkeypatch):
+    """Around the least that the files of all choices take, by brute force."""
+    rng = np.random.default_rng(0)
+    tree = {"a": rng.normal(size=3000), "b": rng.standard_t(3, 2000)}
+    config = QuantizationConfig(bits_per_weight=3)
+    curves = {name: budget._Curve(name, lambda name: (tree[name], None), config) for name in tree}
+    for curve in curves.values():
+        for K in (2, 3, 4):
+            curve.nearest(K)
+
+    def size(choice):
+        return 1000 + sum(curves[name].points[K].form.num_bytes for name, K in choice.items())
+
+    floor = {"a": 3, "b": 3}
+    sizes = [size(dict(zip(tree, pair, strict=True))) for pair in itertools.product((3, 4), repeat=2)]
+    assert budget._choose(curves, size, min(sizes) - 1, floor, accurate) is None
+    assert budget._choose(curves, size, 0, floor, accurate) is None
+    assert budget._choose(curves, size, min(sizes), floor, accurate) == {"a": 3, "b": 3}
+    assert budget._choose(curves, size, max(sizes), floor, accurate) == {"a": 4, "b": 4}
 
 
 def test_weights_that_nothing_depends_on():
