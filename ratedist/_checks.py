@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ from numpy.typing import ArrayLike
 
 # The largest seed whose draws are the same in both precisions: JAX keeps 32 bits of it in single precision.
 LARGEST_SEED = 2**32 - 1
+# Not numbers here: a flag in the place of a number is a slip.
+BOOLEANS = (bool, np.bool_)
 
 
 def integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
     """Return ``value`` as an ``int`` from ``minimum`` to ``maximum``, or raise ``ValueError``."""
     try:
-        if isinstance(value, bool | np.bool_):
+        if isinstance(value, BOOLEANS):
             raise TypeError
         number = operator.index(value)
     except TypeError:
@@ -45,9 +48,12 @@ def fits_in_memory(what: str, num_bytes: float) -> None:
         )
 
 
-def real_array(name: str, value: ArrayLike) -> np.ndarray:
-    """Return ``value`` as a finite float64 array, or raise ``ValueError``."""
-    array = _real_numbers(name, value)
+def real_array(name: str, value: ArrayLike, *, indicator: bool = False) -> np.ndarray:
+    """Return ``value`` as a finite float64 array, or raise ``ValueError``.
+
+    Booleans are refused, but in an ``indicator``, where they stand for one and zero.
+    """
+    array = _real_numbers(name, value, indicator=indicator)
     if not np.all(np.isfinite(array)):
         count = int(array.size - np.isfinite(array).sum())
         raise ValueError(f"{name} must be finite, got {count} NaN or infinite of {array.size} value(s)")
@@ -94,18 +100,49 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _real_numbers(name: str, value: ArrayLike) -> np.ndarray:
-    """``value`` as float64; text that looks like numbers is refused, as is what has an imaginary part."""
+def unmasked(name: str, value: Any) -> None:
+    """Raise ``ValueError`` for a NumPy array with masked entries, or a sequence of such: masks get lost."""
+    if isinstance(value, list | tuple):
+        for one in value:
+            unmasked(name, one)
+    elif isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} must have no masked entries, got {np.ma.count_masked(value)} of {value.size}: "
+            "say what stands in their place with .filled(...)"
+        )
+
+
+def _real_numbers(name: str, value: ArrayLike, *, indicator: bool = False) -> np.ndarray:
+    """``value`` as float64; text that looks like numbers, booleans and imaginary parts are refused."""
     try:
         array = np.asarray(value)
         # Sequences of Python numbers beyond 64 bits come as objects.
-        if array.dtype.kind in "cSUmM" or any(
-            one is None or isinstance(one, str | bytes) for one in _objects(array)
-        ):
+        words = any(one is None or isinstance(one, str | bytes) for one in _objects(array))
+        if words or array.dtype.kind in "cSUmM" or (_has_boolean(value, array) and not indicator):
             raise TypeError
-        return array.astype(np.float64)
+        numbers = array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} must be real numbers, got {value!r:.80}") from None
+    unmasked(name, value)
+    return numbers
+
+
+def _has_boolean(value: Any, array: np.ndarray) -> bool:
+    """Whether there are booleans in a value, in whose array NumPy may have made them zeros and ones."""
+    return array.dtype == bool or any(
+        isinstance(one, BOOLEANS) for one in (*_leaves(value), *_objects(array))
+    )
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What sequences in sequences hold in the end."""
+    for one in value if isinstance(value, list | tuple) else ():
+        if isinstance(one, list | tuple):
+            yield from _leaves(one)
+        elif isinstance(one, np.ndarray):
+            yield from [True] if one.dtype == bool else []
+        else:
+            yield one
 
 
 def _objects(array: np.ndarray) -> np.ndarray:

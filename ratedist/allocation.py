@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -80,6 +80,8 @@ def allocate(groups: Sequence[tuple[ArrayLike, ArrayLike]], total_bits: float) -
 
     Source: Shoham & Gersho 1988; Everett 1963; Dyer, Riha & Walker 1995 (the search).
     """
+    if not isinstance(groups, Iterable):
+        raise ValueError(f"groups must be pairs of bits and distortions, got {groups!r:.80}")
     curves = [_checked_curve(index, group) for index, group in enumerate(groups)]
     if not curves:
         raise ValueError("groups must hold at least one curve, got none")

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from ratedist import _checks
+
 
 def as_array(name: str, leaf: Any) -> Any:
     """A leaf of a model as a NumPy array, if it is a tensor of another library such as PyTorch.
@@ -20,8 +22,10 @@ def as_array(name: str, leaf: Any) -> Any:
             in the other byte order are converted to the native one.
 
     Raises:
-        ValueError: a tensor that cannot be converted (sparse, quantised, without data), a whole module.
+        ValueError: a tensor that cannot be converted (sparse, quantised, without data), a whole module, a
+            NumPy array with masked entries.
     """
+    _checks.unmasked(repr(name), leaf)
     if isinstance(leaf, np.ndarray | np.generic):
         return leaf if leaf.dtype.isnative else leaf.astype(leaf.dtype.newbyteorder("="))
     if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):

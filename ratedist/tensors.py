@@ -175,9 +175,11 @@ def quantize_tensor(
             differ in the codebook: one for a constant tensor.
 
     Raises:
-        ValueError: another dtype, no weights, as ``ratedist.kmeans``, centres too large or too small
-            for the codebook's dtype.
+        ValueError: another dtype, no weights, masked entries, as ``ratedist.kmeans``, centres too large or
+            too small for the codebook's dtype.
     """
+    _checks.unmasked("a tensor to quantise", tensor)
+    _checks.unmasked("importance", importance)
     array = np.asarray(tensor)
     if NAMES.get(array.dtype) not in WEIGHT_DTYPES:
         raise ValueError(f"a tensor to quantise must be floating-point of 16 to 64 bits, got {array.dtype}")

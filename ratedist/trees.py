@@ -135,9 +135,9 @@ def quantize_tree(
 
     Raises:
         ValueError: nothing to quantise, two leaves of one name, importances of another structure, tensors of
-            another library that cannot be converted, an option that nothing depends on, a budget that cannot
-            be met (with the least that can), and whatever ``quantize_tensor`` complains of, with the name of
-            the leaf.
+            another library that cannot be converted, arrays with masked entries, an option that nothing
+            depends on, a budget that cannot be met (with the least that can), and whatever
+            ``quantize_tensor`` complains of, with the name of the leaf.
 
     Warns:
         UserWarning: leaves whose error stays above half their energy within a budget.

@@ -193,7 +193,7 @@ def _logits(compiled: Callable[[Any], np.ndarray], samples: Any) -> np.ndarray:
 
 
 def _losses(compiled: Callable[[Any], np.ndarray], samples: Any) -> np.ndarray:
-    losses = _checks.real_array("losses", compiled(samples))
+    losses = _checks.real_array("losses", compiled(samples), indicator=True)
     if losses.ndim != 1:
         raise ValueError(
             f"function must return the loss of each sample, shape (batch,), got {losses.shape} for "

@@ -59,7 +59,7 @@ def choose_beta(
     given: Any = held_out_losses
     if callable(held_out_losses):
         given = [held_out_losses(beta) for beta in betas.tolist()]
-    losses = _checks.real_array("held_out_losses", given)
+    losses = _checks.real_array("held_out_losses", given, indicator=True)
     if losses.ndim != 2 or losses.shape[0] != betas.size or losses.shape[1] == 0:
         raise ValueError(f"held_out_losses must have shape ({betas.size}, folds), got {losses.shape}")
     order = np.argsort(betas)

@@ -48,7 +48,7 @@ class EnsembleConfig:
         """Raise ``ValueError`` if a number is out of its range."""
         self.recipe.check()
         _checks.in_range("fraction", self.fraction, 0.0, 1.0, open_low=True)
-        if not 0 <= self.holdout < 1:
+        if not 0 <= _checks.number("holdout", self.holdout, 0.0, 1.0) < 1:
             raise ValueError(f"holdout must be at least 0 and below 1, got {self.holdout!r}")
         _checks.seed(self.seed)
 

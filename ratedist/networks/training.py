@@ -43,7 +43,7 @@ class Recipe:
         _checks.in_range("weight_decay", self.weight_decay)
         _checks.integer("batch_size", self.batch_size, 1)
         _checks.integer("epochs", self.epochs, 0)
-        if not 0 <= self.dropout < 1:
+        if not 0 <= _checks.number("dropout", self.dropout, 0.0, 1.0) < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout!r}")
 
 

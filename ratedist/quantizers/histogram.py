@@ -103,7 +103,9 @@ class Histogram:
         for rows in _chunks(weights.size):
             largest = max(largest, float(np.max(np.abs(_checks.real_array("weights", weights[rows])))))
             if importance is not None:
-                h = _checks.in_range("importance", _checks.real_array("importance", importance[rows]))
+                h = _checks.in_range(
+                    "importance", _checks.real_array("importance", importance[rows], indicator=True)
+                )
                 with np.errstate(over="ignore"):
                     total += float(h.sum())
         if importance is not None and not 0 < total < np.inf:

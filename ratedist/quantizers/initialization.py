@@ -23,6 +23,8 @@ def generator(key: Any) -> np.random.Generator:
         ValueError: anything else.
     """
     try:
+        if isinstance(key, _checks.BOOLEANS):
+            raise TypeError
         if isinstance(key, (int, np.integer)):
             return np.random.default_rng(operator.index(key))
         import jax  # imported late: integer seeds need no JAX

@@ -61,7 +61,7 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
         raise ValueError(f"weights must be at most {LARGEST:g} in size, for their squares: rescale them")
     if importance is None:
         return w, None
-    h = _floats("importance", importance)
+    h = _floats("importance", importance, indicator=True)
     if h.shape != w.shape:
         raise ValueError(f"importance must have the shape {w.shape} of weights, got {h.shape}")
     if np.any(h < 0):
@@ -77,9 +77,9 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
     return w, h
 
 
-def _floats(name: str, value: ArrayLike) -> np.ndarray:
+def _floats(name: str, value: ArrayLike, *, indicator: bool = False) -> np.ndarray:
     """As ``real_array``, but no copy of what is float64 already: nothing here writes to it."""
-    array = np.asarray(value)
-    return (
-        array if array.dtype == np.float64 and np.all(np.isfinite(array)) else _checks.real_array(name, array)
-    )
+    if isinstance(value, np.ndarray) and value.dtype == np.float64 and np.all(np.isfinite(value)):
+        _checks.unmasked(name, value)
+        return np.asarray(value)
+    return _checks.real_array(name, value, indicator=indicator)
