@@ -19,6 +19,8 @@ from ratedist.results import RATE_PREFIX, SQUARED_DISTANCE
 
 # Values of all trials that are kept, at most.
 SAMPLES_BYTES = 2**30
+# Of a risk or rate, so that sums of squares over all trials stay within float64.
+LARGEST_VALUE = 1e140
 # Rounding times the condition number of Σ: beyond it risks lose the digits that a simulation shows.
 LARGEST_ERROR = 0.1
 
@@ -84,7 +86,7 @@ def by_quantity(
 
 
 def check_values(columns: Mapping[str, Column], weights: jax.Array, indices: jax.Array) -> None:
-    """Refuse reconstructions and rates that are not finite, and negative rates.
+    """Refuse reconstructions and rates that are not finite or too large to be squared, and negative rates.
 
     Args:
         columns: of the trials, by quantity.
@@ -93,6 +95,9 @@ def check_values(columns: Mapping[str, Column], weights: jax.Array, indices: jax
     """
     for quantity, (names, values) in columns.items():
         bad, expected = ~np.isfinite(values), "finite"
+        if not bad.any():
+            bad = np.abs(values) > LARGEST_VALUE
+            expected = f"at most {LARGEST_VALUE:g} in size, for its standard error: rescale the problem"
         rate = quantity.removeprefix(RATE_PREFIX)
         if rate not in (quantity, SIGNED_RATE) and not bad.any():
             bad, expected = values < -RATE_TOLERANCE * np.maximum(1.0, values.max()), "at least 0 nats"

@@ -356,3 +356,18 @@ def test_risks_given_the_weights_keep_their_digits_in_single_precision() -> None
     single, double = distortions(jnp.float32), distortions(jnp.float64)
     assert np.all(single > 0)
     np.testing.assert_allclose(single, double, rtol=2e-2)
+
+
+def test_risks_too_large_for_their_standard_error_are_refused() -> None:
+    """All risks are in proportion to the noise where w* is zero, until their squares are beyond float64."""
+
+    def risks(noise_variance: float) -> rd.Estimate:
+        model = rd.GaussianLinearModel(16, np.zeros(6), noise_variance)
+        return rd.simulate(model, {"erm": rd.ERM()}, 300, KEY, sampler="statistics")["erm"].empirical_risk
+
+    small, large = risks(1.0), risks(2.0**400)
+    np.testing.assert_allclose(
+        [large.mean, large.sem], np.array([small.mean, small.sem]) * 2.0**400, rtol=1e-9
+    )
+    with pytest.raises(ValueError, match="must be at most 1e\\+140 in size, for its standard error"):
+        risks(2.0**520)
