@@ -6,9 +6,13 @@ JAX is imported inside, so that the command line can show its options at once.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from ratedist import _checks
+
+# Of a codebook for blocks; which layer has too few of them is seen when there are layers.
+LARGEST_CODEBOOK_BITS = 32
 
 if TYPE_CHECKING:
     from ratedist.networks.ensemble import EnsembleConfig
@@ -74,9 +78,11 @@ class NetworkConfig:
     biases: bool = False
     """Whether biases are quantised too, each vector of at least K with a codebook of its own."""
     curvature_images: int = 0
-    """Random training images of each network that its curvature is measured on; 0 for all."""
+    """Random training images of each network that its curvature is measured on, at least 2; 0, or more than
+    there are, for all."""
     train_images: int = 0
-    """Images, of those a network was trained on, that its train loss is measured on; 0 for all."""
+    """Images, of those a network was trained on, that its train loss is measured on; 0, or more than there
+    are, for all."""
     seed: int = 0
     """Seed of every random draw; network i depends on (seed, i) alone."""
 
@@ -85,7 +91,8 @@ class NetworkConfig:
         _checks.integer("models", self.models, 1)
         _checks.integer("epochs", self.epochs, 1)
         _checks.seed(self.seed)
-        _checks.integer("curvature_images", self.curvature_images, 0)
+        if _checks.integer("curvature_images", self.curvature_images, 0) == 1:
+            raise ValueError("curvature_images must be 0 or at least 2, for its standard error, got 1")
         _checks.integer("train_images", self.train_images, 0)
         _checks.integer("sweep_clusters", self.sweep_clusters, 1)
         for name in ("clusters", "block_length"):
@@ -98,13 +105,32 @@ class NetworkConfig:
         for name in ("beta", "sweep_beta"):
             if 0.0 not in getattr(self, name):
                 raise ValueError(f"{name} must contain 0, which the others are compared with")
-        own = {field.name: field.default for field in dataclasses.fields(self)}["max_vector_clusters"]
-        if self.max_vector_clusters != own and max(self.block_length) == 1:
-            raise ValueError(
-                f"max_vector_clusters is for block_length above 1, got {self.max_vector_clusters} without"
-            )
         if 1 not in self.block_length:
             raise ValueError("block_length must contain 1, which the others are compared with")
+        self._check_vectors()
+
+    def _check_vectors(self) -> None:
+        """Refuse blocks that no codebook is small enough for, and options that would be ignored."""
+        own = {field.name: field.default for field in dataclasses.fields(self)}
+        limit = _checks.integer("max_vector_clusters", self.max_vector_clusters, 1)
+        longest, limit_given = max(self.block_length), limit != own["max_vector_clusters"]
+        if longest == 1:
+            if limit_given:
+                raise ValueError(f"max_vector_clusters is for block_length above 1, got {limit} without")
+            return
+        vectors = [K for K in self.clusters if limit >= K]
+        if not vectors and (limit_given or self.block_length != own["block_length"]):
+            raise ValueError(
+                f"max_vector_clusters must be at least one of clusters, {min(self.clusters)}, for blocks of "
+                f"{longest} weights, got {limit}"
+            )
+        # Before the power is computed.
+        most = max((*vectors, 2))
+        if longest * math.log2(most) > LARGEST_CODEBOOK_BITS:
+            raise ValueError(
+                f"block_length must be such that {most} clusters to its power are at most "
+                f"2^{LARGEST_CODEBOOK_BITS}, got {longest}"
+            )
 
     def ensemble(self) -> EnsembleConfig:
         """The networks of this configuration."""

@@ -265,6 +265,13 @@ def test_without_data_one_clear_message(tmp_path, monkeypatch: pytest.MonkeyPatc
         ({"max_vector_clusters": 3, "block_length": (1,)}, "is for block_length above 1"),
         ({"train_images": -1}, "train_images"),
         ({"curvature_images": -1}, "curvature_images"),
+        ({"curvature_images": 1}, "curvature_images must be 0 or at least 2"),
+        ({"max_vector_clusters": -1}, "max_vector_clusters must be at least 1"),
+        ({"max_vector_clusters": True}, "max_vector_clusters"),
+        ({"max_vector_clusters": 1}, "max_vector_clusters must be at least one of clusters, 2"),
+        ({"block_length": (1, 2**31)}, "block_length must be such that 2 clusters"),
+        ({"block_length": (1, 10**30)}, "block_length must be such that 2 clusters"),
+        ({"clusters": (1, 2), "max_vector_clusters": 1, "block_length": (1, 10**9)}, "block_length"),
     ],
 )
 def test_bad_settings(change: dict, message: str) -> None:
@@ -276,7 +283,7 @@ def test_bad_settings(change: dict, message: str) -> None:
     ("change", "message"),
     [
         ({"holdout": 0.0}, "holdout must leave at least one image"),
-        ({"clusters": (641,)}, "clusters must be at most the 640 blocks of layer dense3, got 641"),
+        ({"clusters": (2, 641)}, "clusters must be at most the 640 blocks of layer dense3, got 641"),
     ],
 )
 def test_settings_that_the_data_refuse(change: dict, message: str) -> None:
@@ -290,6 +297,14 @@ def test_other_data_are_not_taken_for_the_same(table, folder: pathlib.Path, monk
     monkeypatch.setattr("ratedist.experiments.networks.load", lambda _: relabelled)
     with pytest.raises(ValueError, match="another configuration"):
         run(CONFIG, folder)
+
+
+def test_blocks_by_default_are_left_out_where_all_codebooks_are_too_large() -> None:
+    config = DigitsConfig(clusters=(16,))
+    config.check()
+    assert {point.block_length for point in config.points()} == {1}
+    with pytest.raises(ValueError, match="max_vector_clusters must be at least one of clusters, 16"):
+        DigitsConfig(clusters=(16,), block_length=(1, 3)).check()
 
 
 def test_the_published_recipe_is_the_default() -> None:
