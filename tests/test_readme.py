@@ -1,12 +1,27 @@
-"""What the README shows runs as it stands."""
+"""What the first pages show runs as it stands, and what they name exists."""
 
+import functools
 import pathlib
 import re
+import shlex
+import tomllib
 
 import pytest
 
-README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+import ratedist as rd
+from ratedist.cli.main import parse
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = {name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "docs/networks.md")}
+README = PAGES["README.md"]
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = sorted({command for page in PAGES.values() for command in re.findall(r"`ratedist ([^`]+)`", page)})
+# Named alone, these lack the file that they are about.
+NEED_A_FILE = {"quantize", "dequantize", "inspect"}
+
+
+def section(title: str) -> str:
+    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 @pytest.mark.parametrize("code", SNIPPETS)
@@ -20,7 +35,59 @@ def test_the_two_commands_are_one_line_each() -> None:
     assert len(re.findall(r"^python3 .*$", between, flags=re.MULTILINE)) == 2
 
 
-def test_paths_named_in_the_readme_exist() -> None:
-    root = pathlib.Path(__file__).parent.parent
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("https://") or (root / target).exists(), target
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_that_are_linked_exist(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", PAGES[page]):
+        assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), target
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_have_these_options(command: str) -> None:
+    if command not in NEED_A_FILE:
+        parse(shlex.split(command))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_names_of_the_package_exist(page: str) -> None:
+    for name in re.findall(r"\brd((?:\.\w+)+)", PAGES[page]):
+        functools.reduce(getattr, name[1:].split("."), rd)
+
+
+def test_each_of_four_readers_has_a_link_and_a_command() -> None:
+    rows = re.findall(r"^\| (a .*?) \| (.*?) \| (.*?) \|$", section("Where to begin"), flags=re.MULTILINE)
+    assert [row[0].split()[1] for row in rows] == ["researcher", "theorist", "teacher", "practitioner"]
+    for _, link, command in rows:
+        assert re.fullmatch(r"\[.*\]\(.*\)", link)
+        assert command.strip("`").removeprefix("ratedist ") in COMMANDS
+
+
+def test_question_picture_words_then_commands() -> None:
+    order = [
+        "?**",
+        "figures/two-clusters.png",
+        "**ERM**",
+        "**Rate**",
+        "**Distortion**",
+        "<!-- ci -->",
+        "```python",
+    ]
+    places = [README.index(what) for what in [*order, "figures/figure2.png"]]
+    assert places == sorted(places)
+
+
+def test_one_version() -> None:
+    """The number is in the package; the build reads it there, and the other files repeat it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert (ROOT / project["tool"]["hatch"]["version"]["path"]).samefile(rd.__file__)
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {rd.__version__}\n" in citation
+    dated = re.search(r"^date-released: (\d{4}-\d\d-\d\d)$", citation, flags=re.MULTILINE)
+    assert dated
+    assert f"\n## {rd.__version__} – {dated[1]}\n" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_types_are_announced_and_shipped() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "Typing :: Typed" in project["classifiers"]
+    assert (ROOT / "ratedist" / "py.typed").exists()
