@@ -2,14 +2,17 @@
 
 import dataclasses
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from ratedist.cli.diameter import summary
+from ratedist.compressors.base import Compressed
 from ratedist.estimate import Estimate
 from ratedist.experiments.diameter import COLUMNS, equivalent_shrinkage, run
 from ratedist.experiments.diameter_config import DiameterConfig
+from ratedist.experiments.diameter_findings import excess_over_optimum
 from ratedist.experiments.table import Table
 from ratedist.plotting.diameter import draw_diameter
 from tests.statistics import assert_agrees
@@ -113,3 +116,20 @@ def test_the_figure_has_two_panels_for_each_truth(table) -> None:
 def test_settings_without_a_figure_are_refused(change, message) -> None:
     with pytest.raises(ValueError, match=message):
         run(dataclasses.replace(DiameterConfig(), **change))
+
+
+@pytest.mark.parametrize("beta", [5e-324, 1e-320, 1e-300, 1e-30])
+def test_an_optimum_of_nothing_is_no_division_by_zero(beta: float) -> None:
+    """A centre for each weight loses nothing: the penalty alone is left, and it may be below all floats."""
+    config = DiameterConfig(d=5, n=9, clusters=(5,), diameter_penalties=(beta,), certified_trials=2)
+    model = next(iter(config.models().values()))
+
+    def lossless(bound: object, keys: object, weights: jax.Array, context: object) -> Compressed:
+        return Compressed(weights, {})
+
+    found = excess_over_optimum(config, model, lossless)
+    assert found["share_of_descents_at_the_optimum"] == 1
+    # A penalty of 1e-30 is about the square of what doubles resolve: then rounding shows.
+    assert (
+        max(abs(value) for name, value in found.items() if name != "share_of_descents_at_the_optimum") <= 1e-2
+    )
