@@ -36,8 +36,8 @@ class InspectCommand:
     json: tyro.conf.UseCounterAction[int] = 0
     """Print JSON in place of a table."""
     diameter: tyro.conf.UseCounterAction[int] = 0
-    """Compute the diameter of every codebook. Without this it is left out where blocks of three weights or
-    more have over 4,096 centres and it would take more than 2,048 comparisons of each."""
+    """Compute the diameter of every codebook. Without this it is left out in one case: blocks of three
+    weights or more, over 4,096 centres, and more than 2,048 comparisons for each."""
 
     def run(self) -> None:
         """Verify the file and print."""
