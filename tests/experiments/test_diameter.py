@@ -119,7 +119,7 @@ def test_settings_without_a_figure_are_refused(change, message) -> None:
 
 
 @pytest.mark.parametrize("beta", [5e-324, 1e-320, 1e-300, 1e-30])
-def test_an_optimum_of_nothing_is_no_division_by_zero(beta: float) -> None:
+def test_an_optimum_below_rounding_is_no_divisor(beta: float) -> None:
     """A centre for each weight loses nothing: the penalty alone is left, and it may be below all floats."""
     config = DiameterConfig(d=5, n=9, clusters=(5,), diameter_penalties=(beta,), certified_trials=2)
     model = next(iter(config.models().values()))
