@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from ratedist import _checks
 from ratedist.quantizers.batched_initialization import INITIALIZATIONS
+from ratedist.quantizers.batched_split import split_for_empty
 from ratedist.quantizers.objective import PENALTIES, quantization_objective
 
 
@@ -41,7 +42,7 @@ class LloydResult(NamedTuple):
         reconstruction: shape ``(d,)``.
         counts: shape ``(K,)``, int32.
         objective: Σ_j h_j (w_j − ŵ_j)² + P(max c − min c).
-        converged: whether the centres stopped moving within ``max_iterations``.
+        converged: whether the assignment came to rest within ``max_iterations``.
     """
 
     labels: jax.Array
@@ -141,7 +142,11 @@ def lloyd(
     """Alternate nearest-centre assignment and exact centres, the best of several starts: a local minimiser.
 
     The objective is ``Σ_j h_j (w_j − c_{k(j)})² + P(max c − min c)``, which no iteration raises. An empty
-    cluster (or one whose weights all have importance zero) keeps its centre.
+    cluster (or one whose weights all have importance zero) takes half of another one, see
+    ``split_for_empty``. Hence at β = 0 none is empty at the end, if at least K distinct weights matter.
+    Weights count as distinct where the middle of two is below the larger. As ``kmeans(method="lloyd")`` but
+    for ties: repeated weights, centres that coincide, cuts of equal gain. It also drops importances up to
+    2⁻⁵² of their sum, which count here. Numbers below the smallest normal one are zero, as in XLA.
 
     Args:
         key: PRNG key; not used by the initialisations "quantile" and "linear".
@@ -169,7 +174,7 @@ def lloyd(
 
     def one_start(start_key: jax.Array) -> LloydResult:
         initial = jnp.sort(INITIALIZATIONS[init](start_key, weights, h, num_clusters))
-        return _iterate(weights, h, initial, max_iterations, diameter_penalty, penalty)
+        return descend(weights, h, initial, max_iterations, diameter_penalty, penalty)
 
     runs = jax.vmap(one_start)(jax.random.split(key, num_starts))
     best = jnp.argmin(runs.objective)
@@ -181,11 +186,19 @@ def nearest_labels(weights: jax.Array, centers: jax.Array) -> jax.Array:
 
     Infinite entries at the end stand for centres that are not there.
     """
-    thresholds = (centers[1:] + centers[:-1]) / 2
+    return labels_up_to(weights, _midpoints(centers))
+
+
+def labels_up_to(weights: jax.Array, thresholds: jax.Array) -> jax.Array:
+    """How many of ascending ``thresholds`` (K − 1,) are below each of ``weights`` (d,): int32."""
     labels = jnp.zeros(weights.shape, jnp.int32)
     for k in range(thresholds.size):
         labels = jnp.where(weights > thresholds[k], k + 1, labels)
     return labels
+
+
+def _midpoints(centers: jax.Array) -> jax.Array:
+    return (centers[1:] + centers[:-1]) / 2
 
 
 def lookup(centers: jax.Array, labels: jax.Array) -> jax.Array:
@@ -228,39 +241,83 @@ def confined_centers(
         together, tension = tension < beta / 4, jnp.minimum(tension, beta / 4)
         low = jnp.where(together, low_mean[-1], jnp.min(low_mean + tension * low_inverse))
         high = jnp.where(together, low, jnp.max(high_mean - tension * high_inverse))
-    return jnp.where(beta > 0, jnp.clip(means, low, jnp.maximum(low, high)), means)
+    penalized = (beta > 0) & (low_mass[-1] > 0)
+    return jnp.where(penalized, jnp.clip(means, low, jnp.maximum(low, high)), means)
 
 
-def _iterate(
+class _State(NamedTuple):
+    centers: jax.Array
+    labels: jax.Array
+    moved: jax.Array
+    iteration: jax.Array
+
+
+class _Assignment(NamedTuple):
+    """A cluster holds the weights up to its end; ``means`` of empty ones are their centres."""
+
+    ends: jax.Array
+    labels: jax.Array
+    mass: jax.Array
+    means: jax.Array
+
+
+def descend(
     weights: jax.Array,
     h: jax.Array,
     initial: jax.Array,
-    max_iterations: int,
-    diameter_penalty: float | jax.Array,
-    penalty: str,
+    max_iterations: int | jax.Array,
+    diameter_penalty: float | jax.Array = 0.0,
+    penalty: str = "squared",
 ) -> LloydResult:
+    """One start of :func:`lloyd`, from the ascending centres ``initial`` of shape ``(K,)``.
+
+    The other arguments are those of :func:`lloyd`, but for ``max_iterations``, which may be traced.
+    """
     num_clusters = initial.size
+    index = jnp.arange(num_clusters)
 
-    def update(centers: jax.Array) -> jax.Array:
-        member = nearest_labels(weights, centers)[None, :] == jnp.arange(num_clusters)[:, None]
+    def members(labels: jax.Array) -> jax.Array:
+        return labels[None, :] == index[:, None]
+
+    def assigned(ends: jax.Array, near: jax.Array) -> _Assignment:
+        """Clusters up to their ends; ``near`` is a number close to each."""
+        labels = labels_up_to(weights, ends[:-1])
+        member = members(labels)
         mass = jnp.sum(jnp.where(member, h[None, :], 0), axis=1)
-        # Sums of distances from the old centre: exact to the last bits, and zero once the centre is the mean.
-        pull = jnp.sum(jnp.where(member, h[None, :] * (weights[None, :] - centers[:, None]), 0), axis=1)
-        means = centers + pull * _safe_inverse(mass)
-        return confined_centers(means, mass, diameter_penalty, penalty)
+        # Sums of distances from a number nearby: exact to the last bits, and zero once it is the mean.
+        pull = jnp.sum(jnp.where(member, h[None, :] * (weights[None, :] - near[:, None]), 0), axis=1)
+        # Means lie inside their clusters, and so does the centre of an empty one: in order up to rounding.
+        means = jax.lax.cummax(near + pull * _safe_inverse(mass))
+        return _Assignment(ends, labels, mass, means)
 
-    def unfinished(state: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
-        _, moved, iteration = state
-        return moved & (iteration < max_iterations)
+    def filled(nearest: _Assignment, centers: jax.Array, unfinished: jax.Array) -> _Assignment:
+        """The same, empty clusters having taken halves of others."""
+        confined = jnp.asarray(diameter_penalty) > 0
+        outer = jnp.where(confined, centers[0], -jnp.inf), jnp.where(confined, centers[-1], jnp.inf)
 
-    def step(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
-        centers, _, iteration = state
-        updated = update(centers)
-        tolerance = 8 * jnp.finfo(centers.dtype).eps * jnp.max(jnp.abs(centers))
-        return updated, jnp.any(jnp.abs(updated - centers) > tolerance), iteration + 1
+        def split(state: tuple[_Assignment, jax.Array]) -> tuple[_Assignment, jax.Array]:
+            _, labels, mass, means = found = state[0]
+            ends, near = split_for_empty(weights, h, members(labels), mass, means, found.ends, outer)
+            return assigned(ends, near), jnp.array(False)
 
-    start = (initial, jnp.array(True), jnp.array(0, jnp.int32))
-    centers, moved, _ = jax.lax.while_loop(unfinished, step, start)
+        # A loop of one pass: a condition under ``vmap`` computes both sides, and few iterations need this.
+        pending = unfinished & jnp.any(nearest.mass <= 0)
+        return jax.lax.while_loop(lambda state: state[1], split, (nearest, pending))[0]
+
+    def unfinished(state: _State) -> jax.Array:
+        return state.moved & (state.iteration < max_iterations)
+
+    def step(state: _State) -> _State:
+        nearest = assigned(jnp.append(_midpoints(state.centers), jnp.inf), state.centers)
+        found = filled(nearest, state.centers, state.moved)
+        centers = confined_centers(found.means, found.mass, diameter_penalty, penalty)
+        # By the assignment: a distance below which centres rest would depend on the weight farthest out.
+        moved = jnp.any((found.labels != state.labels) & (h > 0))
+        return _State(centers, found.labels, moved, state.iteration + 1)
+
+    unknown = jnp.full(weights.shape, -1, jnp.int32)
+    start = _State(initial, unknown, jnp.array(True), jnp.array(0, jnp.int32))
+    centers, _, moved, _ = jax.lax.while_loop(unfinished, step, start)
     labels = nearest_labels(weights, centers)
     reconstruction = lookup(centers, labels)
     diameter = centers[-1] - centers[0]

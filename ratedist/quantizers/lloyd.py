@@ -79,6 +79,8 @@ def split_for_empty(
     mass = statistics.mass[cuts] - statistics.mass[low], statistics.mass[high] - statistics.mass[cuts]
     a = (statistics.first[cuts] - statistics.first[low]) / mass[0]
     b = (statistics.first[high] - statistics.first[cuts]) / mass[1]
+    # Not outside their halves by rounding: one weight may be an outer centre itself.
+    a, b = np.maximum(a, values[low]), np.minimum(b, values[high - 1])
     gain = mass[0] * mass[1] / (mass[0] + mass[1]) * (b - a) ** 2
     if confined:
         gain = np.where((a >= centers[0]) & (b <= centers[-1]), gain, 0.0)

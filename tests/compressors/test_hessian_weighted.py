@@ -10,7 +10,6 @@ import ratedist as rd
 from ratedist import codes, simulation
 from ratedist.compressors.base import Context
 from ratedist.quantizers import quantization_objective
-from ratedist.quantizers.batched_initialization import quantile_centers
 from ratedist.units import nats_to_bits
 
 D = 20
@@ -38,18 +37,9 @@ def test_descent_equals_numpy_from_the_same_start(penalty, beta) -> None:
     weights, importance = draws()
     bound = rd.HessianWeightedKMeans(5, beta, "lloyd", penalty, init="quantile").bind(MODEL)
     out = compress(bound, weights, importance)
-    starts = jax.vmap(lambda w, h: quantile_centers(KEY, w, h, 5))(weights, importance)
-    agreed = 0
-    for w, h, start, reconstruction in zip(weights, importance, starts, out.reconstruction, strict=True):
+    for w, h, reconstruction in zip(weights, importance, out.reconstruction, strict=True):
         expected = rd.kmeans(w, 5, h, beta, penalty=penalty, init="quantile")
-        # An empty cluster keeps its centre in JAX, and takes half of another one in NumPy.
-        if np.unique(start).size == np.unique(reconstruction).size == 5:
-            np.testing.assert_allclose(reconstruction, expected.reconstruction, atol=1e-9)
-            agreed += 1
-        else:
-            value = quantization_objective(w, reconstruction, h, np.ptp(reconstruction), beta, penalty)
-            assert expected.objective <= value * (1 + 1e-12)
-    assert agreed >= (len(weights) // 4 if beta < 40 else 0)
+        np.testing.assert_allclose(reconstruction, expected.reconstruction, atol=1e-9)
 
 
 @pytest.mark.parametrize("beta", [0.0, 2.0])

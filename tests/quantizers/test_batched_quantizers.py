@@ -51,16 +51,21 @@ def test_lloyd_equals_numpy_from_the_same_start(kind, init):
     keys = jax.random.split(jax.random.key(0), TRIALS)
     run = jax.jit(jax.vmap(lambda k, w, a: batched.lloyd(k, w, 5, init, importance=a)))(keys, weights, h)
     assert np.all(run.converged)
-    # Here an empty cluster keeps its centre; there it takes half of another one.
     starts = jax.vmap(lambda w, a: INITIALIZATIONS[init](None, w, a, 5))(weights, h)
     nearest = np.argmin(np.abs(weights[:, :, None] - np.asarray(starts)[:, None, :]), axis=2)
     filled = [np.unique(nearest[trial][h[trial] > 0]).size == 5 for trial in range(TRIALS)]
-    assert np.mean(filled) > 0.4
-    for trial in np.flatnonzero(filled):
+    # Some trials start with an empty cluster; of the quantiles a heavy weight may be two.
+    assert np.mean(filled) <= {"linear": 0.9, "quantile": 0.975 if kind == "weighted" else 1.0}[init]
+    for trial in range(TRIALS):
         expected = kmeans(weights[trial], 5, h[trial], init=init)
         assert run.objective[trial] == pytest.approx(expected.objective, rel=1e-12)
         np.testing.assert_array_equal(run.labels[trial], expected.labels)
-        np.testing.assert_allclose(run.centers[trial], expected.centers, rtol=1e-13)
+        # There a light cluster's mean is a difference of sums over all weights.
+        np.testing.assert_allclose(run.centers[trial], expected.centers, rtol=1e-10)
+        for k in range(5):
+            own = (expected.labels == k) & (h[trial] > 0)
+            mean = np.average(weights[trial][own], weights=h[trial][own])
+            assert run.centers[trial][k] == pytest.approx(mean, rel=1e-14)
         np.testing.assert_array_equal(run.counts[trial], expected.counts)
 
 
