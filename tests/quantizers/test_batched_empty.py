@@ -1,6 +1,8 @@
 """Lloyd's algorithm in compiled trials: no empty clusters, never ascending, at hostile scales too."""
 
 import functools
+import itertools
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
@@ -72,8 +74,60 @@ def test_labels_are_those_of_numpy(kind, beta, penalty) -> None:
             assert found.objective[trial] == pytest.approx(expected.objective, rel=1e-9)
 
 
+def exact_labels(weights, importance, start):
+    """Lloyd with repair in rational arithmetic on the weights that matter, at β = 0."""
+    entries = sorted((Fraction(w), Fraction(h)) for w, h in zip(weights, importance, strict=True) if h > 0)
+    K, centers, previous = len(start), sorted(map(Fraction, start)), None
+
+    def mean(run):
+        return sum(w * h for w, h in run) / sum(h for _, h in run)
+
+    while True:
+        cuts = [(a + b) / 2 for a, b in itertools.pairwise(centers)]
+        labels = [sum(cut < w for cut in cuts) for w, _ in entries]
+        runs = [[entry for entry, own in zip(entries, labels, strict=True) if own == k] for k in range(K)]
+        halves = []
+        for k, run in enumerate(runs):
+            options = []
+            for cut in (mean(run), (run[0][0] + run[-1][0]) / 2) if len(run) > 1 else ():
+                parts = [x for x in run if x[0] <= cut], [x for x in run if x[0] > cut]
+                A, B = (sum(h for _, h in part) for part in parts)
+                options.append((A * B / (A + B) * (mean(parts[0]) - mean(parts[1])) ** 2, parts))
+            halves += [(-gain, k, parts) for gain, parts in options[:1]]
+            if len(options) == 2 and options[1][0] > options[0][0]:
+                halves[-1] = (-options[1][0], k, options[1][1])
+        halves = sorted(halves, key=lambda half: half[:2])[: sum(not run for run in runs)]
+        divided = {k: parts for _, k, parts in halves}
+        spare = len(divided)
+        clusters = []
+        for k, run in enumerate(runs):
+            if run:
+                clusters += [(part, None) for part in divided.get(k, (run,))]
+            elif spare:
+                spare -= 1
+            else:
+                clusters.append((run, centers[k]))
+        found = [[w for w, _ in run] for run, _ in clusters]
+        if found == previous:
+            return labels
+        previous = found
+        centers = [mean(run) if run else center for run, center in clusters]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_are_those_of_rational_arithmetic(kind) -> None:
+    """Where sums of floats may lose digits too: beside a mask, over forty decades."""
+    weights, importance, starts = trials(kind, 2)
+    found = descended(starts, weights, importance, 0.0, 100, 5)
+    for trial in range(0, TRIALS, 2 if kind == "decades" else 1):
+        w, h = weights[trial], importance[trial]
+        order = [j for j in np.argsort(w) if h[j] > 0]
+        expected = exact_labels(w, h, np.sort(starts[trial])[:5])
+        np.testing.assert_array_equal(found.labels[trial][np.array(order)], expected)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("num_clusters", [1, 2, 5, 12, D])
+@pytest.mark.parametrize("num_clusters", [5, D])
 @pytest.mark.parametrize("kind", [*KINDS, "repeated"])
 def test_no_cluster_is_empty_while_weights_differ(kind, num_clusters, dtype) -> None:
     weights, importance, starts = trials(kind, 1, dtype)
@@ -93,7 +147,7 @@ def test_no_cluster_is_empty_while_weights_differ(kind, num_clusters, dtype) -> 
     st.integers(0, 2**32),
     st.sampled_from([*KINDS, "repeated"]),
     st.sampled_from([0.0, 0.01, 1.0, 100.0]),
-    st.sampled_from([2, 5, 12]),
+    st.sampled_from([5, D]),
 )
 def test_no_iteration_raises_the_objective(seed, kind, beta, num_clusters) -> None:
     weights, importance, starts = trials(kind, seed)
