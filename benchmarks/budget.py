@@ -29,8 +29,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import ratedist as rd
-from ratedist.networks import curvature_generic
 from ratedist.networks.architecture import Architecture, convolutional_network, logits, mlp
+from ratedist.networks.curvature import pytrees
 
 CLUSTERS = (2, 3, 4, 6, 8, 16)
 BITS = (2.0, 3.0)
@@ -121,7 +121,7 @@ def main() -> int:
             )
             importance = None
             if options.curvature:
-                found = curvature_generic.sample_diagonal(
+                found = pytrees.sample_diagonal(
                     network.function, network.parameters, network.train, 300, jax.random.key(0)
                 )
                 importance = jax.tree.map(lambda h: np.asarray(h) + 1e-6 * np.mean(h), found.diagonal)

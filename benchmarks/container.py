@@ -24,7 +24,7 @@ from ratedist.container import Entry, RdzFile, encode_header, write_tensor_file
 
 STEP = """
 import resource, sys, time
-from ratedist.model_files import dequantize_file, inspect_file, quantize_file
+from ratedist.tensors.model_file import dequantize_file, inspect_file, quantize_file
 from ratedist.tensors import QuantizationConfig
 started = time.process_time()
 if sys.argv[1:]:

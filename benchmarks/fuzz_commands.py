@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd  # noqa: F401
 
 from ratedist.cli import main as ratedist
-from ratedist.cli.main import COMMANDS
+from ratedist.cli.commands import COMMANDS
 
 MEMORY = 12 * 2**30
 # Of the first case of a command, which compiles for the others.

@@ -32,7 +32,7 @@ with atheris.instrument_imports(include=["ratedist.container", "ratedist.codes"]
     from ratedist.container.rdz_index import DTYPE_CODES, decode_index, encode_index
     from ratedist.container.rdz_version1 import NO_DIGEST
     from ratedist.container.tensor_reader import Entry
-    from ratedist.model_files import inspect_file
+    from ratedist.tensors.model_file import inspect_file
 
 KINDS = ("labels/", "codebook/", "counts/", "raw/")
 FIELDS = ["dtype", "shape", "coder", "coded_bytes", "distortion", "sha256", "more"]

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ratedist import claims, codes, container, networks, theory, units
-    from ratedist.allocation import allocate
     from ratedist.compressors import (
         ERM,
         Compressed,
@@ -27,22 +26,18 @@ if TYPE_CHECKING:
         compressor,
     )
     from ratedist.estimate import Estimate
-    from ratedist.problem import (
-        GaussianLinearModel,
-        ar1_covariance,
-        gaussian_weights,
-        sparse_weights,
-        two_level_weights,
-    )
+    from ratedist.linear_model.model import GaussianLinearModel, ar1_covariance
+    from ratedist.linear_model.weights import gaussian_weights, sparse_weights, two_level_weights
     from ratedist.quantizers import Quantized, kmeans
-    from ratedist.simulation import simulate
-    from ratedist.trees import QuantizedTree, load_tree, quantize_tree
+    from ratedist.simulation.runner import simulate
+    from ratedist.tensors.allocation import allocate
+    from ratedist.tensors.tree import QuantizedTree, load_tree, quantize_tree
 
 __version__ = "0.1.0"
 
 _SUBPACKAGES = ("claims", "codes", "container", "networks", "theory", "units")
 _HOME = {
-    "allocate": "ratedist.allocation",
+    "allocate": "ratedist.tensors.allocation",
     "Compressed": "ratedist.compressors",
     "Compressor": "ratedist.compressors",
     "ERM": "ratedist.compressors",
@@ -53,17 +48,17 @@ _HOME = {
     "check_compressor": "ratedist.compressors",
     "compressor": "ratedist.compressors",
     "Estimate": "ratedist.estimate",
-    "GaussianLinearModel": "ratedist.problem",
-    "ar1_covariance": "ratedist.problem",
-    "gaussian_weights": "ratedist.problem",
-    "sparse_weights": "ratedist.problem",
-    "two_level_weights": "ratedist.problem",
+    "GaussianLinearModel": "ratedist.linear_model.model",
+    "ar1_covariance": "ratedist.linear_model.model",
+    "gaussian_weights": "ratedist.linear_model.weights",
+    "sparse_weights": "ratedist.linear_model.weights",
+    "two_level_weights": "ratedist.linear_model.weights",
     "Quantized": "ratedist.quantizers",
     "kmeans": "ratedist.quantizers",
-    "simulate": "ratedist.simulation",
-    "QuantizedTree": "ratedist.trees",
-    "load_tree": "ratedist.trees",
-    "quantize_tree": "ratedist.trees",
+    "simulate": "ratedist.simulation.runner",
+    "QuantizedTree": "ratedist.tensors.tree",
+    "load_tree": "ratedist.tensors.tree",
+    "quantize_tree": "ratedist.tensors.tree",
 }
 
 __all__ = [

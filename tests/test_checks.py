@@ -13,7 +13,7 @@ from ratedist.experiments.figure2 import Figure2Config
 from ratedist.experiments.network_config import DigitsConfig
 from ratedist.experiments.rate_distortion import RateDistortionConfig
 from ratedist.quantizers import entropy_constrained_quantizer, uniform_quantizer
-from ratedist.tensors import QuantizationConfig, quantize_tensor
+from ratedist.tensors.tensor import QuantizationConfig, quantize_tensor
 
 W = np.random.default_rng(0).normal(size=1200)
 MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(4))

@@ -121,7 +121,7 @@ def _strings_of(record: type) -> list[str]:
 
 
 def commands() -> dict[str, type]:
-    from ratedist.cli.main import COMMANDS
+    from ratedist.cli.commands import COMMANDS
 
     return {f"ratedist {name}": command for name, command in COMMANDS.items()}
 

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 import ratedist as rd
-from ratedist.cli.main import parse
+from ratedist.cli.commands import parse
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = {name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "docs/networks.md")}

@@ -15,8 +15,9 @@ from ratedist.claims.evidence import CODEBOOK, Evidence, sample_mean
 from ratedist.claims.linear_model import STEPS, rounded_entropies
 from ratedist.claims.numbers import AT_MOST, EQUAL, Course, Numbers, computed, numbers, simulated, trend
 from ratedist.estimate import Estimate
-from ratedist.problem import GaussianLinearModel, ar1_covariance, gaussian_weights
-from ratedist.theory.bounds import worst_loss_variance
+from ratedist.linear_model.model import GaussianLinearModel, ar1_covariance
+from ratedist.linear_model.weights import gaussian_weights
+from ratedist.theory.bounds.generalization import worst_loss_variance
 from ratedist.units import NATS_PER_BIT
 
 LOSS_VARIANCE = 1.7

@@ -21,9 +21,13 @@ from ratedist.claims.numbers import (
 )
 from ratedist.claims.rate_distortion import student_grid
 from ratedist.estimate import Estimate
-from ratedist.problem import GaussianLinearModel
-from ratedist.theory.blahut_arimoto import blahut_arimoto
-from ratedist.theory.corollary1 import corollary1_bound, corollary1_minimizer, corollary1_stationary_rate
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.theory.bounds.corollary1 import (
+    corollary1_bound,
+    corollary1_minimizer,
+    corollary1_stationary_rate,
+)
+from ratedist.theory.sources.discrete import blahut_arimoto
 
 # Of a source on a grid of cells in place of the line.
 DISCRETISATION = 1e-3

@@ -12,11 +12,12 @@ import numpy as np
 
 from ratedist import _checks
 from ratedist.estimate import Estimate
-from ratedist.problem import GaussianLinearModel, ar1_covariance, gaussian_weights, two_level_weights
-from ratedist.theory import exact
+from ratedist.linear_model.model import GaussianLinearModel, ar1_covariance
+from ratedist.linear_model.weights import gaussian_weights, two_level_weights
+from ratedist.theory.exact import curves
 
 if TYPE_CHECKING:
-    from ratedist.results import SimulationResult
+    from ratedist.simulation.results import SimulationResult
 
 DEFAULT_TRIALS = 10_000
 DEFAULT_TABLES = Path("figures")
@@ -148,9 +149,9 @@ class Evidence:
         return results | {"dataset": self._simulate(self.correlated_model, compressors, "dataset")}
 
     @functools.cached_property
-    def exact_curve(self) -> exact.RateDistortionCurve:
+    def exact_curve(self) -> curves.RateDistortionCurve:
         """The exact R(D) at the setting of Figure 2, at ``SLOPES``."""
-        return exact.rate_distortion(self.model, SLOPES)
+        return curves.rate_distortion(self.model, SLOPES)
 
     @functools.cached_property
     def numpy_data_sets(self) -> DataSets:
@@ -164,7 +165,7 @@ class Evidence:
     def _simulate(self, model: GaussianLinearModel, compressors: dict, sampler: str) -> SimulationResult:
         import jax
 
-        from ratedist.simulation import simulate
+        from ratedist.simulation.runner import simulate
 
         # The samplers draw from streams of their own, so that their results are independent.
         key = jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(sampler.encode()))

@@ -11,9 +11,9 @@ from ratedist.claims.claim import Claim, Verdict
 from ratedist.claims.evidence import Evidence
 from ratedist.claims.numbers import AT_LEAST, AT_MOST, EQUAL, Course, Numbers, computed, numbers, trend
 from ratedist.claims.rate_distortion import student_grid
-from ratedist.problem import GaussianLinearModel
-from ratedist.theory import exact
-from ratedist.theory.blahut_arimoto import blahut_arimoto
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.theory.exact import curves
+from ratedist.theory.sources.discrete import blahut_arimoto
 
 # What "certified" means of R(D), nats.
 CERTIFIED = 1e-3
@@ -30,7 +30,7 @@ def exact_certified(evidence: Evidence) -> Numbers:
     ]
     model = GaussianLinearModel(n=5, w_star=np.zeros(1))
     slope = 10.0
-    point = exact.rate_distortion(model, [slope])
+    point = curves.rate_distortion(model, [slope])
     where = "at λ = 10, d = 1, n = 5, by a grid on the line"
     other = _plain_blahut_arimoto(model, slope)
     checks += [
@@ -44,11 +44,11 @@ def critical_slope(evidence: Evidence) -> Numbers:
     """The condition for q = δ₀ to be optimal, c(ρ) ≤ 1 at every ρ, by a quadrature of its own."""
     model = evidence.model
     n, nu = model.n, model.degrees_of_freedom
-    critical = exact.critical_slope(model)
+    critical = curves.critical_slope(model)
     local = n**2 * (n + 3) / (2 * nu * (n + 1))
     start = theory.zero_rate_distortion(model)
     below, above = (float(_log_ratios(model, side * critical, RADII).max()) for side in (0.999, 1.001))
-    distortion = float(exact.rate_distortion(model, [critical * 1.001]).distortion[0])
+    distortion = float(curves.rate_distortion(model, [critical * 1.001]).distortion[0])
     return numbers(
         [
             computed("ln sup c(ρ) of δ₀ at 0.999 times the critical slope", AT_MOST, 0.0, below, 1e-6),
@@ -65,7 +65,7 @@ def critical_slope(evidence: Evidence) -> Numbers:
 
 def asymptote(evidence: Evidence) -> Numbers:
     curve = evidence.exact_curve
-    excess = exact.high_rate_asymptote(evidence.model, curve.distortion) - curve.rate
+    excess = curves.high_rate_asymptote(evidence.model, curve.distortion) - curve.rate
     d, n = evidence.model.d, evidence.model.n
     limit = (d + 1) * n / (2 * (n + 1) * evidence.model.noise_variance)
     ratios = excess / curve.distortion

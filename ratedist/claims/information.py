@@ -28,9 +28,9 @@ from ratedist.claims.numbers import (
     simulated,
     trend,
 )
-from ratedist.random_coding import random_code_distortion
-from ratedist.theory.blahut_arimoto import RateDistortionPoint, blahut_arimoto
-from ratedist.theory.sources import bernoulli_rate
+from ratedist.simulation.random_codes import random_code_distortion
+from ratedist.theory.sources.discrete import RateDistortionPoint, blahut_arimoto
+from ratedist.theory.sources.textbook import bernoulli_rate
 from ratedist.units import NATS_PER_BIT
 
 # What sums and iterations over a handful of numbers leave open.

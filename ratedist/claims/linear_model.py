@@ -21,8 +21,8 @@ from ratedist.claims.numbers import (
     trend,
 )
 from ratedist.estimate import Estimate
-from ratedist.problem import GaussianLinearModel
-from ratedist.results import RiskEstimates, SimulationResult
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.simulation.results import RiskEstimates, SimulationResult
 from ratedist.units import NATS_PER_BIT
 
 RISKS = ("population_risk", "empirical_risk", "distortion", "generalization_error")

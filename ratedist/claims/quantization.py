@@ -10,7 +10,8 @@ from scipy.optimize import minimize
 from ratedist.claims.claim import Claim, Verdict
 from ratedist.claims.evidence import Evidence, draw_data_sets
 from ratedist.claims.numbers import AT_MOST, EQUAL, Numbers, computed, numbers
-from ratedist.problem import GaussianLinearModel, two_level_weights
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.weights import two_level_weights
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.center_update import confined_centers, printed_pair
 from ratedist.units import NATS_PER_BIT
@@ -231,7 +232,7 @@ CLAIMS = [
         "§6.2, Algorithm 1", "", "β = 0, m = 2, random H", Verdict.FAILS, algorithm1_descends,
     ),
     Claim(
-        "algorithm-1-penalised", "The same with the diameter regulariser, for scalars and for blocks.",
+        "algorithm-1-penalized", "The same with the diameter regulariser, for scalars and for blocks.",
         "§6.2, Algorithm 1", "", "β > 0, m = 1 and 2, random H", Verdict.FAILS, algorithm1_penalized,
     ),
     Claim(

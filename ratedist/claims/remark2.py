@@ -20,9 +20,10 @@ from ratedist.claims.numbers import (
     trend,
 )
 from ratedist.claims.rate_distortion import INNER_ALPHAS, QUADRATURE, student_grid
-from ratedist.problem import GaussianLinearModel, two_level_weights
-from ratedist.theory import exact
-from ratedist.theory.blahut_arimoto import blahut_arimoto
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.weights import two_level_weights
+from ratedist.theory.exact import curves
+from ratedist.theory.sources.discrete import blahut_arimoto
 
 # Where the documentation quotes the oracle against (27).
 COUNTEREXAMPLE = 0.402019
@@ -77,7 +78,7 @@ def remark2(evidence: Evidence) -> Numbers:
     alpha = float(theory.oracle_alpha(model, COUNTEREXAMPLE))
     rate = float(theory.oracle_rate(model, alpha))
     claimed = float(theory.remark2_lower_bound(model, COUNTEREXAMPLE))
-    exact_rate = exact.rate_at_distortion(model, COUNTEREXAMPLE)
+    exact_rate = curves.rate_at_distortion(model, COUNTEREXAMPLE)
     label = f"I(W; Ŵ) of the oracle at D = {COUNTEREXAMPLE}, nats"
     return numbers(
         [computed(label, AT_LEAST, claimed, rate, QUADRATURE)],
@@ -93,7 +94,7 @@ def remark2_limit(evidence: Evidence) -> Numbers:
     excesses = [float(theory.remark2_lower_bound(one, theory.zero_rate_distortion(one))) for one in models]
     middle = []
     for model in models[:3]:
-        curve = exact.rate_distortion(model, [2 * exact.critical_slope(model)])
+        curve = curves.rate_distortion(model, [2 * curves.critical_slope(model)])
         middle.append(float(theory.remark2_lower_bound(model, curve.distortion[0]) - curve.rate[0]))
     parts = ", ".join(f"{excess:.3g} at n = {n}" for excess, n in zip(excesses, sizes, strict=True))
     return numbers(

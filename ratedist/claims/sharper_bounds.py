@@ -10,14 +10,16 @@ from ratedist.claims.claim import Claim, Verdict
 from ratedist.claims.evidence import CODEBOOK, Evidence, draw_data_sets, sample_mean
 from ratedist.claims.numbers import AT_LEAST, AT_MOST, EQUAL, Numbers, computed, numbers, simulated
 from ratedist.estimate import Estimate
-from ratedist.problem import GaussianLinearModel, gaussian_weights
-from ratedist.theory.bounds import exact_cgf_factor
-from ratedist.theory.conditional_cgf import (
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.weights import gaussian_weights
+from ratedist.theory.bounds.conditional_cgf import (
     CgfBound,
     conditional_cgf_bound,
     conditional_cgf_relaxation,
     product_cgf_bound,
 )
+from ratedist.theory.bounds.generalization import exact_cgf_factor
+from ratedist.theory.bounds.oracle_cgf import oracle_conditional_cgf_bound, oracle_loss_variance
 from ratedist.theory.gaussian_mean import (
     gaussian_mean_generalization_error,
     gaussian_mean_individual_bound,
@@ -28,7 +30,6 @@ from ratedist.theory.gibbs import (
     gibbs_posterior,
     gibbs_symmetrized_information,
 )
-from ratedist.theory.oracle_bound import oracle_conditional_cgf_bound, oracle_loss_variance
 
 RATES_PER_SAMPLE = (1e-4, 0.01, 0.1, 1.0, 10.0)
 

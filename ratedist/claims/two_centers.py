@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 
 
 def two_centers(weights: np.ndarray, importance: np.ndarray, penalty: float | np.ndarray) -> np.ndarray:

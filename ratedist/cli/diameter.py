@@ -104,6 +104,6 @@ def _signed(difference: dict[str, float]) -> str:
 def describe(config: DiameterConfig) -> str:
     """The setting in one line, for the head of the figure."""
     parts = setting(next(iter(config.models().values())), config.covariance)
-    parts.append(f"{config.penalty} penalty, centres of {config.centre_bits} bits")
+    parts.append(f"{config.penalty} penalty, centres of {config.center_bits} bits")
     parts.append(f"{config.trials:,} trials, error bars of two standard errors")
     return ", ".join(parts)

@@ -62,8 +62,8 @@ class QuantizeCommand:
             raise ValueError("quantize needs --out (-o), the .rdz file to write, or --dry-run")
         if self.out is not None:
             require_target(self.out, [self.model, *([self.importance] if self.importance else [])])
-        from ratedist.model_files import inspect_file, quantize_file
-        from ratedist.tensors import QuantizationConfig
+        from ratedist.tensors.model_file import inspect_file, quantize_file
+        from ratedist.tensors.tensor import QuantizationConfig
 
         config = QuantizationConfig(
             self.num_clusters,
@@ -117,7 +117,7 @@ class DequantizeCommand:
         """Decode and write."""
         require_target(self.out, [self.file])
         from ratedist import _checks
-        from ratedist.model_files import dequantize_file
+        from ratedist.tensors.model_file import dequantize_file
 
         most = None
         if self.max_megabytes is not None:

@@ -18,7 +18,7 @@ from ratedist.files import require_writable, write_together
 
 if TYPE_CHECKING:
     from ratedist.claims import CheckedClaim
-    from ratedist.problem import GaussianLinearModel
+    from ratedist.linear_model.model import GaussianLinearModel
 
 MISMATCH = 1
 MAX_WIDTH = 120

@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from ratedist.problem import GaussianLinearModel
-from ratedist.sampling import ModelArrays
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.sampling import ModelArrays
 
 RISK_NAMES = ("population_risk", "empirical_risk", "distortion", "generalization_error")
 HESSIAN_NAMES = frozenset({"hessian_diagonal", "hessian"})
@@ -57,7 +57,7 @@ class Compressed(NamedTuple):
     rates: dict[str, jax.Array]
 
 
-class BoundCompressor(Protocol):
+class PreparedCompressor(Protocol):
     """A compressor made ready for one model: a JAX pytree whose traced values are its parameters."""
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
@@ -90,7 +90,7 @@ class Compressor(Protocol):
         """Which entries of :class:`Context` it reads: of "model", "hessian_diagonal" and "hessian"."""
         ...
 
-    def bind(self, model: GaussianLinearModel) -> BoundCompressor:
+    def prepare(self, model: GaussianLinearModel) -> PreparedCompressor:
         """Check the compressor against the model, and compute what it needs beforehand."""
         ...
 
@@ -113,7 +113,7 @@ def following_weights(model: GaussianLinearModel, *risks: str) -> frozenset[str]
 
 
 def compress_all(
-    compressors: Mapping[str, BoundCompressor],
+    compressors: Mapping[str, PreparedCompressor],
     key: jax.Array,
     weights: jax.Array,
     context: Context,
@@ -159,17 +159,17 @@ def compress_all(
     return compressed
 
 
-def signature(name: str, bound: Any) -> Hashable:
+def signature(name: str, prepared: Any) -> Hashable:
     """What compressors must share to be traced as one: the structure, and the shapes of the leaves.
 
     Raises:
         ValueError: ``bound`` is not a JAX pytree of arrays.
     """
-    leaves, structure = jax.tree.flatten(bound)
+    leaves, structure = jax.tree.flatten(prepared)
     for leaf in leaves:
         if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
             raise ValueError(
-                f"bind of compressor {name!r} must return a JAX pytree whose leaves are arrays, got a "
+                f"prepare of compressor {name!r} must return a JAX pytree whose leaves are arrays, got a "
                 f"{type(leaf).__name__}: register its class by jax.tree_util.register_static (settings only) "
                 "or jax.tree_util.register_dataclass (arrays too)"
             )

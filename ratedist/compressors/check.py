@@ -15,10 +15,10 @@ from ratedist.compressors.base import (
     CONTEXT_NAMES,
     RISK_NAMES,
     SIGNED_RATE,
-    BoundCompressor,
     Compressed,
     Compressor,
     Context,
+    PreparedCompressor,
     compress_all,
     signature,
 )
@@ -30,9 +30,9 @@ from ratedist.compressors.declaration import (
     refuse_rate_names,
 )
 from ratedist.compressors.extreme_draws import NUM_DRAWS, NUM_EXTREMES, stretched, typical_and_extreme
-from ratedist.problem import GaussianLinearModel
-from ratedist.risks import statistics_risks
-from ratedist.sampling import ModelArrays
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.risks import statistics_risks
+from ratedist.linear_model.sampling import ModelArrays
 
 # Weights this many times further from w* than w* is from 0: a risk with tails grows by the square.
 STRETCHES = (30.0, 3000.0)
@@ -69,11 +69,11 @@ def check_compressor(
     _checks.fits_in_memory(f"a check on {NUM_DRAWS} Hessians at d = {model.d}", 32 * NUM_DRAWS * model.d**2)
     check_declaration(NAME, compressor)
     check_model_answers(compressor, model)
-    bound = compressor.bind(model)
-    check_structure(compressor, model, bound)
-    check_output(compressor, model, bound)
+    prepared = compressor.prepare(model)
+    check_structure(compressor, model, prepared)
+    check_output(compressor, model, prepared)
     passed = ["declaration", "model_answers", "structure", "output"]
-    trials = Trials(compressor, model, bound, draws)
+    trials = Trials(compressor, model, prepared, draws)
     failures = []
     for check in (
         check_purity, check_key, check_batch, check_values, check_rate_names, check_bounds, check_tails,
@@ -93,9 +93,13 @@ class Trials:
     """Draws of the weights, with what the compressor may see of them, and what it makes of them."""
 
     def __init__(
-        self, compressor: Compressor, model: GaussianLinearModel, bound: BoundCompressor, draws: bool | None
+        self,
+        compressor: Compressor,
+        model: GaussianLinearModel,
+        prepared: PreparedCompressor,
+        draws: bool | None,
     ) -> None:
-        self.compressor, self.model, self.bound, self.draws = compressor, model, bound, draws
+        self.compressor, self.model, self.prepared, self.draws = compressor, model, prepared, draws
         self.arrays = ModelArrays.of(model)
         self.weights, self.factors = typical_and_extreme(model)
         self.keys = jax.random.split(jax.random.key(1), NUM_DRAWS)
@@ -108,7 +112,7 @@ class Trials:
     def one(self, key: jax.Array, weights: jax.Array, factor: jax.Array) -> Compressed:
         """One trial, the way that a simulation runs it."""
         context, needs = full_context(self.arrays, factor), {NAME: self.compressor.needs}
-        (group,) = compress_all({NAME: self.bound}, key, weights, context, needs).values()
+        (group,) = compress_all({NAME: self.prepared}, key, weights, context, needs).values()
         return jax.tree.map(lambda leaf: leaf[0], group)
 
     @functools.cached_property
@@ -129,26 +133,26 @@ def check_model_answers(compressor: Compressor, model: GaussianLinearModel) -> N
     bounding_rates(NAME, compressor, model)
 
 
-def check_structure(compressor: Compressor, model: GaussianLinearModel, bound: Any) -> None:
-    """``bind`` returns a pytree, and twice the same structure, or every call would compile anew."""
-    first, second = signature(NAME, bound), signature(NAME, compressor.bind(model))
+def check_structure(compressor: Compressor, model: GaussianLinearModel, prepared: Any) -> None:
+    """``prepare`` returns a pytree, and twice the same structure, or every call would compile anew."""
+    first, second = signature(NAME, prepared), signature(NAME, compressor.prepare(model))
     try:
         equal = first == second
     except Exception:  # an __eq__ may raise anything; that of arrays does
         equal = False
     if not equal:
         raise ValueError(
-            "structure: two calls of bind must give equal structures, got two that differ: what is static "
+            "structure: two calls of prepare must give equal structures, got two that differ: what is static "
             "needs an __eq__ by value, as a frozen dataclass of numbers and strings has; arrays do not"
         )
 
 
-def check_output(compressor: Compressor, model: GaussianLinearModel, bound: BoundCompressor) -> None:
+def check_output(compressor: Compressor, model: GaussianLinearModel, prepared: PreparedCompressor) -> None:
     """``compress`` is traced with the context that was declared, and returns the right shapes and types."""
-    trace_output(NAME, compressor, ModelArrays.of(model), bound)
+    trace_output(NAME, compressor, ModelArrays.of(model), prepared)
 
 
-def trace_output(name: str, compressor: Compressor, model: ModelArrays, bound: BoundCompressor) -> None:
+def trace_output(name: str, compressor: Compressor, model: ModelArrays, prepared: PreparedCompressor) -> None:
     """Trace ``compress`` without computing anything.
 
     Raises:
@@ -160,7 +164,7 @@ def trace_output(name: str, compressor: Compressor, model: ModelArrays, bound: B
 
     def one(weights: jax.Array, factor: jax.Array) -> Any:
         context, needs = full_context(model, factor), {name: compressor.needs}
-        return compress_all({name: bound}, jax.random.key(0), weights, context, needs)
+        return compress_all({name: prepared}, jax.random.key(0), weights, context, needs)
 
     try:
         jax.eval_shape(one, weights, factor)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
 from ratedist.compressors.base import CONTEXT_NAMES, HESSIAN_NAMES, RISK_NAMES, Compressor, RateKind
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 
-METHODS = ("bind", "heavy_tailed", "fixed_rates")
+METHODS = ("prepare", "heavy_tailed", "fixed_rates")
 
 
 def check_declaration(name: str, compressor: Any) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import jax
 
 from ratedist.compressors.base import Compressed, Context, following_weights
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 
 
 @jax.tree_util.register_dataclass
@@ -18,7 +18,7 @@ class ERM:
     markov = True
     needs = frozenset[str]()
 
-    def bind(self, model: GaussianLinearModel) -> ERM:
+    def prepare(self, model: GaussianLinearModel) -> ERM:
         """Nothing to check."""
         return self
 

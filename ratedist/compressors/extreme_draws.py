@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ratedist.problem import GaussianLinearModel
-from ratedist.sampling import StatisticsDraw
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.sampling import StatisticsDraw
 
 NUM_DRAWS = 256
 # Of them are weights that no trial would draw.
@@ -18,7 +18,7 @@ def typical_and_extreme(model: GaussianLinearModel) -> tuple[jax.Array, jax.Arra
     """Weights ``(NUM_DRAWS, d)`` and factors of their Hessians ``(NUM_DRAWS, d, d)``.
 
     The first are all zero, all equal, w* and with one entry far out; the others are drawn, by Bartlett's
-    decomposition as in :func:`ratedist.sampling.draw_statistics`.
+    decomposition as in :func:`ratedist.linear_model.sampling.draw_statistics`.
     """
     n, d = model.n, model.d
     rng = np.random.default_rng(0)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.codes.batched import empirical_entropy
+from ratedist.codes.traced import empirical_entropy
 from ratedist.compressors.base import Compressed, Context, RateKind
-from ratedist.problem import GaussianLinearModel
-from ratedist.quantizers.batched import label_counts, lookup, nearest_labels
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.quantizers.traced.scalar import label_counts, lookup, nearest_labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,9 +41,9 @@ class FixedCodebook:
             raise ValueError(f"centers must have shape (K,) with K >= 1, got shape {np.shape(self.centers)}")
         object.__setattr__(self, "centers", centers)
 
-    def bind(self, model: GaussianLinearModel) -> BoundFixedCodebook:
+    def prepare(self, model: GaussianLinearModel) -> PreparedFixedCodebook:
         """Any codebook serves any model; the centres become traced values."""
-        return BoundFixedCodebook(jnp.asarray(self.centers, jnp.result_type(float)))
+        return PreparedFixedCodebook(jnp.asarray(self.centers, jnp.result_type(float)))
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
         """None: the reproduction is bounded, and the distortion with it."""
@@ -60,7 +60,7 @@ class FixedCodebook:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
-class BoundFixedCodebook:
+class PreparedFixedCodebook:
     """A :class:`FixedCodebook` with its sorted centres as traced values, shape ``(K,)``."""
 
     centers: jax.Array

@@ -14,7 +14,7 @@ from ratedist.compressors.declaration import (
     check_rates,
     names_in,
 )
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 
 Function = Callable[[jax.Array, jax.Array, Context], Compressed]
 
@@ -71,9 +71,9 @@ class FunctionCompressor:
     rates: tuple[tuple[str, float], ...]
     kinds: tuple[tuple[str, RateKind], ...]
 
-    def bind(self, model: GaussianLinearModel) -> BoundFunction:
+    def prepare(self, model: GaussianLinearModel) -> PreparedFunction:
         """A function serves any model."""
-        return BoundFunction(self.function)
+        return PreparedFunction(self.function)
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
         """As declared; without noise W = w* and what sees W alone has no tails from it."""
@@ -90,7 +90,7 @@ class FunctionCompressor:
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
-class BoundFunction:
+class PreparedFunction:
     """The function itself, static in what is traced."""
 
     function: Function

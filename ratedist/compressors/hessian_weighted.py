@@ -22,10 +22,10 @@ from ratedist.compressors.kmeans import (
     heavy_risks,
     require_enough_weights,
 )
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.quantizers import kmeans
-from ratedist.quantizers.batched import label_counts, lloyd, nearest_labels, optimal_path
-from ratedist.quantizers.batched_diameter import optimal_under_diameter_penalty
+from ratedist.quantizers.traced.diameter import optimal_under_diameter_penalty
+from ratedist.quantizers.traced.scalar import label_counts, lloyd, nearest_labels, optimal_path
 
 Penalty = Literal["squared", "linear"]
 
@@ -48,7 +48,7 @@ class HessianWeightedKMeans:
         penalty: "squared" as above, or "linear", ``(β/2) max|c_k − c_l|``, of the released code.
         shrinkage: s in [0, 1]; afterwards each centre c is replaced by ``μ + s(c − μ)``, μ being the mean of
             the weights, weighted by h. A control: it shows at β = 0 what β does besides shrinking.
-        centre_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.
+        center_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.
         init: for "lloyd", how it starts: "random" (K of the weights), "kmeans++", "quantile" or "linear".
         num_starts: for "lloyd" from random or k-means++ starts, how many of which the best is kept.
         max_iterations: for "lloyd", when it stops at the latest.
@@ -65,7 +65,7 @@ class HessianWeightedKMeans:
     method: Method = "optimal"
     penalty: Penalty = "squared"
     shrinkage: float = 1.0
-    centre_bits: int | None = None
+    center_bits: int | None = None
     init: Initialization = "random"
     num_starts: int = 1
     max_iterations: int = 100
@@ -77,7 +77,7 @@ class HessianWeightedKMeans:
         _checks.one_of("method", self.method, get_args(Method))
         _checks.one_of("penalty", self.penalty, get_args(Penalty))
         _checks.one_of("init", self.init, get_args(Initialization))
-        check_clustering(self.num_clusters, self.num_starts, self.max_iterations, self.centre_bits)
+        check_clustering(self.num_clusters, self.num_starts, self.max_iterations, self.center_bits)
         largest = np.finfo(np.float64).max
         for name, value, high in (
             ("diameter_penalty", self.diameter_penalty, largest),
@@ -90,11 +90,11 @@ class HessianWeightedKMeans:
                 f'num_starts is for method "lloyd"; "optimal" has no starts, got {self.num_starts}'
             )
 
-    def bind(self, model: GaussianLinearModel) -> BoundHessianWeighted:
+    def prepare(self, model: GaussianLinearModel) -> PreparedHessianWeighted:
         """Check K against the number of weights; β and the shrinkage become traced values."""
         require_enough_weights(self.num_clusters, model)
         dtype = jnp.result_type(float)
-        return BoundHessianWeighted(
+        return PreparedHessianWeighted(
             jnp.asarray(self.diameter_penalty, dtype),
             jnp.asarray(self.shrinkage, dtype),
             # What is traced must not be part of the static settings, or each value would be compiled anew.
@@ -107,7 +107,7 @@ class HessianWeightedKMeans:
         every_weight = self.method == "optimal" or self.init in ("random", "kmeans++")
         lossless = self.num_clusters == model.d and every_weight
         unmoved = self.diameter_penalty == 0 and self.shrinkage == 1
-        return heavy_risks(model, lossless and unmoved and self.centre_bits in (None, MAXIMUM_BITS))
+        return heavy_risks(model, lossless and unmoved and self.center_bits in (None, MAXIMUM_BITS))
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """``d ln K`` nats."""
@@ -115,12 +115,12 @@ class HessianWeightedKMeans:
 
     def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
         """The code lengths of rounded centres that a decoder can do with."""
-        return decodable_rates(self.num_clusters, self.centre_bits)
+        return decodable_rates(self.num_clusters, self.center_bits)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
-class BoundHessianWeighted:
+class PreparedHessianWeighted:
     """A :class:`HessianWeightedKMeans` with β and the shrinkage as traced scalars."""
 
     diameter_penalty: jax.Array
@@ -138,7 +138,7 @@ class BoundHessianWeighted:
         # Not by way of the mean where nothing is shrunk: not even the last bit may change.
         centers = jnp.where(self.shrinkage == 1, centers, mean + self.shrinkage * (centers - mean))
         counts = label_counts(labels, self.settings.num_clusters)
-        return encode(labels, centers, counts, self.settings.centre_bits)
+        return encode(labels, centers, counts, self.settings.center_bits)
 
     def _quantize(self, key: jax.Array, weights: jax.Array, h: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Labels ``(d,)`` and centres ``(K,)``."""

@@ -10,13 +10,13 @@ import jax
 import numpy as np
 
 from ratedist import _checks
-from ratedist.codes import batched as codes
 from ratedist.codes import codebook_bits, header_bits
+from ratedist.codes import traced as codes
 from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.quantizers import kmeans
-from ratedist.quantizers.batched import label_counts, lloyd, lookup, optimal_path
+from ratedist.quantizers.traced.scalar import label_counts, lloyd, lookup, optimal_path
 from ratedist.units import bits_to_nats
 
 Method = Literal["optimal", "lloyd"]
@@ -37,13 +37,13 @@ class KMeans:
     Args:
         num_clusters: K, from 1 to the number of weights.
         method: "optimal" is the global optimum by dynamic programming; "lloyd" iterates from ``init``.
-        centre_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.
+        center_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.
         init: for Lloyd, how it starts: "random" (K of the weights), "kmeans++", "quantile" or "linear".
         num_starts: for Lloyd from random or k-means++ starts, how many of which the best is kept.
         max_iterations: for Lloyd, when it stops at the latest.
 
     Rates, all in nats for the whole vector: ``assignment_entropy`` (d times the entropy of the labels'
-    frequencies), ``fixed_length`` (d ln K) and, with ``centre_bits``, ``huffman_length`` (of the labels),
+    frequencies), ``fixed_length`` (d ln K) and, with ``center_bits``, ``huffman_length`` (of the labels),
     ``description_length`` (with the centres: the numerator of Entropy 2021 eq. (39)) and
     ``decodable_length`` (with the header that a decoder needs).
     Only the expectation of the last is an upper bound on I(W; Ŵ) at every K (of ``description_length`` up
@@ -53,7 +53,7 @@ class KMeans:
 
     num_clusters: int
     method: Method = "optimal"
-    centre_bits: int | None = None
+    center_bits: int | None = None
     init: Initialization = "random"
     num_starts: int = 1
     max_iterations: int = 100
@@ -64,18 +64,18 @@ class KMeans:
     def __post_init__(self) -> None:
         _checks.one_of("method", self.method, get_args(Method))
         _checks.one_of("init", self.init, get_args(Initialization))
-        check_clustering(self.num_clusters, self.num_starts, self.max_iterations, self.centre_bits)
+        check_clustering(self.num_clusters, self.num_starts, self.max_iterations, self.center_bits)
         if self.method == "optimal" and self.num_starts > 1:
             raise ValueError(
                 f'num_starts is for method "lloyd"; "optimal" has no starts, got {self.num_starts}'
             )
 
-    def bind(self, model: GaussianLinearModel) -> BoundOptimal | BoundLloyd | BoundLong:
+    def prepare(self, model: GaussianLinearModel) -> PreparedOptimal | PreparedLloyd | PreparedLong:
         """Check K against the number of weights and choose the implementation by their number."""
         require_enough_weights(self.num_clusters, model)
         if model.d > SHORT_VECTOR:
-            return BoundLong(self)
-        return BoundOptimal(self) if self.method == "optimal" else BoundLloyd(self)
+            return PreparedLong(self)
+        return PreparedOptimal(self) if self.method == "optimal" else PreparedLloyd(self)
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
         """All risks for K < d: K averages cannot follow d weights, so the distortion grows with ‖W‖² too.
@@ -85,7 +85,7 @@ class KMeans:
         """
         every_weight = self.method == "optimal" or self.init in ("random", "kmeans++")
         lossless = self.num_clusters == model.d and every_weight
-        return heavy_risks(model, lossless and self.centre_bits in (None, MAXIMUM_BITS))
+        return heavy_risks(model, lossless and self.center_bits in (None, MAXIMUM_BITS))
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
         """``d ln K`` nats."""
@@ -93,7 +93,7 @@ class KMeans:
 
     def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
         """The code lengths of rounded centres that a decoder can do with."""
-        return decodable_rates(self.num_clusters, self.centre_bits)
+        return decodable_rates(self.num_clusters, self.center_bits)
 
 
 def heavy_risks(model: GaussianLinearModel, lossless: bool) -> frozenset[str]:
@@ -102,9 +102,9 @@ def heavy_risks(model: GaussianLinearModel, lossless: bool) -> frozenset[str]:
     return following_weights(model, *risks, *(() if lossless else ("empirical_risk", "distortion")))
 
 
-def decodable_rates(num_clusters: int, centre_bits: int | None) -> dict[str, RateKind]:
+def decodable_rates(num_clusters: int, center_bits: int | None) -> dict[str, RateKind]:
     """Which of the rates of :func:`encode` have an expectation that bounds H(Ŵ)."""
-    if centre_bits is None:
+    if center_bits is None:
         return {}
     if num_clusters > LARGEST_HEADERLESS:
         return {"decodable_length": "code_length"}
@@ -112,14 +112,14 @@ def decodable_rates(num_clusters: int, centre_bits: int | None) -> dict[str, Rat
 
 
 def check_clustering(
-    num_clusters: int, num_starts: int, max_iterations: int, centre_bits: int | None
+    num_clusters: int, num_starts: int, max_iterations: int, center_bits: int | None
 ) -> None:
     """Refuse, in words, settings that no K-means compressor has."""
     _checks.integer("num_clusters", num_clusters, 1)
     _checks.integer("num_starts", num_starts, 1)
     _checks.integer("max_iterations", max_iterations, 1)
-    if centre_bits is not None:
-        _checks.integer("centre_bits", centre_bits, MINIMUM_BITS, MAXIMUM_BITS)
+    if center_bits is not None:
+        _checks.integer("center_bits", center_bits, MINIMUM_BITS, MAXIMUM_BITS)
 
 
 def require_enough_weights(num_clusters: int, model: GaussianLinearModel) -> None:
@@ -128,14 +128,14 @@ def require_enough_weights(num_clusters: int, model: GaussianLinearModel) -> Non
         raise ValueError(f"num_clusters must be at most the {model.d} weights, got {num_clusters}")
 
 
-def encode(labels: jax.Array, centers: jax.Array, counts: jax.Array, centre_bits: int | None) -> Compressed:
+def encode(labels: jax.Array, centers: jax.Array, counts: jax.Array, center_bits: int | None) -> Compressed:
     """Reconstruction and rates from labels ``(d,)``, centres and counts ``(K,)``; rounds if asked."""
     rates = {"assignment_entropy": labels.shape[0] * codes.empirical_entropy(counts)}
-    if centre_bits is not None:
-        centers = codes.round_to_bits(centers, centre_bits)
+    if center_bits is not None:
+        centers = codes.round_to_bits(centers, center_bits)
         K = centers.size
         payload = codes.huffman_payload_bits(counts)
-        bits = payload + float(codebook_bits(K, centre_bits))
+        bits = payload + float(codebook_bits(K, center_bits))
         rates["huffman_length"] = bits_to_nats(payload)
         rates["description_length"] = bits_to_nats(bits)
         rates["decodable_length"] = bits_to_nats(bits + header_bits(K, K))
@@ -144,19 +144,19 @@ def encode(labels: jax.Array, centers: jax.Array, counts: jax.Array, centre_bits
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
-class BoundOptimal:
+class PreparedOptimal:
     """Optimal K-means of a short vector; all K of a simulation come from one dynamic programme."""
 
     settings: KMeans
 
     @staticmethod
     def compress_family(
-        members: Mapping[str, BoundOptimal], weights: jax.Array
+        members: Mapping[str, PreparedOptimal], weights: jax.Array
     ) -> dict[tuple[str, ...], Compressed]:
         """Compress by every member, from one table."""
         path = optimal_path(weights, max(member.settings.num_clusters for member in members.values()))
         compressed = {}
-        if plain := {name: one.settings for name, one in members.items() if one.settings.centre_bits is None}:
+        if plain := {name: one.settings for name, one in members.items() if one.settings.center_bits is None}:
             rows = np.array([settings.num_clusters - 1 for settings in plain.values()])
             entropies = weights.shape[0] * jax.vmap(codes.empirical_entropy)(path.counts[rows])
             rates = {"assignment_entropy": entropies}
@@ -168,7 +168,7 @@ class BoundOptimal:
                     path.labels[K - 1],
                     path.centers[K - 1, :K],
                     path.counts[K - 1, :K],
-                    member.settings.centre_bits,
+                    member.settings.center_bits,
                 )
                 compressed[(name,)] = jax.tree.map(lambda leaf: leaf[None], one)
         return compressed
@@ -181,7 +181,7 @@ class BoundOptimal:
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
-class BoundLloyd:
+class PreparedLloyd:
     """Lloyd's iteration on a short vector."""
 
     settings: KMeans
@@ -193,12 +193,12 @@ class BoundLloyd:
             key, weights, own.num_clusters, init=own.init, num_starts=own.num_starts,
             max_iterations=own.max_iterations,
         )  # fmt: skip
-        return encode(result.labels, result.centers, result.counts, own.centre_bits)
+        return encode(result.labels, result.centers, result.counts, own.center_bits)
 
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
-class BoundLong:
+class PreparedLong:
     """K-means of a long vector, on the host: one sort and prefix sums in NumPy."""
 
     settings: KMeans
@@ -227,4 +227,4 @@ class BoundLong:
         labels, centers = jax.pure_callback(
             on_host, shapes, weights, jax.random.key_data(key), vmap_method="sequential"
         )
-        return encode(labels, centers, label_counts(labels, own.num_clusters), own.centre_bits)
+        return encode(labels, centers, label_counts(labels, own.num_clusters), own.center_bits)

@@ -11,7 +11,7 @@ from jax.scipy.special import logsumexp
 
 from ratedist import _checks
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.theory.oracle import (
     oracle_alpha_at_rate,
     oracle_gaussian_rate,
@@ -47,7 +47,7 @@ class Oracle:
             if value is not None and _checks.in_range(name, value, high=high).ndim != 0:
                 raise ValueError(f"{name} must be one number, got {value!r}")
 
-    def bind(self, model: GaussianLinearModel) -> BoundOracle:
+    def prepare(self, model: GaussianLinearModel) -> PreparedOracle:
         """Find α for this model and the law of the output, needed for the information density."""
         alpha = self._alpha(model)
         inside = 0 < alpha < 1 and model.noise_variance > 0
@@ -57,7 +57,7 @@ class Oracle:
         offset = np.pad(offset, (0, padding), constant_values=-np.inf)
         precision = np.pad(precision, (0, padding))
         dtype = jnp.result_type(float)
-        return BoundOracle(
+        return PreparedOracle(
             jnp.asarray(alpha, dtype), jnp.asarray(offset, dtype), jnp.asarray(precision, dtype)
         )
 
@@ -85,7 +85,7 @@ class Oracle:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
-class BoundOracle:
+class PreparedOracle:
     """An :class:`Oracle` with its α and the mixture law of its output; ``α`` is traced."""
 
     alpha: jax.Array

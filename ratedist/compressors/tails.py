@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 from ratedist.compressors.base import Compressor
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 
 # Coverage that intervals of ± 2 standard errors may lack before it is said.
 COVERAGE_TOLERANCE = 0.002

@@ -13,11 +13,11 @@ from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.diameter_findings import Point, excess_over_optimum, finding
 from ratedist.experiments.model_options import configuration_record
 from ratedist.experiments.table import Table, versions
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.units import nats_to_bits
 
 if TYPE_CHECKING:
-    from ratedist.results import SimulationResult
+    from ratedist.simulation.results import SimulationResult
 
 CHOOSING = 1
 QUANTITIES = ("population_risk", "distortion", "generalization_error")
@@ -64,13 +64,13 @@ def run(config: DiameterConfig, *, progress: bool = False) -> Table:
     import jax
     import pandas as pd
 
-    from ratedist.simulation import simulate
+    from ratedist.simulation.runner import simulate
 
     started = time.perf_counter()
     config.check()
     models = config.models()
     points = _points(config, next(iter(models.values())).d)
-    compressors = {point.name: point.compressor(config.penalty, config.centre_bits) for point in points}
+    compressors = {point.name: point.compressor(config.penalty, config.center_bits) for point in points}
     rows: list[dict[str, Any]] = []
     findings: dict[str, Any] = {}
     excesses: dict[str, Any] = {}

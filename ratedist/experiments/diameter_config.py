@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from ratedist import _checks
 from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
 from ratedist.experiments.model_options import CovarianceOption, WeightsOption, linear_model, option_name
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 
 Penalty = Literal["squared", "linear"]
 
@@ -38,7 +38,7 @@ class DiameterConfig:
     """Monte Carlo trials for each w*; as many more, of their own, choose K and β."""
     certified_trials: int = 3
     """Trials for each w* in which the descent is compared with the certified global optimum; 0 for none."""
-    centre_bits: int = 16
+    center_bits: int = 16
     """Bits of a centre in the description length; the centres are really rounded to them."""
     seed: int = 0
     """Seed of every random draw."""
@@ -58,7 +58,7 @@ class DiameterConfig:
                 raise ValueError(f"{name} must ascend, got {', '.join(map(str, values))}")
         _checks.integer("trials", self.trials, 2)
         _checks.integer("certified_trials", self.certified_trials, 0)
-        _checks.integer("centre_bits", self.centre_bits, MINIMUM_BITS, MAXIMUM_BITS)
+        _checks.integer("center_bits", self.center_bits, MINIMUM_BITS, MAXIMUM_BITS)
         _checks.seed(self.seed)
         models = self.models()
         d = next(iter(models.values())).d

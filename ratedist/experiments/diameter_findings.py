@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ratedist.experiments.diameter_config import DiameterConfig, Penalty
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.units import nats_to_bits
 
 if TYPE_CHECKING:
     from ratedist.compressors.base import Compressed, Compressor
-    from ratedist.results import SimulationResult
+    from ratedist.simulation.results import SimulationResult
 
 # Relative objectives closer than this are one.
 SAME = 1e-6
@@ -35,19 +35,19 @@ class Point:
         """In the simulation's result."""
         return f"{self.algorithm} {self.num_clusters} {self.diameter_penalty:g}"
 
-    def compressor(self, penalty: Penalty, centre_bits: int | None) -> Compressor:
+    def compressor(self, penalty: Penalty, center_bits: int | None) -> Compressor:
         """Optimal, except for "descent"; "shrunken" has no penalty, but its ``shrinkage``."""
         from ratedist.compressors import HessianWeightedKMeans, KMeans
 
         if self.algorithm == "kmeans":
-            return KMeans(self.num_clusters, centre_bits=centre_bits)
+            return KMeans(self.num_clusters, center_bits=center_bits)
         return HessianWeightedKMeans(
             self.num_clusters,
             0.0 if self.algorithm == "shrunken" else self.diameter_penalty,
             method="lloyd" if self.algorithm == "descent" else "optimal",
             penalty=penalty,
             shrinkage=self.shrinkage,
-            centre_bits=centre_bits,
+            center_bits=center_bits,
         )
 
 
@@ -123,8 +123,8 @@ def excess_over_optimum(
     import jax
 
     from ratedist.compressors.base import Context
+    from ratedist.linear_model.sampling import ModelArrays, draw_statistics
     from ratedist.quantizers import kmeans, quantization_objective
-    from ratedist.sampling import ModelArrays, draw_statistics
 
     keys = jax.random.split(jax.random.key(config.seed), config.certified_trials)
     draws = jax.vmap(lambda key: draw_statistics(key, ModelArrays.of(model)))(keys)
@@ -134,7 +134,7 @@ def excess_over_optimum(
     for K, beta in itertools.product(config.clusters, config.diameter_penalties):
         reconstructions = {
             algorithm: compress(
-                Point(algorithm, K, beta).compressor(config.penalty, None).bind(model),
+                Point(algorithm, K, beta).compressor(config.penalty, None).prepare(model),
                 keys,
                 draws.weights,
                 Context(hessian_diagonal=importance),

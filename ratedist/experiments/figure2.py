@@ -23,17 +23,17 @@ from ratedist.experiments.model_options import (
     option_name,
 )
 from ratedist.experiments.table import Table, versions
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.units import nats_to_bits
 
 if TYPE_CHECKING:
     from ratedist.compressors.base import Compressor
-    from ratedist.results import RiskEstimates, SimulationResult
+    from ratedist.simulation.results import RiskEstimates, SimulationResult
 
 NUM_ORACLES = 17
 NUM_CURVE_POINTS = 101
 # Of a centre in the description length, if not given.
-CENTRE_BITS = 32
+CENTER_BITS = 32
 
 Method = Literal["optimal", "lloyd", "both"]
 Sampler = Literal["auto", "dataset", "statistics", "erm"]
@@ -79,7 +79,7 @@ class Figure2Config:
     """What is drawn: data sets, their sufficient statistics, or the ERM weights alone (the fastest)."""
     rate: Rate = "assignment_entropy"
     """Which rate of K-means is the abscissa."""
-    centre_bits: int | None = None
+    center_bits: int | None = None
     """Bits of a centre in the description length, 32 if not given; the centres are really rounded to them.
     For --rate description_length only."""
     seed: int = 0
@@ -94,9 +94,9 @@ class Figure2Config:
         model = self.model()
         if _checks.integer("max_clusters", self.max_clusters, 1) > model.d:
             raise ValueError(f"max_clusters must be at most d = {model.d}, got {self.max_clusters}")
-        if self.centre_bits is not None and self.rate != "description_length":
+        if self.center_bits is not None and self.rate != "description_length":
             raise ValueError(
-                f"centre_bits is for rate description_length, got {self.centre_bits} with {self.rate}"
+                f"center_bits is for rate description_length, got {self.center_bits} with {self.rate}"
             )
         model.require_finite_risk("Figure 2")
 
@@ -111,7 +111,7 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
     Args:
         config: the setting.
         progress: show a progress bar on standard error.
-        checkpoint_path: where to keep the state of a long run, see :func:`ratedist.simulation.simulate`.
+        checkpoint_path: where to keep the state of a long run, see :func:`ratedist.simulate`.
 
     Returns:
         One row a point. Rates are those of the whole weight vector; a standard error is empty where the
@@ -122,7 +122,7 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
     import pandas as pd
 
     from ratedist.compressors import Oracle
-    from ratedist.simulation import simulate
+    from ratedist.simulation.runner import simulate
     from ratedist.theory import oracle_alpha_at_rate
 
     started = time.perf_counter()
@@ -206,13 +206,13 @@ def _methods(config: Figure2Config) -> tuple[Literal["optimal", "lloyd"], ...]:
 def _compressors(config: Figure2Config, codebooks: Mapping[int, np.ndarray]) -> dict[str, Compressor]:
     from ratedist.compressors import ERM, FixedCodebook, KMeans
 
-    centre_bits = None
+    center_bits = None
     if config.rate == "description_length":
-        centre_bits = CENTRE_BITS if config.centre_bits is None else config.centre_bits
+        center_bits = CENTER_BITS if config.center_bits is None else config.center_bits
     compressors: dict[str, Compressor] = {"erm": ERM()}
     for method in _methods(config):
         compressors |= {
-            f"kmeans_{method} {K}": KMeans(K, method, centre_bits=centre_bits)
+            f"kmeans_{method} {K}": KMeans(K, method, center_bits=center_bits)
             for K in range(1, config.max_clusters + 1)
         }
     return compressors | {f"fixed_codebook {K}": FixedCodebook(centers) for K, centers in codebooks.items()}

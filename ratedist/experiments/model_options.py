@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ratedist import _checks
-from ratedist.problem import (
-    GaussianLinearModel,
-    ar1_covariance,
-    gaussian_weights,
-    sparse_weights,
-    two_level_weights,
-)
+from ratedist.linear_model.model import GaussianLinearModel, ar1_covariance
+from ratedist.linear_model.weights import gaussian_weights, sparse_weights, two_level_weights
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

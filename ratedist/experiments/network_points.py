@@ -17,14 +17,14 @@ from ratedist.experiments.network_config import NetworkConfig, Point
 from ratedist.files import write_together
 from ratedist.networks.assessment import Splits, assess
 from ratedist.networks.controls import clip_weights, scale_last_layer, weight_ranges
-from ratedist.networks.curvature import gauss_newton_diagonal, sample_gauss_newton_diagonal
+from ratedist.networks.curvature.architectures import gauss_newton_diagonal, sample_gauss_newton_diagonal
 from ratedist.networks.data import ImageData
 from ratedist.networks.ensemble import EnsembleConfig, Member
 from ratedist.networks.importance import normalized_importance
 from ratedist.networks.layers import compress_network, measured
 from ratedist.networks.parameter_files import save_parameters
 from ratedist.networks.scaling import fit_last_layer_factor
-from ratedist.trees import QuantizedTree
+from ratedist.tensors.tree import QuantizedTree
 
 # To be raised whenever a point would come out otherwise: rows of two versions are never mixed.
 FORMAT = 2

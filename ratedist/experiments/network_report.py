@@ -39,9 +39,9 @@ def report(config: NetworkConfig, frame: pd.DataFrame, summary: pd.DataFrame) ->
     )
     beta = max(config.beta)
     if beta > 0:
-        penalised = quantised.xs(beta, level="diameter_penalty", drop_level=False)
-        ratios = penalised["mean", "huffman_ratio"]
-        shown: Any = penalised[(ratios >= SMALLEST_RATIO) & (ratios <= LARGEST_RATIO)]
+        penalized = quantised.xs(beta, level="diameter_penalty", drop_level=False)
+        ratios = penalized["mean", "huffman_ratio"]
+        shown: Any = penalized[(ratios >= SMALLEST_RATIO) & (ratios <= LARGEST_RATIO)]
         for quantity, name in (("test_loss", "test loss"), ("calibrated_test_loss", "own temperature")):
             effects: Any = shown["effect_of_penalty", quantity].dropna()
             if not effects.empty:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ratedist import _checks
 from ratedist.experiments.table import Table, versions
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.units import nats_to_bits
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import dataclasses
 
 from ratedist import _checks
 from ratedist.experiments.table import Table, versions
-from ratedist.problem import GaussianLinearModel, two_level_weights
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.weights import two_level_weights
 
 D, N, NOISE_VARIANCE = 50, 80, 1.0
 COLUMNS = ("true_weight", "fitted_weight", "compressed_weight")
@@ -50,10 +51,10 @@ def run(config: TwoClustersConfig) -> Table:
     import pandas as pd
 
     from ratedist.compressors import ERM, KMeans
+    from ratedist.linear_model.risks import population_risk
+    from ratedist.linear_model.sampling import ModelArrays, draw_dataset
     from ratedist.quantizers import kmeans
-    from ratedist.risks import population_risk
-    from ratedist.sampling import ModelArrays, draw_dataset
-    from ratedist.simulation import simulate
+    from ratedist.simulation.runner import simulate
 
     config.check()
     model = config.model()

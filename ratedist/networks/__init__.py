@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ratedist.networks.comparison import compare, sample_losses
     from ratedist.networks.controls import clip_weights, scale_last_layer, weight_ranges
     from ratedist.networks.cross_validation import choose_beta, folds
-    from ratedist.networks.curvature import (
+    from ratedist.networks.curvature.architectures import (
         empirical_fisher_diagonal,
         gauss_newton_diagonal,
         sample_gauss_newton_diagonal,

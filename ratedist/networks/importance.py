@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ratedist import _checks
-from ratedist.trees import is_array, named_leaves
+from ratedist.tensors.tree import is_array, named_leaves
 
 # Layer means of 1 make this far less than any weight that matters, and keep all of them above zero.
 FLOOR = 1e-6

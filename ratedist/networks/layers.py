@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 from typing import Any
 
-from ratedist.trees import QuantizedTree, quantize_tree
+from ratedist.tensors.tree import QuantizedTree, quantize_tree
 
 
 def compress_network(

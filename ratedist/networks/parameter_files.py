@@ -13,8 +13,8 @@ import numpy as np
 
 from ratedist.container import Entry, TensorFile, encode_header, write_tensor_file
 from ratedist.container.dtypes import dtype_name, to_bytes
-from ratedist.foreign_arrays import is_array_like
-from ratedist.trees import is_array, named_leaves
+from ratedist.tensors.foreign_arrays import is_array_like
+from ratedist.tensors.tree import is_array, named_leaves
 
 CHECKSUM = "ratedist.sha256"
 
@@ -24,7 +24,7 @@ def save_parameters(
 ) -> int:
     """Write the arrays of any pytree to a safetensors file: parameters, or their importances.
 
-    A tensor has the name that ``ratedist.trees`` gives it, the parts of its path with dots between them.
+    A tensor has the name that ``ratedist.tensors.tree`` gives it, its path with dots between the parts.
     Importances written so are found by ``ratedist quantize MODEL --importance FILE``. A SHA-256 over tensors
     and metadata goes into the header, which ``load_parameters`` compares.
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ratedist.trees import QuantizedTree, named_leaves
+from ratedist.tensors.tree import QuantizedTree, named_leaves
 
 Arrays = dict[str, Any]
 

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ratedist import _checks
-from ratedist.networks import curvature_generic
 from ratedist.networks.comparison import RETURNS, Comparison, Function, check_pair, compare
-from ratedist.networks.curvature import SamplingError
+from ratedist.networks.curvature import pytrees
+from ratedist.networks.curvature.architectures import SamplingError
 from ratedist.networks.importance import normalized_importance
 from ratedist.networks.layers import measured
 from ratedist.networks.pytrees import restored, split_arrays, with_arrays
-from ratedist.trees import QuantizedTree, quantize_tree
+from ratedist.tensors.tree import QuantizedTree, quantize_tree
 
 # Mean curvature of an array is taken for this part of the largest array's if it is below.
 LEAST_PROPORTION = 1e-6
@@ -146,7 +146,7 @@ def quantize(
         curvature: diagonal measured before, as in ``QuantizedModel.curvature``: it is not measured again.
         curvature_samples: size of the random part of ``data`` that it is measured on; ``None`` for all.
         chunk: samples at a time while it is measured; memory is needed for ``chunk × classes`` gradients.
-            Where that is too much see ``ratedist.networks.curvature_generic``, option ``leaf_by_leaf``.
+            Where that is too much see ``ratedist.networks.curvature.pytrees``, option ``leaf_by_leaf``.
         progress: show a bar meanwhile.
         seed: of that random part, and of the random start where m > 1; 0 if not given.
         method: how ``ratedist.kmeans`` looks for the centres: "lloyd" (if not given), "optimal" or
@@ -169,7 +169,7 @@ def quantize(
     errors, size = {}, 0
     if seed is not None:
         _checks.seed(seed)
-        pool = curvature_generic.num_samples(data[0] if returns == "logits" else data)
+        pool = pytrees.num_samples(data[0] if returns == "logits" else data)
         if block_length == 1 and (curvature is not None or (curvature_samples or pool) >= pool):
             raise ValueError(
                 "seed is for block_length above 1 and for curvature measured on a random part of the data: "
@@ -214,9 +214,9 @@ def _measured_curvature(
     seed: int,
 ) -> tuple[Any, dict[str, SamplingError], int]:
     samples = data[0] if returns == "logits" else data
-    pool = curvature_generic.num_samples(samples)
+    pool = pytrees.num_samples(samples)
     if size is not None and _checks.integer("curvature_samples", size, 2) < pool:
-        found = curvature_generic.sample_diagonal(
+        found = pytrees.sample_diagonal(
             function,
             parameters,
             samples,
@@ -227,11 +227,7 @@ def _measured_curvature(
             progress=progress,
         )
         return found.diagonal, found.errors, size
-    of_all = (
-        curvature_generic.gauss_newton_diagonal
-        if returns == "logits"
-        else curvature_generic.empirical_fisher_diagonal
-    )
+    of_all = pytrees.gauss_newton_diagonal if returns == "logits" else pytrees.empirical_fisher_diagonal
     return of_all(function, parameters, samples, chunk=chunk, progress=progress), {}, pool
 
 

@@ -9,7 +9,7 @@ from ratedist import _checks
 from ratedist.codes import empirical_entropy
 from ratedist.quantizers.objective import quantization_objective
 from ratedist.quantizers.quantized import Quantized, checked_weights
-from ratedist.quantizers.statistics import SortedStatistics, sorted_statistics
+from ratedist.quantizers.scalar.statistics import SortedStatistics, sorted_statistics
 
 # Weights whose costs under all centres are held at once.
 CHUNK = 1 << 14

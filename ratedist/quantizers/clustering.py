@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.quantizers.branch_and_bound import certified_optimum
-from ratedist.quantizers.cells import number_below
-from ratedist.quantizers.certified_runs import (
+from ratedist.quantizers.objective import PENALTIES, quantization_objective
+from ratedist.quantizers.quantized import Quantized, checked_weights
+from ratedist.quantizers.scalar.branch_and_bound import certified_optimum
+from ratedist.quantizers.scalar.cells import number_below
+from ratedist.quantizers.scalar.certified_runs import (
     RESOLUTION,
     CertifiedRuns,
     certified_path,
     certified_runs,
 )
-from ratedist.quantizers.initialization import RANDOM_INITIALIZATIONS, scalar_starts
-from ratedist.quantizers.lloyd import lloyd_centers, printed_centers
-from ratedist.quantizers.objective import PENALTIES, quantization_objective
-from ratedist.quantizers.quantized import Quantized, checked_weights
+from ratedist.quantizers.scalar.initialization import RANDOM_INITIALIZATIONS, scalar_starts
+from ratedist.quantizers.scalar.lloyd import lloyd_centers, printed_centers
+from ratedist.quantizers.scalar.statistics import SortedStatistics, sorted_statistics
 from ratedist.quantizers.scaling import needed_scaling
-from ratedist.quantizers.statistics import SortedStatistics, sorted_statistics
 
 METHODS = ("lloyd", "optimal", "algorithm1")
 # Of the descent that gives the optimum its first upper bound.
@@ -136,7 +136,9 @@ def kmeans(
     tolerance = 1e-6 if tolerance is None else float(_checks.in_range("tolerance", tolerance))
     time_budget = 60.0 if time_budget is None else float(_checks.in_range("time_budget", time_budget))
     if m > 1:
-        from ratedist.quantizers.blocks import kmeans_of_blocks  # imported late: scalars need no JAX
+        from ratedist.quantizers.blocks.clustering import (
+            kmeans_of_blocks,  # imported late: scalars need no JAX
+        )
 
         return kmeans_of_blocks(w, h, m, K, float(beta), method, init, key, num_starts, max_iterations)
     problem = _Scalar(w, h, sorted_statistics(w, h), K, float(beta), penalty)

@@ -1,10 +1,18 @@
 """Closed forms and deterministic numerics, in float64 whatever JAX is set to."""
 
-from ratedist.theory.blahut_arimoto import (
-    RateDistortionPoint,
-    blahut_arimoto,
+from ratedist.theory.bounds.conditional_cgf import (
+    CgfBound,
+    conditional_cgf_bound,
+    conditional_cgf_relaxation,
+    product_cgf_bound,
 )
-from ratedist.theory.bounds import (
+from ratedist.theory.bounds.corollary1 import (
+    Corollary1Minimum,
+    corollary1_bound,
+    corollary1_minimizer,
+    corollary1_stationary_rate,
+)
+from ratedist.theory.bounds.generalization import (
     codebook_radius,
     codebook_squared_radius,
     exact_cgf_bound,
@@ -13,26 +21,18 @@ from ratedist.theory.bounds import (
     sub_gaussian_bound,
     worst_loss_variance,
 )
-from ratedist.theory.closed_bracket import (
-    RateBracket,
-    rate_distortion_bracket,
-)
-from ratedist.theory.conditional_cgf import (
-    CgfBound,
-    conditional_cgf_bound,
-    conditional_cgf_relaxation,
-    product_cgf_bound,
-)
-from ratedist.theory.continuous_sources import (
-    laplace_rate_distortion,
-    point_at_rate,
-    uniform_rate_distortion,
-)
-from ratedist.theory.corollary1 import (
-    Corollary1Minimum,
-    corollary1_bound,
-    corollary1_minimizer,
-    corollary1_stationary_rate,
+from ratedist.theory.bounds.oracle_cgf import oracle_conditional_cgf_bound, oracle_loss_variance
+from ratedist.theory.bounds.rate_distortion import (
+    distortion_rate_bound,
+    distortion_rate_envelope,
+    distortion_rate_tight,
+    erm_gaussian_divergence,
+    rate_distortion_bound,
+    rate_distortion_envelope,
+    rate_distortion_tight,
+    remark2_lower_bound,
+    time_sharing_rate,
+    zero_rate_distortion,
 )
 from ratedist.theory.erm import (
     erm_empirical_risk,
@@ -40,7 +40,8 @@ from ratedist.theory.erm import (
     erm_population_risk,
     erm_weight_variance,
 )
-from ratedist.theory.exact import (
+from ratedist.theory.exact.closed_bracket import RateBracket, rate_distortion_bracket
+from ratedist.theory.exact.curves import (
     RateDistortionCurve,
     critical_slope,
     distortion_at_rate,
@@ -69,23 +70,9 @@ from ratedist.theory.oracle import (
     oracle_population_risk,
     oracle_rate,
 )
-from ratedist.theory.oracle_bound import (
-    oracle_conditional_cgf_bound,
-    oracle_loss_variance,
-)
-from ratedist.theory.rate_distortion_bounds import (
-    distortion_rate_bound,
-    distortion_rate_envelope,
-    distortion_rate_tight,
-    erm_gaussian_divergence,
-    rate_distortion_bound,
-    rate_distortion_envelope,
-    rate_distortion_tight,
-    remark2_lower_bound,
-    time_sharing_rate,
-    zero_rate_distortion,
-)
-from ratedist.theory.sources import (
+from ratedist.theory.sources.continuous import laplace_rate_distortion, point_at_rate, uniform_rate_distortion
+from ratedist.theory.sources.discrete import RateDistortionPoint, blahut_arimoto
+from ratedist.theory.sources.textbook import (
     bernoulli_rate,
     gaussian_distortion,
     gaussian_entropy,
@@ -99,7 +86,7 @@ from ratedist.theory.sources import (
     shannon_lower_bound_distortion,
     uniform_entropy,
 )
-from ratedist.theory.water_filling import (
+from ratedist.theory.sources.water_filling import (
     reverse_water_filling,
     water_filling_at_distortion,
     water_filling_at_rate,

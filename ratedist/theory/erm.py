@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ratedist.problem import GaussianLinearModel, require_model
+from ratedist.linear_model.model import GaussianLinearModel, require_model
 
 
 def erm_empirical_risk(model: GaussianLinearModel) -> float:

@@ -12,7 +12,8 @@ import math
 import numpy as np
 
 from ratedist import _checks
-from ratedist.theory.bounds import LARGEST_COUNT, exact_cgf_factor
+from ratedist.theory.bounds.generalization import exact_cgf_factor
+from ratedist.theory.numerics import LARGEST_COUNT
 
 
 def gaussian_mean_generalization_error(

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel, require_model
-from ratedist.theory.bounds import LARGEST_COUNT
+from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.theory.numerics import LARGEST_COUNT
 from ratedist.theory.wishart import wishart_eigenvalue_quadrature
 
 

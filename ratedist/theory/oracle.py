@@ -15,8 +15,8 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import chi2
 
 from ratedist import _checks
-from ratedist.problem import GaussianLinearModel, require_model
-from ratedist.theory.bounds import exp_remainder
+from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.theory.numerics import exp_remainder
 
 # Quadrature in the logarithm of a χ² variable. Its tails beyond this probability are dropped.
 TAIL_PROBABILITY = 1e-18

@@ -204,7 +204,7 @@ WORLDS: dict[str, World] = {
     "equation-30": World("the true Hessian in (30)", estimate(times=2.0)),
     "equation-36": World("the nearest centre is the cheapest", agreement(), HOLDS),
     "algorithm-1-descends": World("no ascent", estimate(to=0.0), HOLDS),
-    "algorithm-1-penalised": World("no ascent", estimate(to=0.0), HOLDS),
+    "algorithm-1-penalized": World("no ascent", estimate(to=0.0), HOLDS),
     "equation-37-two": World("(37) off the minimum by 10%", estimate(times=1.1)),
     "equation-37": World("(37)–(38) at the minimum", agreement(), HOLDS),
     "optimal-quantizer": World("an optimum missed by 1%", estimate(times=1.01)),

@@ -9,7 +9,7 @@ from ratedist import theory
 from ratedist.claims import CLAIMS, Claim, Evidence, Verdict, frame, linear_model, sharper_bounds, verify
 from ratedist.claims.finite_example import channels, finite_example
 from ratedist.claims.judging import judge
-from ratedist.problem import GaussianLinearModel
+from ratedist.linear_model.model import GaussianLinearModel
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
 

@@ -14,9 +14,10 @@ from ratedist.claims.empirical_design import gaussian_distortion, optimal_center
 from ratedist.claims.exact_curve import _log_ratios
 from ratedist.claims.information import _random_code_distortion
 from ratedist.claims.two_centers import cross_validated_penalty, two_centers
-from ratedist.problem import GaussianLinearModel, two_level_weights
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.weights import two_level_weights
 from ratedist.quantizers import kmeans
-from ratedist.random_coding import bernoulli_random_code_distortion
+from ratedist.simulation.random_codes import bernoulli_random_code_distortion
 
 FIGURE2 = GaussianLinearModel(n=80, w_star=two_level_weights(50))
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratedist import codes
-from ratedist.codes import batched
+from ratedist.codes import traced
 from ratedist.codes.rounding import format_bits, largest_finite, smallest_normal
 
 RNG = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def test_jax_agrees_in_double_precision(bits):
     values = np.concatenate([WIDE, edges, -edges])
     if exponent_bits == 11:
         values = values[(np.abs(values) >= tiny) | (values == 0)]
-    ours = batched.round_to_bits(jnp.asarray(values), bits)
+    ours = traced.round_to_bits(jnp.asarray(values), bits)
     assert ours.dtype == jnp.float64
     np.testing.assert_array_equal(ours, codes.round_to_bits(values, bits))
 
@@ -66,7 +66,7 @@ def test_jax_agrees_in_double_precision(bits):
 @pytest.mark.parametrize("bits", [7, 16, 20, 32, 64])
 def test_jax_agrees_in_single_precision(bits):
     values = WIDE.astype(np.float32)
-    ours = batched.round_to_bits(jnp.asarray(values), bits)
+    ours = traced.round_to_bits(jnp.asarray(values), bits)
     assert ours.dtype == jnp.float32
     np.testing.assert_array_equal(np.asarray(ours, np.float64), codes.round_to_bits(values, bits))
 
@@ -76,7 +76,7 @@ def test_bad_bits(bits):
     with pytest.raises(ValueError, match="bits must"):
         codes.round_to_bits(1.0, bits)
     with pytest.raises(ValueError, match="bits must"):
-        batched.round_to_bits(jnp.ones(()), bits)
+        traced.round_to_bits(jnp.ones(()), bits)
 
 
 def test_nan_is_refused():

@@ -26,7 +26,7 @@ CHECKS = (
         rd.Oracle(alpha=0.3),
         rd.Oracle(rate=0.0),
         rd.FixedCodebook([-1.0, 1.0]),
-        rd.KMeans(3, centre_bits=8),
+        rd.KMeans(3, center_bits=8),
         rd.HessianWeightedKMeans(2, 1.0),
     ],
     ids=lambda one: type(one).__name__,
@@ -42,10 +42,10 @@ def test_what_is_built_in_passes(compressor) -> None:
     [
         *(rd.KMeans(2, "lloyd", init=init) for init in ("random", "kmeans++", "quantile", "linear")),
         *(rd.KMeans(6, "lloyd", init=init) for init in ("random", "kmeans++", "quantile", "linear")),
-        *(rd.KMeans(K, centre_bits=bits) for K in (1, 6) for bits in (None, 7, 64)),
+        *(rd.KMeans(K, center_bits=bits) for K in (1, 6) for bits in (None, 7, 64)),
         *(rd.HessianWeightedKMeans(K, beta) for K in (1, 6) for beta in (0.0, 2.0)),
         *(rd.HessianWeightedKMeans(K, beta, "lloyd") for K in (1, 6) for beta in (0.0, 2.0)),
-        rd.HessianWeightedKMeans(6, shrinkage=0.5, centre_bits=16),
+        rd.HessianWeightedKMeans(6, shrinkage=0.5, center_bits=16),
         rd.Oracle(alpha=0.0),
     ],
     ids=str,
@@ -56,9 +56,9 @@ def test_every_setting_passes(compressor, covariance) -> None:
 
 
 class NewEveryTime(NoPytree):
-    """Static by identity: every ``bind`` compiles anew."""
+    """Static by identity: every ``prepare`` compiles anew."""
 
-    def bind(self, model):
+    def prepare(self, model):
         return jax.tree_util.Partial(lambda key, weights, context: None)
 
 
@@ -69,7 +69,7 @@ class StaticArray(NoPytree):
 
     table: np.ndarray = dataclasses.field(default_factory=lambda: np.arange(3.0))
 
-    def bind(self, model):
+    def prepare(self, model):
         return StaticArray()
 
 
@@ -150,8 +150,8 @@ SIGNS = 4 * float(np.log(2))
         (rd.ERM, {}, "got the class"),
         (NegativeRate(), {}, "must be at least 0 nats, got -1.0"),
         (NoPytree(), {}, "must return a JAX pytree"),
-        (NewEveryTime(), {}, "two calls of bind must give equal structures"),
-        (StaticArray(), {}, "two calls of bind must give equal structures"),
+        (NewEveryTime(), {}, "two calls of prepare must give equal structures"),
+        (StaticArray(), {}, "two calls of prepare must give equal structures"),
         (reconstruct(lambda w: w[:2]), {}, "the shape"),
         (reconstruct(lambda w: w.astype(jnp.float32)), {}, "got float32"),
         (reconstruct(branching), {}, "fails when JAX traces it: TracerBool"),

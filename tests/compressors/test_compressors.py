@@ -4,7 +4,7 @@ import pytest
 
 import ratedist as rd
 from ratedist.compressors.base import Context, compress_all
-from ratedist.sampling import ModelArrays
+from ratedist.linear_model.sampling import ModelArrays
 
 KEY = jax.random.key(9)
 MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(5))
@@ -14,9 +14,9 @@ def test_erm_and_the_uncompressed_oracle_are_the_same() -> None:
     weights = jax.random.normal(jax.random.key(0), (5,))
     context = Context(model=ModelArrays.of(MODEL))
     for compressor in (rd.ERM(), rd.Oracle(alpha=0.0), rd.Oracle(rate=np.inf)):
-        out = compressor.bind(MODEL).compress(jax.random.key(1), weights, context)
+        out = compressor.prepare(MODEL).compress(jax.random.key(1), weights, context)
         np.testing.assert_allclose(out.reconstruction, weights, rtol=1e-14)
-    nothing_sent = rd.Oracle(alpha=1.0).bind(MODEL).compress(jax.random.key(1), weights, context)
+    nothing_sent = rd.Oracle(alpha=1.0).prepare(MODEL).compress(jax.random.key(1), weights, context)
     np.testing.assert_array_equal(nothing_sent.reconstruction, MODEL.w_star)
 
 
@@ -24,7 +24,7 @@ def test_fixed_codebook_takes_the_nearest_centre() -> None:
     weights = np.array([-3.0, 0.4, 0.6, 2.0, 0.5])
     out = (
         rd.FixedCodebook([1.0, 0.0])
-        .bind(MODEL)
+        .prepare(MODEL)
         .compress(jax.random.key(0), jax.numpy.asarray(weights), Context())
     )
     np.testing.assert_array_equal(out.reconstruction, [0, 0, 1, 1, 0])
@@ -34,8 +34,8 @@ def test_fixed_codebook_takes_the_nearest_centre() -> None:
 
 def test_optimal_kmeans_alone_and_in_a_family_agree() -> None:
     weights = jax.random.normal(jax.random.key(3), (5,))
-    kinds = {f"{K}": rd.KMeans(K).bind(MODEL) for K in (3, 1, 5)} | {
-        "b": rd.KMeans(3, centre_bits=16).bind(MODEL)
+    kinds = {f"{K}": rd.KMeans(K).prepare(MODEL) for K in (3, 1, 5)} | {
+        "b": rd.KMeans(3, center_bits=16).prepare(MODEL)
     }
     nothing = dict.fromkeys(kinds, frozenset())
     together = compress_all(kinds, jax.random.key(0), weights, Context(), nothing)
@@ -70,7 +70,7 @@ def test_every_compressor_declares_what_it_is() -> None:
         (lambda: rd.KMeans(2.5), "num_clusters must be an integer"),  # type: ignore[arg-type]
         (lambda: rd.KMeans(2, "best"), "method must be one of optimal, lloyd"),  # type: ignore[arg-type]
         (lambda: rd.KMeans(2, "lloyd", init="zero"), "init must be one of"),  # type: ignore[arg-type]
-        (lambda: rd.KMeans(2, centre_bits=3), "centre_bits must be at least 7"),
+        (lambda: rd.KMeans(2, center_bits=3), "center_bits must be at least 7"),
         (lambda: rd.KMeans(2, num_starts=3), "num_starts is for method"),
         (lambda: rd.Oracle(rate=[1.0, 2.0]), "rate must be one number"),  # type: ignore[arg-type]
         (lambda: rd.KMeans(True), "num_clusters must be an integer"),

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import ratedist as rd
-from ratedist import codes, simulation
+from ratedist import codes
 from ratedist.compressors.base import Context
 from ratedist.quantizers import quantization_objective
+from ratedist.simulation import engine
 from ratedist.units import nats_to_bits
 
 D = 20
@@ -35,7 +36,7 @@ def compress(bound, weights, importance):
 @pytest.mark.parametrize("beta", BETAS)
 def test_descent_equals_numpy_from_the_same_start(penalty, beta) -> None:
     weights, importance = draws()
-    bound = rd.HessianWeightedKMeans(5, beta, "lloyd", penalty, init="quantile").bind(MODEL)
+    bound = rd.HessianWeightedKMeans(5, beta, "lloyd", penalty, init="quantile").prepare(MODEL)
     out = compress(bound, weights, importance)
     for w, h, reconstruction in zip(weights, importance, out.reconstruction, strict=True):
         expected = rd.kmeans(w, 5, h, beta, penalty=penalty, init="quantile")
@@ -45,7 +46,7 @@ def test_descent_equals_numpy_from_the_same_start(penalty, beta) -> None:
 @pytest.mark.parametrize("beta", [0.0, 2.0])
 def test_optimal_is_the_certified_optimum(beta) -> None:
     weights, importance = draws(6)
-    out = compress(rd.HessianWeightedKMeans(4, beta).bind(MODEL), weights, importance)
+    out = compress(rd.HessianWeightedKMeans(4, beta).prepare(MODEL), weights, importance)
     for w, h, reconstruction in zip(weights, importance, np.asarray(out.reconstruction), strict=True):
         expected = rd.kmeans(w, 4, h, beta, method="optimal")
         assert expected.converged
@@ -61,10 +62,10 @@ def test_two_centres_of_equal_mass_are_shrunk() -> None:
     importance = np.ones((3, D))
     beta = 1.7
     shrinkage = 1 / (1 + 4 * beta / D)
-    regularized = compress(rd.HessianWeightedKMeans(2, beta).bind(MODEL), weights, importance)
-    shrunken = compress(rd.HessianWeightedKMeans(2, shrinkage=shrinkage).bind(MODEL), weights, importance)
+    regularized = compress(rd.HessianWeightedKMeans(2, beta).prepare(MODEL), weights, importance)
+    shrunken = compress(rd.HessianWeightedKMeans(2, shrinkage=shrinkage).prepare(MODEL), weights, importance)
     np.testing.assert_allclose(regularized.reconstruction, shrunken.reconstruction, rtol=1e-12)
-    collapsed = compress(rd.HessianWeightedKMeans(2, shrinkage=0.0).bind(MODEL), weights, importance)
+    collapsed = compress(rd.HessianWeightedKMeans(2, shrinkage=0.0).prepare(MODEL), weights, importance)
     means = np.average(weights, axis=1, weights=importance)
     np.testing.assert_allclose(
         collapsed.reconstruction, np.broadcast_to(means[:, None], weights.shape), rtol=1e-12
@@ -73,7 +74,7 @@ def test_two_centres_of_equal_mass_are_shrunk() -> None:
 
 def test_rates_are_those_of_the_codes() -> None:
     weights, importance = draws(5)
-    out = compress(rd.HessianWeightedKMeans(4, 1.0, centre_bits=16).bind(MODEL), weights, importance)
+    out = compress(rd.HessianWeightedKMeans(4, 1.0, center_bits=16).prepare(MODEL), weights, importance)
     for trial, reconstruction in enumerate(np.asarray(out.reconstruction)):
         counts = np.unique(reconstruction, return_counts=True)[1]
         rates = {name: nats_to_bits(float(values[trial])) for name, values in out.rates.items()}
@@ -94,7 +95,7 @@ def test_long_vectors_go_to_the_host(method) -> None:
     rng = np.random.default_rng(2)
     w, h = rng.normal(size=d), rng.exponential(size=d)
     model = rd.GaussianLinearModel(400, np.zeros(d))
-    bound = rd.HessianWeightedKMeans(3, 5.0, method, init="quantile").bind(model)
+    bound = rd.HessianWeightedKMeans(3, 5.0, method, init="quantile").prepare(model)
     out = bound.compress(KEY, jax.numpy.asarray(w), Context(hessian_diagonal=jax.numpy.asarray(h)))
     expected = rd.kmeans(w, 3, h, 5.0, method, init="quantile")
     np.testing.assert_allclose(out.reconstruction, expected.reconstruction, atol=1e-12)
@@ -107,7 +108,7 @@ def test_it_sees_the_data_and_says_so() -> None:
     with pytest.raises(ValueError, match="must see the data's Hessian"):
         rd.simulate(MODEL, {"hw": compressor}, 5, KEY, "erm")
     with pytest.raises(ValueError, match=r"needs context\.hessian_diagonal"):
-        compressor.bind(MODEL).compress(KEY, jax.numpy.ones(D), Context())
+        compressor.prepare(MODEL).compress(KEY, jax.numpy.ones(D), Context())
     assert compressor.fixed_rates(MODEL) == {"fixed_length": pytest.approx(D * np.log(2))}
     risks = {"population_risk", "generalization_error"}
     assert compressor.heavy_tailed(MODEL) == {*risks, "distortion", "empirical_risk"}
@@ -122,9 +123,9 @@ def test_a_sweep_over_beta_compiles_once() -> None:
 
     first = sweep((1.0, 5.0))
     assert first.sampler == "statistics"
-    compiled = simulation._compress._cache_size()  # type: ignore[attr-defined]
+    compiled = engine._compress._cache_size()  # type: ignore[attr-defined]
     second = sweep((0.5, 1.0))
-    assert simulation._compress._cache_size() == compiled  # type: ignore[attr-defined]
+    assert engine._compress._cache_size() == compiled  # type: ignore[attr-defined]
     assert first["0"].population_risk.mean == pytest.approx(second["1"].population_risk.mean, rel=1e-12)
     assert first["0"].population_risk.mean != second["0"].population_risk.mean
 
@@ -149,7 +150,7 @@ def test_importance_lowers_the_distortion_where_the_hessian_is_uneven() -> None:
         ({"penalty": "cubic"}, "penalty must be one of"),
         ({"init": "first"}, "init must be one of"),
         ({"num_starts": 3}, "num_starts is for method"),
-        ({"centre_bits": 100}, "centre_bits must be at most 64, got 100"),
+        ({"center_bits": 100}, "center_bits must be at most 64, got 100"),
     ],
 )
 def test_bad_settings_are_refused_in_words(settings, message) -> None:
@@ -159,4 +160,4 @@ def test_bad_settings_are_refused_in_words(settings, message) -> None:
 
 def test_more_clusters_than_weights() -> None:
     with pytest.raises(ValueError, match="at most the 20 weights, got 21"):
-        dataclasses.replace(rd.HessianWeightedKMeans(2), num_clusters=21).bind(MODEL)
+        dataclasses.replace(rd.HessianWeightedKMeans(2), num_clusters=21).prepare(MODEL)

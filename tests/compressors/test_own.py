@@ -42,12 +42,12 @@ def test_a_plain_function_is_a_compressor() -> None:
 
 
 def test_one_function_is_one_compilation_and_two_names() -> None:
-    from ratedist import simulation
+    from ratedist.simulation import engine
 
     simulate(identity)
-    compiled = simulation._compress._cache_size()  # type: ignore[attr-defined]
+    compiled = engine._compress._cache_size()  # type: ignore[attr-defined]
     simulate(identity)
-    assert simulation._compress._cache_size() == compiled  # type: ignore[attr-defined]
+    assert engine._compress._cache_size() == compiled  # type: ignore[attr-defined]
     both = {"a": rd.compressor(identity, markov=True), "b": rd.ERM()}
     result = rd.simulate(MODEL, both, 50, KEY)
     assert result.difference("a", "b").distortion.mean == 0.0
@@ -161,7 +161,7 @@ def test_what_is_no_function_is_refused() -> None:
         rd.compressor(3, markov=True)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"is a plain function, .*: wrap it as rd\.compressor"):
         rd.simulate(MODEL, {"own": identity}, 4, KEY)  # type: ignore[dict-item]
-    with pytest.raises(ValueError, match="lacks markov, needs, bind, heavy_tailed, fixed_rates"):
+    with pytest.raises(ValueError, match="lacks markov, needs, prepare, heavy_tailed, fixed_rates"):
         rd.simulate(MODEL, {"own": 3}, 4, KEY)  # type: ignore[dict-item]
 
 
@@ -188,9 +188,9 @@ def test_what_is_no_function_is_refused() -> None:
     ],
 )
 def test_outputs_of_another_kind_are_refused_before_any_computing(output, message: str, monkeypatch) -> None:
-    from ratedist import simulation
+    from ratedist.simulation import runner
 
-    monkeypatch.setattr(simulation, "_run_batch", lambda *arguments: pytest.fail("something was computed"))
+    monkeypatch.setattr(runner, "run_batch", lambda *arguments: pytest.fail("something was computed"))
     with pytest.raises(ValueError, match=f"compress of 'own' .*{message}"):
         simulate(lambda key, weights, context: output(weights))
 
@@ -222,12 +222,12 @@ def test_an_information_density_may_be_negative_in_one_trial() -> None:
 
 
 class NoPytree:
-    """Its ``bind`` returns an object that JAX does not know."""
+    """Its ``prepare`` returns an object that JAX does not know."""
 
     markov: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset()
 
-    def bind(self, model):
+    def prepare(self, model):
         return self
 
     def heavy_tailed(self, model):
@@ -305,7 +305,7 @@ def test_kraft_sums_of_the_page() -> None:
     assert bound(8, 7) == pytest.approx(1.03, abs=5e-3)
     assert all(bound(K, bits) <= 1 for K in range(1, 8) for bits in (7, 8, 16, 64))
     for K in (1, 7, 8):
-        kinds = rd.KMeans(K, centre_bits=7).bounding_rates(MODEL)
+        kinds = rd.KMeans(K, center_bits=7).bounding_rates(MODEL)
         assert ("description_length" in kinds) == (K <= 7)
         assert kinds["decodable_length"] == "code_length"
     assert rd.KMeans(2).bounding_rates(MODEL) == {}

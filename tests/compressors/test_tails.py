@@ -116,12 +116,12 @@ def test_as_many_clusters_as_weights_are_lossless_only_if_no_weight_is_missed_or
         assert kind(D).heavy_tailed(model) == of_weights
         assert kind(D, method="lloyd").heavy_tailed(model) == of_weights
         assert kind(D, method="lloyd", init="linear").heavy_tailed(model) == everything
-        assert kind(D, centre_bits=16).heavy_tailed(model) == everything
+        assert kind(D, center_bits=16).heavy_tailed(model) == everything
         assert kind(D - 1).heavy_tailed(model) == everything
     # And so it is: the distortion of rounded centres grows with the weights.
     stretched = rd.two_level_weights(D, 2e4)
     weights = jax.numpy.asarray(stretched + np.arange(D))
-    rounded = rd.KMeans(D, centre_bits=8).bind(model).compress(KEY, weights, rd.compressors.Context())
+    rounded = rd.KMeans(D, center_bits=8).prepare(model).compress(KEY, weights, rd.compressors.Context())
     assert np.max(np.abs(rounded.reconstruction - weights)) > 10
 
 

@@ -7,7 +7,7 @@ import pytest
 from ratedist.container import QuantizedTensor
 from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.quantizers import kmeans
-from ratedist.tensors import QuantizationConfig, quantize_tensor
+from ratedist.tensors.tensor import QuantizationConfig, quantize_tensor
 
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 

@@ -181,9 +181,9 @@ def test_other_rates_move_the_abscissa_only(rate) -> None:
         ({"rate": "bits"}, "rate must be one of"),
         ({"sampler": "x"}, "sampler must be one of"),
         ({"seed": -1}, "seed must be at least 0"),
-        ({"rate": "description_length", "centre_bits": 2}, "centre_bits must be at least 7"),
-        ({"centre_bits": 32}, "centre_bits is for rate description_length"),
-        ({"rate": "fixed_length", "centre_bits": 8}, "centre_bits is for rate description_length"),
+        ({"rate": "description_length", "center_bits": 2}, "center_bits must be at least 7"),
+        ({"center_bits": 32}, "center_bits is for rate description_length"),
+        ({"rate": "fixed_length", "center_bits": 8}, "center_bits is for rate description_length"),
     ],
 )  # fmt: skip
 def test_settings_without_a_figure_are_refused(change, message) -> None:

@@ -94,17 +94,17 @@ def test_figure2_of_ones_own_model_from_the_command(folder: pathlib.Path, tmp_pa
 
 
 def test_the_best_penalty_is_chosen_on_trials_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second simulation, of another key, names the best β even where the table's own trials disagree."""
-    from ratedist import simulation
+    """A second runner, of another key, names the best β even where the table's own trials disagree."""
     from ratedist.experiments.diameter_findings import Point
+    from ratedist.simulation import runner
 
-    simulate, results = simulation.simulate, []
+    simulate, results = runner.simulate, []
 
     def watched(*arguments, **options):
         results.append((arguments[3], simulate(*arguments, **options)))
         return results[-1][1]
 
-    monkeypatch.setattr(simulation, "simulate", watched)
+    monkeypatch.setattr(runner, "simulate", watched)
     config = DiameterConfig(
         n=12, w_star=(W_STAR, "two-level"), d=6, clusters=(2,), diameter_penalties=(0.1, 0.2, 0.3),
         trials=30, certified_trials=0,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ratedist.cli.main import main
+from ratedist.cli.commands import main
 from ratedist.experiments import network_points
 from ratedist.experiments.network_config import Cifar10Config, DigitsConfig, NetworkConfig, Point
 from ratedist.experiments.network_report import report

@@ -6,7 +6,7 @@ from ratedist.networks import controls
 from ratedist.networks.architecture import initialize, logits, mlp
 from ratedist.networks.calibration import calibrated_loss
 from ratedist.networks.losses import evaluate
-from ratedist.trees import quantize_tree
+from ratedist.tensors.tree import quantize_tree
 
 NETWORK = mlp(6, (5,), 3)
 PARAMETERS = initialize(NETWORK, jax.random.key(0))

@@ -9,7 +9,7 @@ from ratedist.networks import importance as importances
 from ratedist.networks import parameter_files
 from ratedist.networks.architecture import initialize, mlp
 from ratedist.quantizers import kmeans
-from ratedist.trees import quantize_tree
+from ratedist.tensors.tree import quantize_tree
 
 PARAMETERS = initialize(mlp(40, (30,), 5), jax.random.key(0))
 RNG = np.random.default_rng(0)

@@ -8,11 +8,12 @@ import pytest
 
 import ratedist as rd
 from ratedist.container import TensorFile
-from ratedist.model_files import dequantize_file, quantize_file
-from ratedist.networks import curvature_generic, quantization
+from ratedist.networks import quantization
 from ratedist.networks.calibration import fit_temperature
+from ratedist.networks.curvature import pytrees
 from ratedist.networks.losses import evaluate
-from ratedist.tensors import QuantizationConfig
+from ratedist.tensors.model_file import dequantize_file, quantize_file
+from ratedist.tensors.tensor import QuantizationConfig
 from tests.networks.models import HOLDOUT, PARAMETERS, TEST, TRAIN, logits_fn, samples
 
 quantize = rd.networks.quantize
@@ -39,7 +40,7 @@ def test_parameters_are_as_before_but_for_their_values(result):
 
 
 def test_it_is_hessian_weighted_k_means_with_the_curvature_of_the_loss(result):
-    diagonal = curvature_generic.gauss_newton_diagonal(logits_fn, PARAMETERS, TRAIN[0])
+    diagonal = pytrees.gauss_newton_diagonal(logits_fn, PARAMETERS, TRAIN[0])
     leaves_agree(result.curvature, diagonal)
     importance = rd.networks.normalized_importance(diagonal)
     expected = rd.quantize_tree(PARAMETERS, 3, importance=importance, min_size=100)
@@ -149,7 +150,7 @@ def test_any_loss():
 
     found = quantize(weights, loss_fn, data, 4, returns="loss")
     assert isinstance(found.parameters["slope"], np.ndarray)
-    fisher = curvature_generic.empirical_fisher_diagonal(loss_fn, weights, data)
+    fisher = pytrees.empirical_fisher_diagonal(loss_fn, weights, data)
     np.testing.assert_allclose(found.curvature["slope"], fisher["slope"], rtol=1e-12)
     expected = [np.asarray(loss_fn(tree, data)).mean() for tree in (weights, found.parameters)]
     assert list(found.comparison.rows) == ["train_loss"]

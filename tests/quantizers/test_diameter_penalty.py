@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from ratedist.quantizers import batched, branch_and_bound, kmeans
-from ratedist.quantizers.bins import binned
+from ratedist.quantizers import kmeans
 from ratedist.quantizers.center_update import confined_centers, printed_pair
 from ratedist.quantizers.objective import PENALTIES, diameter_cost
-from ratedist.quantizers.statistics import sorted_entries
-from ratedist.quantizers.tilted_costs import TiltedCosts
+from ratedist.quantizers.scalar import branch_and_bound
+from ratedist.quantizers.scalar.bins import binned
+from ratedist.quantizers.scalar.statistics import sorted_entries
+from ratedist.quantizers.scalar.tilted_costs import TiltedCosts
+from ratedist.quantizers.traced import scalar
 
-CONFINED_IN_JAX = jax.jit(batched.confined_centers, static_argnums=3)
+CONFINED_IN_JAX = jax.jit(scalar.confined_centers, static_argnums=3)
 
 
 def cost(centers, means, mass, beta, penalty):
@@ -137,7 +139,7 @@ def test_optimal_equals_enumeration_of_all_assignments(seed, penalty):
 
 @pytest.mark.parametrize("dense_size", [0, 1000])
 def test_bound_of_a_box_is_below_every_quantiser_in_it(dense_size, monkeypatch):
-    monkeypatch.setattr("ratedist.quantizers.statistics.DENSE_SIZE", dense_size)
+    monkeypatch.setattr("ratedist.quantizers.scalar.statistics.DENSE_SIZE", dense_size)
     rng = np.random.default_rng(2)
     for trial in range(100):
         weights, importance = rng.normal(size=12), rng.exponential(size=12)
@@ -184,7 +186,7 @@ def test_divide_and_conquer_equals_dense_programme(monkeypatch):
         low, high = (-1.0, -0.6 + 0.3 * rng.random()), (0.5, 1.5)
         values = []
         for dense_size in (0, 1000):
-            monkeypatch.setattr("ratedist.quantizers.statistics.DENSE_SIZE", dense_size)
+            monkeypatch.setattr("ratedist.quantizers.scalar.statistics.DENSE_SIZE", dense_size)
             costs = TiltedCosts(sorted_entries(weights, importance).table, low, high, 4.0, "squared")
             values.append([value for value, _ in branch_and_bound.optimal_runs(costs, range(1, 9))])
         np.testing.assert_allclose(values[0], values[1], rtol=1e-12)
@@ -339,7 +341,7 @@ def test_batched_lloyd_with_penalty_equals_numpy():
     for penalty in PENALTIES:
 
         def solve(key, w, h, beta, penalty=penalty):
-            return batched.lloyd(key, w, 6, "quantile", importance=h, diameter_penalty=beta, penalty=penalty)
+            return scalar.lloyd(key, w, 6, "quantile", importance=h, diameter_penalty=beta, penalty=penalty)
 
         runs = jax.jit(jax.vmap(solve))(keys, weights, importance, betas)
         same = 0

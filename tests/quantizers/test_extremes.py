@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from ratedist.quantizers import batched, branch_and_bound, kmeans
-from ratedist.quantizers.block_centers import block_centers, farthest_pair
+from ratedist.quantizers import kmeans
+from ratedist.quantizers.blocks.centers import block_centers, farthest_pair
 from ratedist.quantizers.center_update import confined_centers
 from ratedist.quantizers.objective import PENALTIES
-from ratedist.quantizers.statistics import sorted_entries
-from ratedist.quantizers.tilted_costs import TiltedCosts
+from ratedist.quantizers.scalar import branch_and_bound
+from ratedist.quantizers.scalar.statistics import sorted_entries
+from ratedist.quantizers.scalar.tilted_costs import TiltedCosts
+from ratedist.quantizers.traced import scalar
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -18,7 +20,7 @@ def test_centres_for_any_penalty(beta, penalty):
     centers, (lo, hi) = confined_centers(means, mass, beta, penalty)
     expected = means if beta < 1 else np.full(4, means.mean())
     np.testing.assert_allclose(centers, expected, rtol=0, atol=1e-13)
-    in_jax = np.asarray(batched.confined_centers(means, mass, beta, penalty))
+    in_jax = np.asarray(scalar.confined_centers(means, mass, beta, penalty))
     np.testing.assert_allclose(in_jax, centers, rtol=0, atol=1e-15)
     if beta > 1:
         assert beta * (hi - lo) ** 2 < 1e-12

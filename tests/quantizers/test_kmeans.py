@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from ratedist import codes, units
 from ratedist.quantizers import kmeans, optimal_scalar_path, quantization_objective
-from ratedist.quantizers.initialization import INITIALIZATIONS, initial_centers
-from ratedist.quantizers.lloyd import lloyd_centers
-from ratedist.quantizers.statistics import sorted_statistics
+from ratedist.quantizers.scalar.initialization import INITIALIZATIONS, initial_centers
+from ratedist.quantizers.scalar.lloyd import lloyd_centers
+from ratedist.quantizers.scalar.statistics import sorted_statistics
 
 
 @st.composite
@@ -123,8 +123,10 @@ def test_divide_and_conquer_equals_the_dense_minimum(size, monkeypatch):
     weights, importance = rng.laplace(size=size), rng.exponential(size=size) ** 3
     objectives = []
     for dense_size in (0, 300):
-        monkeypatch.setattr("ratedist.quantizers.statistics.DENSE_SIZE", dense_size)
-        monkeypatch.setattr("ratedist.quantizers.dynamic_programming.CHUNK", 64 if dense_size else 1 << 15)
+        monkeypatch.setattr("ratedist.quantizers.scalar.statistics.DENSE_SIZE", dense_size)
+        monkeypatch.setattr(
+            "ratedist.quantizers.scalar.dynamic_programming.CHUNK", 64 if dense_size else 1 << 15
+        )
         objectives.append([result.objective for result in optimal_scalar_path(weights, 12, importance)])
     np.testing.assert_allclose(objectives[0], objectives[1], rtol=1e-11)
     for num_clusters in (2, 5, 12):

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratedist.estimate import Estimate
-from ratedist.problem import GaussianLinearModel, ar1_covariance, two_level_weights
+from ratedist.linear_model.model import GaussianLinearModel, ar1_covariance
+from ratedist.linear_model.weights import two_level_weights
 from ratedist.theory.erm import erm_generalization_error
 from ratedist.theory.gibbs import (
     gibbs_generalization_error,

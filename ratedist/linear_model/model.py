@@ -1,0 +1,147 @@
+"""The Gaussian linear model of the papers."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ratedist import _checks
+
+SYMMETRY_TOLERANCE = 1e-10
+LARGEST_N = 2**53  # float64 holds every integer up to it
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GaussianLinearModel:
+    r"""``Y_i = X_iᵀ w* + ε_i`` with ``X_i ~ N(0, Σ)``, ``ε_i ~ N(0, σ²)``, i = 1…n, under squared loss.
+
+    The papers' symbols: ``n`` and ``d`` as here, ``w_star`` = w*, ``noise_variance`` = σ'² (σ² in the
+    derivations), ``covariance`` = Σ_X.
+
+    Args:
+        n: number of training samples, from ``d`` to 2⁵³. Risks of the empirical risk minimiser have a
+            finite expectation only for n > d + 1; the functions that need this say so.
+        w_star: true weights, shape ``(d,)``.
+        noise_variance: σ², one finite number of at least zero.
+        covariance: Σ as ``None`` (identity), a number (multiple of the identity), shape ``(d,)``
+            (diagonal) or shape ``(d, d)`` (symmetric positive definite).
+
+    Attributes after construction are NumPy float64, read-only; ``covariance`` has shape ``()``,
+    ``(d,)`` or ``(d, d)``, whichever says the same with least.
+
+    Raises:
+        ValueError: shapes that disagree, values that are not finite, σ² < 0, n < d, n > 2⁵³, or a Σ that is
+            not symmetric positive definite.
+
+    Source: Entropy 2021 eq. (16)–(18); AAAI 2020 eq. (14)–(16).
+    """
+
+    n: int
+    w_star: np.ndarray
+    noise_variance: float = 1.0
+    covariance: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        w_star = _checks.real_array("w_star", self.w_star)
+        if w_star.ndim != 1 or w_star.size == 0:
+            raise ValueError(f"w_star must have shape (d,) with d >= 1, got shape {w_star.shape}")
+        n = _checks.integer("n", self.n, 1, LARGEST_N)
+        if n < w_star.size:
+            raise ValueError(f"n must be at least d = {w_star.size} for ERM to be unique, got n = {n}")
+        noise_variance = _checks.real_array("noise_variance", self.noise_variance)
+        if noise_variance.ndim != 0 or noise_variance < 0:
+            raise ValueError(f"noise_variance must be one number of at least 0, got {self.noise_variance!r}")
+        covariance = _canonical_covariance(self.covariance, w_star.size)
+        for array in (w_star, covariance):
+            array.flags.writeable = False
+        object.__setattr__(self, "n", n)
+        object.__setattr__(self, "w_star", w_star)
+        object.__setattr__(self, "noise_variance", float(noise_variance))
+        object.__setattr__(self, "covariance", covariance)
+
+    @property
+    def d(self) -> int:
+        """Number of weights."""
+        return self.w_star.size
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """ν = n − d + 1, the degrees of freedom of the multivariate t law of the ERM weights."""
+        return self.n - self.d + 1
+
+    @functools.cached_property
+    def covariance_cholesky(self) -> np.ndarray:
+        """Lower factor L of Σ = LLᵀ, in the shape of ``covariance`` (square roots where it is diagonal)."""
+        sigma = np.asarray(self.covariance)
+        return np.linalg.cholesky(sigma) if sigma.ndim == 2 else np.sqrt(sigma)
+
+    @functools.cached_property
+    def covariance_norm(self) -> float:
+        """Spectral norm ‖Σ‖."""
+        sigma = np.asarray(self.covariance)
+        return float(np.linalg.eigvalsh(sigma)[-1] if sigma.ndim == 2 else np.max(sigma))
+
+    def squared_norm(self, vector: ArrayLike) -> np.ndarray:
+        """‖v‖²_Σ = vᵀΣv along the last axis of ``vector``, shape ``(..., d)`` to ``(...)``."""
+        v = np.asarray(vector, dtype=np.float64)
+        if v.shape[-1:] != (self.d,):
+            raise ValueError(f"vector must have last axis of length d = {self.d}, got shape {v.shape}")
+        sigma = np.asarray(self.covariance)
+        return np.sum((v @ sigma if sigma.ndim == 2 else v * sigma) * v, axis=-1)
+
+    def require_finite_risk(self, quantity: str) -> None:
+        """Raise ``ValueError`` unless n > d + 1, where E‖W − w*‖² is finite."""
+        if self.n <= self.d + 1:
+            raise ValueError(
+                f"{quantity} needs n > d + 1 = {self.d + 1}, got n = {self.n}: below that the variance of "
+                "the ERM weights is infinite"
+            )
+
+
+def require_model(model: Any) -> None:
+    """Raise ``ValueError`` unless ``model`` is a :class:`GaussianLinearModel`."""
+    if not isinstance(model, GaussianLinearModel):
+        raise ValueError(
+            "model must be a GaussianLinearModel, such as GaussianLinearModel(80, two_level_weights(50)), "
+            f"got {model!r:.80}"
+        )
+
+
+def _canonical_covariance(covariance: ArrayLike | None, d: int) -> np.ndarray:
+    if covariance is None:
+        return np.ones(())
+    sigma = _checks.real_array("covariance", covariance)
+    if sigma.shape not in ((), (d,), (d, d)):
+        raise ValueError(f"covariance must be a number or have shape ({d},) or ({d}, {d}), got {sigma.shape}")
+    if sigma.ndim < 2:
+        if np.any(sigma <= 0):
+            raise ValueError(f"covariance must be positive, its smallest entry is {np.min(sigma):g}")
+        return sigma
+    asymmetry = np.max(np.abs(sigma - sigma.T))
+    if asymmetry > SYMMETRY_TOLERANCE * np.max(np.abs(sigma)):
+        raise ValueError(f"covariance must be symmetric, entries differ from their mirror by {asymmetry:g}")
+    sigma = (sigma + sigma.T) / 2
+    smallest = np.linalg.eigvalsh(sigma)[0]
+    if smallest <= 0:
+        raise ValueError(f"covariance must be positive definite, its smallest eigenvalue is {smallest:g}")
+    try:
+        np.linalg.cholesky(sigma)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            f"covariance must be positive definite beyond rounding, its smallest eigenvalue is {smallest:g}"
+        ) from None
+    return sigma
+
+
+def ar1_covariance(d: int, correlation: float) -> np.ndarray:
+    """Σ_ij = correlation^|i−j|, shape ``(d, d)``: unit variances, neighbours correlated."""
+    d = _checks.integer("d", d, 1)
+    rho = float(_checks.real_array("correlation", correlation))
+    if not -1 < rho < 1:
+        raise ValueError(f"correlation must lie strictly between -1 and 1, got {rho:g}")
+    index = np.arange(d)
+    return rho ** np.abs(index[:, None] - index[None, :])

@@ -1,0 +1,1 @@
+"""K-means of blocks of weights that share a label."""

@@ -1,0 +1,1 @@
+"""K-means of scalars: descent, certified optimum, Algorithm 1."""

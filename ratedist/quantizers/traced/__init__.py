@@ -1,0 +1,1 @@
+"""The quantisers of one short vector, as traced code inside a mapped trial."""

@@ -1,0 +1,215 @@
+"""``simulate``: what is asked for is checked and planned, run batch by batch, and kept to be resumed."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from tqdm import tqdm
+
+from ratedist import _checks
+from ratedist.compressors.base import (
+    HESSIAN_NAMES,
+    Compressor,
+)
+from ratedist.compressors.declaration import (
+    bounding_rates,
+    check_declaration,
+    checked_fixed_rates,
+    checked_heavy_tailed,
+    refuse_rate_names,
+)
+from ratedist.compressors.kmeans import SHORT_VECTOR
+from ratedist.compressors.tails import infinite_expectations, interval_notes
+from ratedist.estimate import Moments
+from ratedist.files import require_target
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.samplers import SAMPLERS
+from ratedist.linear_model.sampling import ModelArrays
+from ratedist.simulation import checkpoint, trials
+from ratedist.simulation.engine import Plan, limit_kept_compilations, run_batch, traced_rates, trial_indices
+from ratedist.simulation.results import SimulationResult, Source
+
+Sampler = Literal["auto", "erm", "statistics", "dataset"]
+
+BATCH_BYTES = 64 * 2**20
+# The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
+MAX_BATCH = 256
+CHECKPOINT_SECONDS = 15.0
+# A trial's key is folded from 32 bits of its number: beyond, trials would repeat.
+MAX_TRIALS = 2**32
+
+
+def simulate(
+    model: GaussianLinearModel,
+    compressors: Mapping[str, Compressor],
+    num_trials: int,
+    key: jax.Array,
+    sampler: Sampler = "auto",
+    *,
+    batch_size: int | None = None,
+    progress: bool = False,
+    checkpoint_path: str | pathlib.Path | None = None,
+    return_samples: bool = False,
+) -> SimulationResult:
+    """Estimate the risks and rates of compressors of the ERM weights, all from the same draws.
+
+    Args:
+        model: the linear model.
+        compressors: by the names under which the result is asked.
+        num_trials: independent data sets (or draws of their statistics), from 1 to 2³².
+        key: one JAX random key, ``jax.random.key(seed)``.
+        sampler: "erm" draws the weights from their own law and averages the data out (exact, fastest, for
+            compressors that see W alone); "statistics" draws A, W and L_S(W); "dataset" draws X and Y.
+            "auto" takes the first that shows the compressors what they need to see.
+        batch_size: trials at a time; by default as many as fit in about 64 MiB, at most 256.
+        progress: show a progress bar on standard error.
+        checkpoint_path: save the state there every few seconds, and go on from it if it exists and
+            belongs to the same model, compressors, key, sampler and precision. It may hold fewer
+            trials than are now asked for, never more.
+        return_samples: keep the values of every trial too, as :meth:`RiskEstimates.generalization_bound`
+            needs. They take 8 bytes (4 in single precision) a trial for each compressor and each of its
+            rates and of five other quantities; more than 1 GiB is refused. A checkpoint holds none.
+
+    Returns:
+        Estimates with standard errors, by name: ``result["kmeans"].population_risk`` and so on, rates in
+        nats; ``result.difference("kmeans", "erm")`` is paired.
+
+    Raises:
+        ValueError: no compressor, arguments of another kind, a sampler that does not show a compressor what
+            it needs, a number of trials or a batch size below 1, a compressor that does not fit the model,
+            declares what cannot be or returns what it must not (also NaN, infinities and negative rates),
+            samples of more than 1 GiB or beside a checkpoint,
+            a trial that needs more memory than the machine has, or a checkpoint of another run.
+    """
+    num_trials = _checks.integer("num_trials", num_trials, 1, MAX_TRIALS)
+    key = trials.checked_key(key)
+    for option, value in {"progress": progress, "return_samples": return_samples}.items():
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"{option} must be True or False, got {value!r}")
+    if checkpoint_path is not None and not isinstance(checkpoint_path, str | os.PathLike):
+        raise ValueError(f"checkpoint_path must be a path, got {checkpoint_path!r}")
+    _check_problem(model, compressors)
+    chosen = _choose_sampler(sampler, compressors)
+    batch_size = min(_batch_size(batch_size, model, len(compressors), chosen), num_trials)
+    fixed_rates = _checked_answers(model, compressors)
+    prepared = {name: compressor.prepare(model) for name, compressor in compressors.items()}
+    mesh = Mesh(np.array(jax.devices()), ("trials",))
+    arrays = ModelArrays.of(model)
+    needs = tuple((name, frozenset(compressor.needs)) for name, compressor in compressors.items())
+    # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
+    drawn = SAMPLERS[chosen]
+    plan = Plan(drawn, model.n if drawn.sized_by_samples else 0, needs, mesh)
+    groups = traced_rates(compressors, prepared, trial_indices(0, batch_size, mesh), key, arrays, plan)
+    for names, counted in groups.items():
+        for name in names:
+            kinds = bounding_rates(name, compressors[name], model)
+            refuse_rate_names(f"compressor {name!r}", fixed_rates[name], counted, kinds)
+    samples = None
+    if return_samples:
+        samples = trials.room_for_samples(groups, num_trials, np.dtype(arrays.w_star.dtype), checkpoint_path)
+
+    leaves, structure = jax.tree.flatten((arrays, prepared))
+    shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+    limit_kept_compilations((plan, batch_size, structure, shapes))
+    state: dict[str, Moments] = {}
+    fingerprint = ""
+    if checkpoint_path is not None:
+        require_target(checkpoint_path)
+        trials.check_recognisable(prepared)
+        fingerprint = checkpoint.fingerprint(arrays, prepared, key, chosen, model.n)
+        state = checkpoint.load(checkpoint_path, fingerprint)
+    done = next(iter(state.values())).count if state else 0
+    if done > num_trials:
+        raise ValueError(
+            f"{checkpoint_path} already holds {done} trials, more than the {num_trials} asked for"
+        )
+
+    saved = time.monotonic()
+    with tqdm(total=num_trials, initial=done, unit="trial", unit_scale=True, disable=not progress) as bar:
+        for start in range(done, num_trials, batch_size):
+            count = min(batch_size, num_trials - start)
+            columns = run_batch(trial_indices(start, batch_size, mesh), count, key, arrays, prepared, plan)
+            if samples is not None:
+                for quantity, (_, values) in columns.items():
+                    samples[quantity][start : start + count] = values
+            batch = {quantity: Moments.of(*column) for quantity, column in columns.items()}
+            state = {quantity: state[quantity].merge(batch[quantity]) for quantity in state} or batch
+            bar.update(count)
+            if checkpoint_path is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                checkpoint.save(checkpoint_path, fingerprint, state)
+                saved = time.monotonic()
+    if checkpoint_path is not None:
+        checkpoint.save(checkpoint_path, fingerprint, state)
+    return SimulationResult(
+        tuple(compressors),
+        num_trials,
+        chosen,
+        state,
+        fixed_rates,
+        {name: infinite_expectations(compressor, model) for name, compressor in compressors.items()},
+        str(jnp.result_type(float)),
+        {name: interval_notes(compressor, model, num_trials) for name, compressor in compressors.items()},
+        {name: Source(name, model, compressor) for name, compressor in compressors.items()},
+        samples,
+    )
+
+
+def _check_problem(model: GaussianLinearModel, compressors: Mapping[str, Compressor]) -> None:
+    if not isinstance(model, GaussianLinearModel):
+        raise ValueError(f"model must be a GaussianLinearModel, got {model!r}")
+    if not isinstance(compressors, Mapping):
+        raise ValueError(f'compressors must be a mapping such as {{"erm": rd.ERM()}}, got {compressors!r}')
+    if not compressors:
+        raise ValueError("compressors must name at least one compressor, got none")
+    for name, compressor in compressors.items():
+        check_declaration(name, compressor)
+    held = jnp.finfo(jnp.result_type(float))
+    if model.noise_variance > 0 and not float(held.tiny) <= model.noise_variance <= float(held.max):
+        raise ValueError(
+            f"noise_variance must lie in [{float(held.tiny):.2g}, {float(held.max):.2g}], which is what "
+            f"{held.dtype} holds, got {model.noise_variance:g}: rescale the problem or enable x64"
+        )
+    trials.warn_of_few_digits(model)
+
+
+def _checked_answers(
+    model: GaussianLinearModel, compressors: Mapping[str, Compressor]
+) -> dict[str, dict[str, float]]:
+    """The fixed rates of each compressor, once all that it says about the model makes sense."""
+    for name, compressor in compressors.items():
+        checked_heavy_tailed(name, compressor, model)
+        bounding_rates(name, compressor, model)
+    return {name: checked_fixed_rates(name, one, model) for name, one in compressors.items()}
+
+
+def _choose_sampler(sampler: str, compressors: Mapping[str, Compressor]) -> str:
+    _checks.one_of("sampler", sampler, get_args(Sampler))
+    blind = [name for name, one in compressors.items() if not one.markov or one.needs & HESSIAN_NAMES]
+    if sampler == "erm" and blind:
+        raise ValueError(
+            f"sampler 'erm' draws the weights alone, but {', '.join(blind)} must see the data's Hessian: "
+            "use 'statistics', 'dataset' or 'auto'"
+        )
+    if sampler == "auto":
+        return "statistics" if blind else "erm"
+    return sampler
+
+
+def _batch_size(asked: int | None, model: GaussianLinearModel, num_compressors: int, sampler: str) -> int:
+    if asked is not None:
+        _checks.integer("batch_size", asked, 1)
+    per_trial = model.d * (6 * num_compressors + 16)
+    per_trial += 3 * min(model.d, SHORT_VECTOR) ** 2  # the tables of optimal K-means
+    per_trial += SAMPLERS[sampler].numbers(model.d, model.n)
+    _checks.fits_in_memory(
+        f"a trial of the sampler {sampler!r} at d = {model.d}, n = {model.n}", 8 * per_trial
+    )
+    return asked or int(min(max(BATCH_BYTES // (8 * per_trial), 1), MAX_BATCH))

@@ -1,0 +1,158 @@
+"""The values of a batch of trials, by quantity: laid out, checked, and kept if they are asked for."""
+
+from __future__ import annotations
+
+import pathlib
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import get_lapack_funcs
+
+from ratedist.compressors.base import RISK_NAMES, SIGNED_RATE, PreparedCompressor
+from ratedist.compressors.check import RATE_TOLERANCE
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.simulation.results import RATE_PREFIX, SQUARED_DISTANCE
+
+# Values of all trials that are kept, at most.
+SAMPLES_BYTES = 2**30
+# Of a risk or rate, so that sums of squares over all trials stay within float64.
+LARGEST_VALUE = 1e140
+# Rounding times the condition number of Σ: beyond it risks lose the digits that a simulation shows.
+LARGEST_ERROR = 0.1
+
+
+def checked_key(key: jax.Array) -> jax.Array:
+    """The key as a typed scalar; raw keys of ``jax.random.PRNGKey`` are taken too."""
+    if isinstance(key, jax.Array):
+        if key.dtype == jnp.uint32 and key.ndim == 1:
+            return jax.random.wrap_key_data(key)
+        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
+            return key
+    raise ValueError(f"key must be one JAX random key, jax.random.key(seed), got {key!r}")
+
+
+def warn_of_few_digits(model: GaussianLinearModel) -> None:
+    """Warn where rounding the weights or the covariance changes the numbers, by what LAPACK estimates."""
+    dtype = jnp.result_type(float)
+    eps = float(jnp.finfo(dtype).eps)
+    remedy = 'use jax.config.update("jax_enable_x64", True) or rescale the problem'
+    # What one rounding of a weight is, against what the weights vary by.
+    resolution = eps * float(np.max(np.abs(model.w_star)))
+    spread = (model.noise_variance / model.covariance_norm / model.degrees_of_freedom) ** 0.5
+    if 0 < spread < 1000 * resolution:
+        warnings.warn(
+            f"the weights vary by about {spread:.1g}, and {dtype} resolves them to {resolution:.1g}: "
+            f"{remedy}",
+            stacklevel=4,
+        )
+    # A rounded entry of Σ is measured against its smallest eigenvalue, along which the weights vary most.
+    covariance = np.asarray(model.covariance)
+    if covariance.ndim == 2 and model.noise_variance > 0:
+        largest_sum = float(np.abs(covariance).sum(axis=0).max())
+        factor = np.asarray(model.covariance_cholesky, np.float64)
+        (estimate_condition,) = get_lapack_funcs(("pocon",), (factor,))
+        reciprocal, _ = estimate_condition(factor, largest_sum, uplo="L")
+        if eps > LARGEST_ERROR * reciprocal:
+            warnings.warn(
+                f"the covariance has a condition number of about {1 / max(reciprocal, 1e-300):.1g}, and "
+                f"{dtype} rounds to {eps:.1g}, so that risks lose their digits: {remedy}",
+                stacklevel=4,
+            )
+
+
+class Column(NamedTuple):
+    """One quantity: the compressors that have it, and its values, shape ``(num_trials, len(names))``."""
+
+    names: tuple[str, ...]
+    values: Any
+
+
+def by_quantity(
+    groups: Mapping[tuple[str, ...], Mapping[str, Any]], risks: Mapping[str, Any], count: int
+) -> dict[str, Column]:
+    """The first ``count`` trials, from the rates of each group and the risks of all groups in a row."""
+    names = tuple(name for group in groups for name in group)
+    columns = {quantity: Column(names, values[:count]) for quantity, values in risks.items()}
+    for rate in sorted({rate for rates in groups.values() for rate in rates}):
+        having = {group: rates[rate] for group, rates in groups.items() if rate in rates}
+        owners = tuple(name for group in having for name in group)
+        values = np.concatenate(list(having.values()), axis=1)
+        columns[RATE_PREFIX + rate] = Column(owners, values[:count])
+    return columns
+
+
+def check_values(columns: Mapping[str, Column], weights: jax.Array, indices: jax.Array) -> None:
+    """Refuse reconstructions and rates that are not finite or too large to be squared, and negative rates.
+
+    Args:
+        columns: of the trials, by quantity.
+        weights: those that were compressed, shape ``(at least num_trials, d)``.
+        indices: of the trials, the same length.
+    """
+    for quantity, (names, values) in columns.items():
+        bad, expected = ~np.isfinite(values), "finite"
+        if not bad.any():
+            bad = np.abs(values) > LARGEST_VALUE
+            expected = f"at most {LARGEST_VALUE:g} in size, for its standard error: rescale the problem"
+        rate = quantity.removeprefix(RATE_PREFIX)
+        if rate not in (quantity, SIGNED_RATE) and not bad.any():
+            bad, expected = values < -RATE_TOLERANCE * np.maximum(1.0, values.max()), "at least 0 nats"
+        if not bad.any():
+            continue
+        row, column = np.argwhere(bad)[0]
+        trial = int(np.asarray(indices)[row])
+        if not np.all(np.isfinite(np.asarray(weights[row]))):
+            raise ValueError(f"trial {trial} drew weights that are not finite in {weights.dtype}")
+        what = f"the reconstruction, and with it its {quantity}," if rate == quantity else f"rate {rate!r}"
+        raise ValueError(
+            f"{what} of compressor {names[column]!r} must be {expected}, got {values[row, column]:g} in "
+            f"trial {trial}"
+        )
+
+
+def room_for_samples(
+    groups: Mapping[tuple[str, ...], Mapping[str, Any]],
+    num_trials: int,
+    dtype: np.dtype,
+    checkpoint_path: str | pathlib.Path | None,
+) -> dict[str, np.ndarray]:
+    """Empty arrays for the values of all trials, by quantity.
+
+    Raises:
+        ValueError: more than 1 GiB of them, or a checkpoint, which holds none.
+    """
+    if checkpoint_path is not None:
+        raise ValueError(
+            "return_samples keeps the values of all trials, and a checkpoint holds none of those before it: "
+            f"leave one of the two out, got checkpoint_path={str(checkpoint_path)!r}"
+        )
+    compressors = sum(len(group) for group in groups)
+    sizes: dict[str, int] = dict.fromkeys((*RISK_NAMES, SQUARED_DISTANCE), compressors)
+    for group, rates in groups.items():
+        for rate in rates:
+            sizes[RATE_PREFIX + rate] = sizes.get(RATE_PREFIX + rate, 0) + len(group)
+    needed = num_trials * sum(sizes.values()) * dtype.itemsize
+    if needed > SAMPLES_BYTES:
+        raise ValueError(
+            f"return_samples must keep at most {SAMPLES_BYTES / 2**30:g} GiB, got {num_trials} trials of "
+            f"{sum(sizes.values())} values, {needed / 2**30:.3g} GiB: fewer trials or fewer compressors"
+        )
+    return {quantity: np.empty((num_trials, size), dtype) for quantity, size in sizes.items()}
+
+
+def check_recognisable(prepared: Mapping[str, PreparedCompressor]) -> None:
+    """Refuse compressors that a later process cannot tell from others, such as plain functions.
+
+    What is static in them enters the identity of a checkpoint by its text, and a text that is an address in
+    memory means nothing elsewhere.
+    """
+    for name, one in prepared.items():
+        if " at 0x" in str(jax.tree.structure(one)):
+            raise ValueError(
+                f"a checkpoint needs compressors that it recognises in another process, and {name!r} is "
+                "known by its address in memory only: leave checkpoint_path out, or write a frozen dataclass"
+            )

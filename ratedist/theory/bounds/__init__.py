@@ -1,0 +1,1 @@
+"""Bounds on the generalisation error and on rates and distortions."""

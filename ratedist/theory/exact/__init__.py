@@ -1,0 +1,1 @@
+"""The exact rate-distortion function of the ERM weights: certified points, curves and brackets."""

@@ -1,0 +1,1 @@
+"""Points of the exact curve in ball arithmetic, rounding counted."""

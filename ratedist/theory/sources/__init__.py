@@ -1,0 +1,1 @@
+"""Textbook sources: closed forms, alternating minimisation, certified curves."""

@@ -1,0 +1,339 @@
+r"""Uniform and Laplace sources under squared error: R(D) without a closed form, bracketed.
+
+The optimal output law of such a source is discrete. Its atoms are found by exchange: solve for the masses on
+the present atoms, add the maxima of ``c(y) = E[exp(−λ(X − y)²)/Z(X)]``, drop what got no mass, repeat.
+The bracket is that of :mod:`ratedist.theory.sources.discrete`; two facts make its dual side rigorous on
+the line instead of on a grid. (i) ``ln c(y) + λy²`` is convex, being the logarithm of a Laplace transform, so
+that c between two points is bounded by its values there. (ii) Only y within the range of the source matter,
+since to pull a farther y back lowers the distortion; a source without bound is cut at |x| = r and
+``R(D) ≥ (1 − ε) R_cut(D/(1 − ε))`` with ε = P(|X| > r). Integrals are Gauss–Legendre sums of analytic
+functions, and bounds on their errors (:mod:`ratedist.theory.sources.panel_errors`, some 1e-13) are counted
+on either side. Rounding in float64 is the only error left out. Sources are symmetric: all is written for |X|
+and |y|.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import root_scalar
+from scipy.special import expit, logsumexp
+
+from ratedist import _checks
+from ratedist.theory.sources.discrete import RateDistortionPoint, optimal_output
+from ratedist.theory.sources.panel_errors import PanelErrors, panel_errors
+
+# In units of the kernel's width 1/√(2λ): panels of the quadrature, first atoms, search for maxima.
+PANEL, ATOM_SPACING, SEARCH_SPACING = 1.5, 0.35, 0.05
+NODES_PER_PANEL = 16
+# Nats: where exchange stops and Newton begins, and how finely the supremum of ln c is bounded.
+EXCHANGE_TOLERANCE, TOLERANCE = 1e-6, 1e-10
+NEWTON_STEPS = 8
+# The Laplace source (scale 1) is cut here for the dual bound, ε = 3e-8; beyond the end, of probability 3e-20,
+# the channel is that of the end.
+LAPLACE_CUT, LAPLACE_END = 17.5, 45.0
+# The cut over the kernel's width at most: 3 bits for the Laplace source. The work grows with its cube.
+LARGEST_RATIO = 120.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Source:
+    """Law of |X| of density ``exp(−decay·x)``, on panels between ``breaks`` with nodes and weights for each.
+
+    ``inside`` tells which nodes lie within the cut; beyond the last of the ``breaks`` there are none.
+    """
+
+    breaks: np.ndarray
+    nodes: np.ndarray
+    weights: np.ndarray
+    inside: np.ndarray
+    cut: float
+    decay: float
+
+    @property
+    def share(self) -> float:
+        """Probability of the part within the cut."""
+        return -math.expm1(-self.decay * self.cut) if self.decay else 1.0
+
+    @property
+    def beyond(self) -> float:
+        """Probability of what lies beyond the last panel."""
+        return math.exp(-self.decay * self.breaks[-1]) if self.decay else 0.0
+
+
+class _Atoms(NamedTuple):
+    """A discrete output law: |y| of each atom and its mass, shape ``(k,)``."""
+
+    places: np.ndarray
+    masses: np.ndarray
+
+
+def uniform_rate_distortion(width: float, slope: float) -> RateDistortionPoint:
+    """A point of R(D) of the uniform source of the given width, squared error, at slope λ.
+
+    Args:
+        width: of the interval, above 0; the variance is width²/12.
+        slope: λ > 0 in nats per unit of distortion.
+
+    Returns:
+        The point and its bracket; ``output`` holds the masses of the atoms at y ≥ 0 (one at y > 0
+        stands for ±y). At unit variance and 1 bit D = 0.20723545, at 2 bits 0.04744910.
+
+    Raises:
+        ValueError: width or slope not above 0, or a slope so steep that the work is out of proportion.
+
+    Source: docs/bounds.md §6.
+    """
+    half = _checks.positive_number("width", width) / 2
+    unit_slope = _unit_slope(slope, half, 1.0)
+    breaks, nodes, weights = _panels([0.0, 1.0], unit_slope)
+    source = _Source(breaks, nodes, weights, np.ones(nodes.shape, dtype=bool), 1.0, 0.0)
+    return _rescaled(_point(source, unit_slope), half)
+
+
+def laplace_rate_distortion(scale: float, slope: float) -> RateDistortionPoint:
+    """A point of R(D) of the Laplace source of density exp(−|x|/b)/(2b), *squared* error, at slope λ.
+
+    Args:
+        scale: b > 0; the variance is 2b².
+        slope: λ > 0 in nats per unit of distortion.
+
+    Returns:
+        As :func:`uniform_rate_distortion`; at unit variance and 1 bit D = 0.2171224.
+
+    Raises:
+        ValueError: as :func:`uniform_rate_distortion`.
+
+    Source: docs/bounds.md §6.
+    """
+    b = _checks.positive_number("scale", scale)
+    unit_slope = _unit_slope(slope, b, LAPLACE_CUT)
+    breaks, nodes, weights = _panels([0.0, LAPLACE_CUT, LAPLACE_END], unit_slope)
+    source = _Source(breaks, nodes, weights * np.exp(-nodes), nodes < LAPLACE_CUT, LAPLACE_CUT, 1.0)
+    return _rescaled(_point(source, unit_slope), b)
+
+
+def point_at_rate(
+    curve: Callable[[float], RateDistortionPoint], rate: float, slope: float = 1.0
+) -> RateDistortionPoint:
+    """The point of ``curve`` (slope → point) whose rate is ``rate`` nats, searched from ``slope`` outwards.
+
+    A curve with straight parts has one slope for many rates; the point returned then is an end of the part.
+
+    Raises:
+        ValueError: a rate that is not finite and above 0, or that no slope within 2⁶⁰ of the start reaches.
+    """
+    if not callable(curve):
+        raise ValueError(f"curve must be a function from a slope to a point, got {curve!r:.80}")
+    R = _checks.positive_number("rate", rate)
+    low = high = math.log(_checks.positive_number("slope", slope))
+    for _ in range(60):
+        if curve(math.exp(low)).rate <= R:
+            break
+        low -= math.log(2)
+    for _ in range(60):
+        if curve(math.exp(high)).rate >= R:
+            break
+        high += math.log(2)
+    else:
+        raise ValueError(
+            f"rate {R:g} nats is beyond this source: the curve ends at {curve(math.exp(high)).rate:g}"
+        )
+    if low == high:
+        return curve(math.exp(low))
+    root = root_scalar(lambda x: curve(math.exp(x)).rate - R, bracket=(low, high), xtol=1e-11).root
+    return curve(math.exp(root))
+
+
+def _point(source: _Source, slope: float) -> RateDistortionPoint:
+    """The better of exchange alone and exchange finished by Newton, which may lose atoms where c is flat."""
+    p = source.weights[source.inside] / source.weights[source.inside].sum()
+    x = source.nodes[source.inside]
+    search = np.linspace(0.0, source.cut, math.ceil(source.cut * math.sqrt(2 * slope) / SEARCH_SPACING) + 1)
+    masses, grouped = _exchange(x, p, slope, search)
+    candidates = [masses, _newton(x, p, slope, grouped, source.cut)]
+    return min((_certified(source, slope, search, one) for one in candidates), key=lambda point: point.gap)
+
+
+def _certified(source: _Source, slope: float, search: np.ndarray, law: _Atoms) -> RateDistortionPoint:
+    """The bracket an output law gives: achieved by the whole source, dual for its part within the cut."""
+    log_channel = _log_kernel(source.nodes, law.places, slope) + np.log(law.masses)
+    log_z = np.asarray(logsumexp(log_channel, axis=1))
+    channel = np.exp(log_channel - log_z[:, None])
+    output = source.weights @ channel
+    D = float(source.weights @ np.sum(channel * _squared_error(source.nodes, law.places, slope), axis=1))
+    within, without = (_errors(source, law, slope, part) for part in ("inside", "outside"))
+    if not math.isfinite(within.log_normalizer + without.log_normalizer):
+        return RateDistortionPoint(slope, D, math.inf, 0.0, output)
+    # Beyond the last panel the channel is that of its end, whose divergence from q is at most −ln Z there.
+    end = source.breaks[-1:]
+    farthest = float(end[0] + law.places.max())
+    beyond_log_z = float(np.asarray(logsumexp(_log_kernel(end, law.places, slope) + np.log(law.masses))))
+    beyond_distortion = farthest**2 + 2 * farthest + 2  # E (X + y)² given X > end, of scale 1
+    distortion = D + within.distortion + without.distortion + source.beyond * beyond_distortion
+
+    used = output > 0
+    log_ratio = np.log(output[used] / law.masses[used])
+    # The divergence of the output is convex in it.
+    output_error = within.output + without.output + source.beyond
+    divergence = float(output[used] @ log_ratio) - output_error * float(np.sum(np.abs(log_ratio) + 1))
+    rate = -slope * (D - within.distortion - without.distortion) - float(source.weights @ log_z)
+    rate += within.log_normalizer + without.log_normalizer - source.beyond * min(beyond_log_z, 0.0)
+    rate -= max(divergence, 0.0)
+
+    p, x, log_z = source.weights[source.inside], source.nodes[source.inside], log_z[source.inside]
+    dual = -slope * distortion - float(p @ log_z) - within.log_normalizer
+    tolerance = max(TOLERANCE, abs(rate - dual) / 10)
+    supremum = _supremum(lambda y: _log_c(y, x, p / source.share, log_z, slope), search, slope, tolerance)
+    supremum += math.log1p(within.multiplied_kernel / source.share * math.exp(-supremum))
+    return RateDistortionPoint(
+        slope, distortion, max(rate, 0.0), max(dual - source.share * supremum, 0.0), output
+    )
+
+
+def _errors(source: _Source, law: _Atoms, slope: float, part: str) -> PanelErrors:
+    """Bounds on the errors of the sums over the panels within the cut, or over the others."""
+    low, high = source.breaks[:-1], source.breaks[1:]
+    chosen = (low < source.cut) == (part == "inside")
+    return panel_errors(
+        low[chosen], high[chosen], source.decay, law.places, law.masses, slope, NODES_PER_PANEL
+    )
+
+
+def _exchange(x: np.ndarray, p: np.ndarray, slope: float, search: np.ndarray) -> tuple[_Atoms, _Atoms]:
+    """The law found by exchange, and the same with the mass around each maximum of c put there."""
+    y = search[:: round(ATOM_SPACING / SEARCH_SPACING)]
+    while True:
+        log_kernel = _log_kernel(x, y, slope)
+        offset = log_kernel.max(axis=1)
+        kernel = np.exp(log_kernel - offset[:, None])
+        q = optimal_output(p, kernel, np.full(y.size, 1 / y.size), EXCHANGE_TOLERANCE / 10)
+        log_z = np.log(kernel @ q) + offset
+        maxima = _maxima(search, _log_c(search, x, p, log_z, slope))
+        height = _log_c(maxima, x, p, log_z, slope)
+        if height.max() < EXCHANGE_TOLERANCE:
+            break
+        kept = q > TOLERANCE * np.exp(-y)
+        y = np.concatenate([y[kept], maxima[height > 0]])
+    nearest = np.argmin(np.abs(y[:, None] - maxima), axis=1)
+    grouped = np.bincount(nearest, weights=q, minlength=maxima.size)
+    return _Atoms(y, q), _Atoms(maxima[grouped > 0], grouped[grouped > 0])
+
+
+def _newton(x: np.ndarray, p: np.ndarray, slope: float, start: _Atoms, cut: float) -> _Atoms:
+    """Newton's method for c = 1, c′ = 0 at every atom: the minimum of ``−E ln Z + Σq`` over (ln q, y).
+
+    Unknowns are scaled by √q, which gives atoms of very different mass the same weight in the equations.
+    """
+    y, q = start.places, start.masses
+    free = np.flatnonzero((y > 0) & (y < cut))
+    rows = q.size + np.arange(free.size)
+    for _ in range(NEWTON_STEPS):
+        log_kernel = _log_kernel(x, y, slope)
+        log_z = np.asarray(logsumexp(log_kernel + np.log(q), axis=1))
+        root = np.sqrt(q)
+        share = root * np.exp(log_kernel - log_z[:, None])
+        # K′/K and K″/K with respect to y; the two signs in the kernel have odds exp(−4λxy).
+        far = expit(-4 * slope * x[:, None] * y)
+        first = 2 * slope * (x[:, None] * (1 - 2 * far) - y)
+        second = first**2 - 2 * slope + 4 * far * (1 - far) * (2 * slope * x[:, None]) ** 2
+        c, c1, c2 = (p @ (share * factor) / root for factor in (1.0, first, second))
+        jacobian = np.sqrt(p)[:, None] * np.concatenate([share, (share * first)[:, free]], axis=1)
+        hessian = jacobian.T @ jacobian + np.diag(np.concatenate([1 - c, -c2[free]]))
+        hessian[free, rows] -= c1[free]
+        hessian[rows, free] -= c1[free]
+        try:
+            step = np.linalg.solve(hessian, np.concatenate([root * (c - 1), (root * c1)[free]]))
+        except np.linalg.LinAlgError:  # two atoms have met
+            return start
+        q = q * np.exp(np.clip(step[: q.size] / root, -1, 1))
+        y = y.copy()
+        y[free] = np.clip(y[free] + step[q.size :] / root[free], 0.0, cut)
+    return _Atoms(y, q / q.sum())
+
+
+def _log_kernel(x: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
+    """``ln ½(exp(−λ(x − y)²) + exp(−λ(x + y)²))``: the kernel for |X| = x and an output ±y."""
+    x = x[:, None]
+    return -slope * (x - y) ** 2 + np.log1p(np.exp(-4 * slope * x * y)) - math.log(2)
+
+
+def _squared_error(x: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
+    """Mean squared error given |X| = x and |X̂| = y under the channel: the far sign has odds exp(−4λxy)."""
+    x = x[:, None]
+    return (x - y) ** 2 + 4 * x * y * expit(-4 * slope * x * y)
+
+
+def _log_c(y: np.ndarray, x: np.ndarray, p: np.ndarray, log_z: np.ndarray, slope: float) -> np.ndarray:
+    blocks = np.array_split(y, max(1, y.size * x.size // 4_000_000))
+    with np.errstate(over="ignore"):  # a law that Newton spoiled has c = ∞ somewhere, and is discarded for it
+        return np.log(
+            np.concatenate([p @ np.exp(_log_kernel(x, one, slope) - log_z[:, None]) for one in blocks])
+        )
+
+
+def _maxima(y: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Local maxima over the nodes ``y``, moved to the top of the parabola through three nodes."""
+    padded = np.concatenate([[-np.inf], value, [-np.inf]])
+    top = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] > padded[2:]))
+    inner = top[(top > 0) & (top < y.size - 1)]
+    left, middle, right = value[inner - 1], value[inner], value[inner + 1]
+    moved = y[inner] + (y[1] - y[0]) * (left - right) / (2 * (left - 2 * middle + right))
+    return np.concatenate([y[top[(top == 0) | (top == y.size - 1)]], moved])
+
+
+def _supremum(
+    log_c: Callable[[np.ndarray], np.ndarray], y: np.ndarray, slope: float, tolerance: float
+) -> float:
+    """Upper bound on sup ln c over [y_0, y_end], within ``tolerance`` of it.
+
+    Since ln c + λy² is convex, between two points ln c is at most its chord plus λ(y − y_1)(y_2 − y), whose
+    top is below the larger end value plus λ(y_2 − y_1)²/4. Intervals where that matters are halved.
+    """
+    low, high = y[:-1], y[1:]
+    at = log_c(y)
+    at_low, at_high = at[:-1], at[1:]
+    best = float(at.max())
+    while low.size:
+        bound = np.maximum(at_low, at_high) + slope * (high - low) ** 2 / 4
+        alive = bound > best + tolerance
+        if not alive.any():
+            break
+        low, high, at_low, at_high = low[alive], high[alive], at_low[alive], at_high[alive]
+        middle = (low + high) / 2
+        at_middle = log_c(middle)
+        best = max(best, float(at_middle.max()))
+        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
+        at_low, at_high = np.concatenate([at_low, at_middle]), np.concatenate([at_middle, at_high])
+    return best + tolerance
+
+
+def _panels(edges: list[float], slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ends, Gauss–Legendre nodes and weights of panels a little wider than the kernel, for a unit density."""
+    unit, unit_weights = np.polynomial.legendre.leggauss(NODES_PER_PANEL)
+    breaks = np.unique(np.concatenate([
+        np.linspace(low, high, math.ceil((high - low) * math.sqrt(2 * slope) / PANEL) + 1 + int(high - low))
+        for low, high in itertools.pairwise(edges)
+    ]))  # fmt: skip
+    half = np.diff(breaks)[:, None] / 2
+    return breaks, (breaks[:-1, None] + half * (1 + unit)).ravel(), (half * unit_weights).ravel()
+
+
+def _unit_slope(slope: float, length: float, cut: float) -> float:
+    """λ in units of the source's own length, refused where the work would be out of proportion."""
+    unit_slope = _checks.positive_number("slope", slope) * length**2
+    if cut * math.sqrt(2 * unit_slope) > LARGEST_RATIO:
+        limit = (LARGEST_RATIO / cut / length) ** 2 / 2
+        raise ValueError(
+            f"slope must be at most {limit:.4g} for this source (the work grows cubically), got {slope:g}"
+        )
+    return unit_slope
+
+
+def _rescaled(point: RateDistortionPoint, length: float) -> RateDistortionPoint:
+    return dataclasses.replace(point, slope=point.slope / length**2, distortion=point.distortion * length**2)

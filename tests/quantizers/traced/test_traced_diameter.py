@@ -1,0 +1,87 @@
+import jax
+import numpy as np
+import pytest
+
+from ratedist.quantizers import kmeans
+from ratedist.quantizers.objective import PENALTIES
+from ratedist.quantizers.traced.diameter import optimal_under_diameter_penalty
+from tests.quantizers.test_diameter_penalty import best_objective
+
+
+def solve(weights, importance, betas, num_clusters, penalty):
+    """Several problems of one shape at once."""
+
+    def one(w, h, beta):
+        return optimal_under_diameter_penalty(w, num_clusters, h, beta, penalty)
+
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(weights, importance, betas))
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize(("size", "num_clusters"), [(9, 2), (8, 3), (7, 4)])
+def test_it_equals_enumeration_of_all_assignments(size, num_clusters, penalty) -> None:
+    rng = np.random.default_rng(size)
+    weights, importance = rng.normal(size=(8, size)), rng.exponential(size=(8, size))
+    weights[3] = np.round(weights[3])
+    betas = np.geomspace(0.01, 30.0, 8)
+    found = solve(weights, importance, betas, num_clusters, penalty)
+    for trial, beta in enumerate(betas):
+        least = best_objective(weights[trial], importance[trial], num_clusters, beta, penalty)
+        assert found.objective[trial] == pytest.approx(least, rel=1e-10)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("kind", ["plain", "ties", "zeros"])
+def test_it_equals_the_certified_optimum(kind, penalty) -> None:
+    rng = np.random.default_rng(1)
+    weights, importance = rng.normal(1.0, 2.0, size=(6, 30)), rng.exponential(size=(6, 30))
+    if kind == "ties":
+        weights = np.round(weights)
+    if kind == "zeros":
+        importance *= rng.random((6, 30)) < 0.7
+    betas = np.array([1e-3, 0.1, 1.0, 5.0, 40.0, 1000.0])
+    found = solve(weights, importance, betas, 5, penalty)
+    for trial, beta in enumerate(betas):
+        expected = kmeans(weights[trial], 5, importance[trial], beta, "optimal", penalty, tolerance=1e-7)
+        assert found.objective[trial] == pytest.approx(expected.objective, rel=3e-7)
+        assert found.objective[trial] >= expected.lower_bound * (1 - 1e-12)
+        centers, labels = found.centers[trial], found.labels[trial]
+        assert np.all(np.diff(centers) >= 0)
+        np.testing.assert_array_equal(found.reconstruction[trial], centers[labels])
+        np.testing.assert_array_equal(found.counts[trial], np.bincount(labels, minlength=5))
+        distances = np.abs(weights[trial][:, None] - centers)
+        chosen = np.take_along_axis(distances, labels[:, None], axis=1)[:, 0]
+        np.testing.assert_allclose(chosen, distances.min(axis=1), atol=1e-12)
+
+
+def test_few_clusters() -> None:
+    rng = np.random.default_rng(2)
+    weights, importance = rng.normal(size=(2, 6)), rng.exponential(size=(2, 6))
+    one = solve(weights, importance, np.array([1.0, 2.0]), 1, "squared")
+    means = np.average(weights, axis=1, weights=importance)
+    np.testing.assert_allclose(one.reconstruction, np.broadcast_to(means[:, None], (2, 6)), rtol=1e-12)
+    # As many clusters as weights: all inner weights are their own centres.
+    full = solve(weights, importance, np.array([1.0, 2.0]), 6, "squared")
+    for trial, beta in enumerate((1.0, 2.0)):
+        least = best_objective(weights[trial], importance[trial], 6, beta, "squared")
+        assert full.objective[trial] == pytest.approx(least, rel=1e-10)
+
+
+def test_a_strong_linear_penalty_leaves_one_centre() -> None:
+    weights, importance = np.array([[-1.0, 0.0, 3.0]]), np.ones((1, 3))
+    found = solve(weights, importance, np.array([1e3]), 3, "linear")
+    np.testing.assert_allclose(found.reconstruction, np.full((1, 3), 2 / 3), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ((np.ones(3), 4, np.ones(3), 1.0), "num_clusters must be at most"),
+        ((np.ones((3, 2)), 2, np.ones(3), 1.0), "weights must have shape"),
+        ((np.ones(3), 2, np.ones(2), 1.0), "importance must have the shape"),
+        ((np.ones(3), 2, np.ones(3), 1.0, "cubic"), "penalty must be one of"),
+    ],
+)
+def test_bad_input(arguments, match) -> None:
+    with pytest.raises(ValueError, match=match):
+        optimal_under_diameter_penalty(*arguments)

@@ -1,0 +1,77 @@
+"""The same numbers on one device, on several, in two processes; in single precision to its own accuracy."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import jax
+import pytest
+
+import ratedist as rd
+
+PROGRAM = """
+import json, sys
+import jax
+settings = json.loads(sys.argv[1])
+jax.config.update("jax_enable_x64", settings["x64"])
+if settings.get("num_processes"):
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(settings["address"], settings["num_processes"], settings["process"])
+assert jax.device_count() == settings["devices"], jax.devices()
+import ratedist as rd
+model = rd.GaussianLinearModel(12, rd.two_level_weights(4))
+kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, "lloyd", init="quantile")}
+result = rd.simulate(model, kinds, 101, jax.random.key(5), batch_size=33)
+risks = {name: result[name].population_risk for name in kinds}
+print(json.dumps({name: [risk.mean, risk.sem] for name, risk in risks.items()}))
+"""
+
+
+def start(**settings) -> subprocess.Popen[str]:
+    flags = f"--xla_force_host_platform_device_count={settings['devices_here']}"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    arguments = [sys.executable, "-c", PROGRAM, json.dumps(settings)]
+    return subprocess.Popen(
+        arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, list[float]]:
+    out, complaint = process.communicate(timeout=240)
+    assert process.returncode == 0, complaint
+    return json.loads(out.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def here() -> dict[str, list[float]]:
+    model = rd.GaussianLinearModel(12, rd.two_level_weights(4))
+    kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, "lloyd", init="quantile")}
+    result = rd.simulate(model, kinds, 101, jax.random.key(5))
+    risks = {name: result[name].population_risk for name in kinds}
+    return {name: [risk.mean, risk.sem] for name, risk in risks.items()}
+
+
+def test_two_devices(here) -> None:
+    numbers = finish(start(x64=True, devices=2, devices_here=2))
+    for name, values in here.items():
+        assert numbers[name] == pytest.approx(values, rel=1e-10)
+
+
+def test_two_processes(here) -> None:
+    with socket.socket() as free:
+        free.prepare(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    common = {"x64": True, "devices": 2, "devices_here": 1, "num_processes": 2, "address": address}
+    for numbers in map(finish, [start(**common, process=process) for process in range(2)]):
+        for name, values in here.items():
+            assert numbers[name] == pytest.approx(values, rel=1e-10)
+
+
+def test_single_precision_runs(here) -> None:
+    """Other random bits, so another sample: the same numbers to four of its standard errors."""
+    numbers = finish(start(x64=False, devices=1, devices_here=1))
+    for name, (mean, sem) in here.items():
+        assert max(sem, numbers[name][1]) < 0.2
+        assert abs(numbers[name][0] - mean) < 4 * (sem**2 + numbers[name][1] ** 2) ** 0.5

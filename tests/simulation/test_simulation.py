@@ -1,0 +1,373 @@
+"""The engine: independence of batches, pairing, resuming, samplers that agree."""
+
+import dataclasses
+import pathlib
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ratedist as rd
+from ratedist.compressors.base import RISK_NAMES, Compressed, Context
+from ratedist.simulation import trials
+from ratedist.simulation.results import SimulationResult
+from tests.statistics import assert_agrees, assert_same
+
+MODEL = rd.GaussianLinearModel(16, rd.two_level_weights(6), 0.5, rd.ar1_covariance(6, 0.5))
+COMPRESSORS = {
+    "erm": rd.ERM(),
+    "oracle": rd.Oracle(alpha=0.3),
+    "kmeans": rd.KMeans(2),
+    "lloyd": rd.KMeans(2, "lloyd"),
+    "fixed": rd.FixedCodebook([-1.0, 1.0]),
+}
+KEY = jax.random.key(7)
+
+
+def run(trials: int = 300, **options) -> SimulationResult:
+    return rd.simulate(MODEL, options.pop("compressors", COMPRESSORS), trials, KEY, **options)
+
+
+def all_estimates(result) -> dict[str, tuple[float, float]]:
+    table = {}
+    for name in result.compressors:
+        for risk in RISK_NAMES:
+            estimate = getattr(result[name], risk)
+            table[f"{name} {risk}"] = (estimate.mean, estimate.sem)
+        for rate, estimate in result[name].rates.items():
+            table[f"{name} {rate}"] = (estimate.mean, estimate.sem)
+    return table
+
+
+def assert_equal_up_to_rounding(first, second) -> None:
+    first, second = all_estimates(first), all_estimates(second)
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        np.testing.assert_allclose(values, second[name], rtol=1e-9, atol=1e-13, err_msg=name)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])
+def test_results_do_not_depend_on_the_batch_size(batch_size: int) -> None:
+    trials = 30 if batch_size == 1 else 300
+    assert_equal_up_to_rounding(run(trials, batch_size=batch_size), run(trials))
+
+
+def test_what_one_compressor_draws_does_not_depend_on_the_others() -> None:
+    alone = run(compressors={"lloyd": COMPRESSORS["lloyd"], "oracle": COMPRESSORS["oracle"]})
+    together = run()
+    for name in ("lloyd", "oracle"):
+        assert alone[name].population_risk.mean == pytest.approx(
+            together[name].population_risk.mean, rel=1e-12
+        )
+
+
+def test_differences_are_paired() -> None:
+    result = run(2000)
+    difference = result.difference("kmeans", "erm").population_risk
+    means = result["kmeans"].population_risk, result["erm"].population_risk
+    assert difference.mean == pytest.approx(means[0].mean - means[1].mean, rel=1e-12)
+    assert difference.sem < (means[0].sem ** 2 + means[1].sem ** 2) ** 0.5
+    assert result.difference("lloyd", "kmeans").rates["assignment_entropy"].sem >= 0
+    assert "fixed_length" not in result.difference("kmeans", "erm").rates
+    with pytest.raises(ValueError, match="no compressor 'k'"):
+        result.difference("k", "erm")
+
+
+@pytest.mark.parametrize("sampler", ["erm", "statistics", "dataset"])
+def test_identity_12_holds_in_every_simulation(sampler: str) -> None:
+    result = run(400, sampler=sampler)
+    erm_empirical = result["erm"].empirical_risk.mean
+    for name in COMPRESSORS:
+        parts = erm_empirical + result[name].distortion.mean + result[name].generalization_error.mean
+        assert result[name].population_risk.mean == pytest.approx(parts, rel=1e-10)
+
+
+@pytest.mark.parametrize("covariance", [None, 0.3, "diagonal", "ar1"])
+def test_three_samplers_agree(covariance) -> None:
+    d = 6
+    sigma = {"diagonal": np.linspace(0.5, 2, d), "ar1": rd.ar1_covariance(d, 0.7)}.get(covariance, covariance)
+    model = rd.GaussianLinearModel(16, rd.two_level_weights(d), 0.5, sigma)
+    kinds = {name: COMPRESSORS[name] for name in ("erm", "kmeans", "fixed", "oracle")}
+    results = [
+        rd.simulate(model, kinds, 8000, jax.random.key(seed), sampler)  # type: ignore[arg-type]
+        for seed, sampler in enumerate(("erm", "statistics", "dataset"))
+    ]
+    for name in kinds:
+        for risk in RISK_NAMES:
+            by_weights, by_statistics, by_dataset = (getattr(result[name], risk) for result in results)
+            assert_same(by_weights, by_dataset, 0.02)
+            assert_same(by_statistics, by_dataset, 0.02)
+
+
+def test_averaging_the_data_out_lowers_the_variance() -> None:
+    """At the papers' setting and K = 2: Rao-Blackwell against the residuals of drawn data sets."""
+    model = rd.GaussianLinearModel(80, rd.two_level_weights(50))
+    by_dataset, by_weights = (
+        rd.simulate(model, {"two": rd.KMeans(2)}, 4000, jax.random.key(11), sampler)["two"]  # type: ignore[arg-type]
+        for sampler in ("dataset", "erm")
+    )
+    for risk in RISK_NAMES:
+        assert_same(getattr(by_dataset, risk), getattr(by_weights, risk), 0.01)
+    # The law of a risk at n = 80 has heavy tails, so its sample variance moves by a tenth from key to key.
+    for risk, factor in (("generalization_error", 3.5), ("empirical_risk", 3.0), ("distortion", 2.1)):
+        ratio = (getattr(by_dataset, risk).sem / getattr(by_weights, risk).sem) ** 2
+        assert ratio == pytest.approx(factor, rel=0.25), risk
+        assert risk != "generalization_error" or ratio > 2.5
+
+
+def test_without_noise_the_data_still_vary() -> None:
+    """At σ = 0 the weights are w* but A varies: a fixed codebook's distortion averages ‖ŵ − w*‖²_Σ."""
+    model = rd.GaussianLinearModel(9, np.array([0.3, -0.2, 0.9]), 0.0)
+    codebook = {"fixed": rd.FixedCodebook([-1.0, 1.0])}
+    exact = float(model.squared_norm(np.array([1.0, -1.0, 1.0]) - model.w_star))
+    for sampler in ("erm", "statistics", "dataset"):
+        result = rd.simulate(model, codebook, 20_000, KEY, sampler)["fixed"]  # type: ignore[arg-type]
+        assert_agrees(result.distortion, exact, 0.01)
+        assert result.population_risk.mean == pytest.approx(exact, rel=1e-12)
+
+
+def test_an_interpolating_model_has_no_residual() -> None:
+    model = rd.GaussianLinearModel(4, np.zeros(4))
+    result = rd.simulate(model, {"erm": rd.ERM(), "fixed": rd.FixedCodebook([0.0])}, 100, KEY, "statistics")
+    assert result["erm"].empirical_risk.mean == 0.0
+    assert result["fixed"].population_risk.mean == 1.0
+
+
+@pytest.mark.parametrize(("n", "finite"), [(6, False), (7, False), (8, True)])
+def test_infinite_expectations_are_an_error_that_says_why(n: int, finite: bool) -> None:
+    model = rd.GaussianLinearModel(n, rd.two_level_weights(6))
+    result = rd.simulate(model, COMPRESSORS, 50, KEY)
+    assert np.isfinite(result["fixed"].population_risk.mean)
+    assert_agrees(result["oracle"].distortion, 0.3 * 6 / n, 0.1)
+    assert "not reliable" in result["erm"].risks["population_risk"].note
+    assert "not reliable" in result["kmeans"].risks["distortion"].note
+    assert result["erm"].distortion.note == result["oracle"].distortion.note == ""
+    assert result["fixed"].population_risk.note == ""
+    if finite:
+        assert np.isfinite(result["erm"].population_risk.mean)
+    else:
+        for name, risk in (("erm", "population_risk"), ("kmeans", "distortion")):
+            with pytest.raises(ValueError, match=r"infinite for n <= d \+ 1"):
+                getattr(result[name], risk)
+        with pytest.raises(ValueError, match="infinite"):
+            _ = result.difference("fixed", "erm").population_risk
+
+
+def test_checkpoint_resumes_to_the_same_numbers(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "state.npz"
+    run(100, batch_size=32, checkpoint_path=path)
+    resumed = run(300, batch_size=50, checkpoint_path=path)
+    assert_equal_up_to_rounding(resumed, run(300))
+    assert_equal_up_to_rounding(run(300, checkpoint_path=path), resumed)  # nothing left to do
+    assert [file.name for file in tmp_path.iterdir()] == ["state.npz"]
+    with pytest.raises(ValueError, match="already holds 300 trials"):
+        run(200, checkpoint_path=path)
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "state.npz"
+    run(50, checkpoint_path=path)
+    for change in (
+        {"sampler": "statistics"},
+        {"compressors": COMPRESSORS | {"oracle": rd.Oracle(alpha=0.31)}},
+        {"compressors": {"erm": rd.ERM()}},
+    ):
+        with pytest.raises(ValueError, match="belongs to another simulation"):
+            run(50, checkpoint_path=path, **change)
+    path.write_bytes(b"not a zip file")
+    with pytest.raises(ValueError, match="is not a simulation checkpoint"):
+        run(50, checkpoint_path=path)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="is not a simulation checkpoint"):
+        run(50, checkpoint_path=path)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path: pathlib.Path, monkeypatch) -> None:
+    from ratedist.simulation import runner
+
+    path, batches = tmp_path / "state.npz", []
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    original = runner.run_batch
+
+    def interrupted(*arguments):
+        if len(batches) == 3:
+            raise KeyboardInterrupt
+        batches.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(runner, "run_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(300, batch_size=32, checkpoint_path=path)
+    monkeypatch.setattr(runner, "run_batch", original)
+    assert_equal_up_to_rounding(run(300, checkpoint_path=path), run(300))
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Curious:
+    """Asks for the diagonal of the Hessian and reports its mean."""
+
+    markov: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset({"hessian_diagonal"})
+
+    def prepare(self, model):
+        return self
+
+    def heavy_tailed(self, model):
+        return frozenset()
+
+    def fixed_rates(self, model):
+        return {}
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        assert context.model is None
+        assert context.hessian is None
+        assert context.hessian_diagonal is not None
+        return Compressed(weights, {"mean_hessian": jnp.mean(context.hessian_diagonal)})
+
+
+def test_compressors_see_what_they_declare_and_the_sampler_follows() -> None:
+    assert run().sampler == "erm"
+    for sampler in ("auto", "dataset"):
+        result = run(2000, compressors={"curious": Curious(), "erm": rd.ERM()}, sampler=sampler)
+        assert result.sampler == ("statistics" if sampler == "auto" else "dataset")
+        assert_agrees(result["curious"].rates["mean_hessian"], 1.0, 0.01)  # E diag(A/n) = diag Σ = 1
+    with pytest.raises(ValueError, match="'erm' draws the weights alone, but curious must see"):
+        run(compressors={"curious": Curious()}, sampler="erm")
+
+
+def test_long_vectors_take_the_host_path_to_the_same_numbers(monkeypatch) -> None:
+    from ratedist.compressors import kmeans as module
+
+    kinds = {"two": rd.KMeans(2), "three": rd.KMeans(3), "q": rd.KMeans(3, "lloyd", init="quantile")}
+    short = run(40, compressors=kinds)
+    monkeypatch.setattr(module, "SHORT_VECTOR", 3)
+    long = run(40, compressors=kinds)
+    for name in ("two", "three"):
+        for risk in RISK_NAMES:
+            assert getattr(long[name], risk).mean == pytest.approx(getattr(short[name], risk).mean, rel=1e-10)
+    random = run(40, compressors={"r": rd.KMeans(3, "lloyd", num_starts=2)})
+    assert random["r"].distortion.mean >= long["three"].distortion.mean - 4 * long["three"].distortion.sem
+
+
+def test_description_length_rounds_the_centres() -> None:
+    kinds = {
+        "coarse": rd.KMeans(2, center_bits=8),
+        "fine": rd.KMeans(2, center_bits=32),
+        "real": rd.KMeans(2),
+    }
+    result = run(500, compressors=kinds)
+    assert result.difference("fine", "real").population_risk.mean == pytest.approx(0, abs=1e-6)
+    assert abs(result.difference("coarse", "real").distortion.mean) > 1e-5
+    ln2 = np.log(2)
+    for name, bits in (("coarse", 8), ("fine", 32)):
+        rates = result[name].rates
+        # Two symbols: one bit a weight, and the codebook; the header is 2 lengths of a bit and log2 K.
+        assert rates["description_length"].mean == pytest.approx((6 + 2 * bits) * ln2, rel=0.02)
+        header = rates["decodable_length"].mean - rates["description_length"].mean
+        assert header == pytest.approx(3 * ln2, rel=1e-9)
+        assert rates["assignment_entropy"].mean <= rates["fixed_length"].mean == pytest.approx(6 * ln2)
+    assert "description_length" not in result["real"].rates
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trials": 0}, "num_trials must be at least 1"),
+        ({"compressors": {}}, "at least one compressor"),
+        ({"compressors": rd.KMeans(2)}, "compressors must be a mapping"),
+        ({"compressors": {"k": rd.KMeans}}, "compressor 'k' must be one such as"),
+        ({"compressors": {"k": "kmeans"}}, "compressor 'k' must be one such as"),
+        ({"sampler": "fast"}, "sampler must be one of auto, erm, statistics, dataset; got 'fast'"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"compressors": {"k": rd.KMeans(7)}}, "num_clusters must be at most the 6 weights, got 7"),
+    ],
+)
+def test_bad_arguments_are_refused_before_any_computing(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(**options)
+
+
+@pytest.mark.parametrize("key", [0, None, "0", np.random.default_rng(0), jax.random.split(KEY, 2)])
+def test_what_is_no_key_is_refused(key) -> None:
+    with pytest.raises(ValueError, match="key must be one JAX random key"):
+        rd.simulate(MODEL, {"erm": rd.ERM()}, 5, key)
+
+
+def test_raw_keys_are_keys() -> None:
+    typed = rd.simulate(MODEL, {"erm": rd.ERM()}, 20, jax.random.key(3))
+    raw = rd.simulate(MODEL, {"erm": rd.ERM()}, 20, jax.random.PRNGKey(3))
+    assert typed["erm"] == raw["erm"]
+    assert typed.precision == "float64"
+
+
+def test_weights_that_the_precision_cannot_tell_apart_raise_a_warning() -> None:
+    model = rd.GaussianLinearModel(9, rd.two_level_weights(4, 1e9), 1e-12)
+    with pytest.warns(UserWarning, match="resolves them to"):
+        rd.simulate(model, {"erm": rd.ERM()}, 5, KEY)
+
+
+def test_covariances_that_the_precision_cannot_hold_raise_a_warning() -> None:
+    """At a condition of 10¹² single precision gave a risk of 32 ± 3 for one of 1.267, and said nothing."""
+    root = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+
+    def model(condition: float) -> rd.GaussianLinearModel:
+        covariance = (root * np.geomspace(1 / condition, 1, 4)) @ root.T
+        return rd.GaussianLinearModel(20, rd.two_level_weights(4), 1.0, (covariance + covariance.T) / 2)
+
+    with jax.enable_x64(False):
+        trials.warn_of_few_digits(model(1e4))
+        trials.warn_of_few_digits(rd.GaussianLinearModel(20, np.ones(4), 1.0, np.geomspace(1e-6, 1e6, 4)))
+        with pytest.warns(
+            UserWarning, match=r"condition number of about .e\+12, and float32 rounds to 1e-07"
+        ):
+            trials.warn_of_few_digits(model(1e12))
+    trials.warn_of_few_digits(model(1e12))  # measured: the numbers of Σ = I to four digits
+    with pytest.warns(UserWarning, match="and float64 rounds to 2e-16"):
+        rd.simulate(model(1e16), {"erm": rd.ERM()}, 5, KEY)
+
+
+def test_as_many_clusters_as_weights_distort_nothing_at_any_n() -> None:
+    model = rd.GaussianLinearModel(7, rd.two_level_weights(6))
+    result = rd.simulate(model, {"all": rd.KMeans(6)}, 20, KEY)["all"]
+    assert abs(result.distortion.mean) < 1e-20
+    with pytest.raises(ValueError, match="infinite"):
+        _ = result.population_risk
+
+
+def test_risks_given_the_weights_keep_their_digits_in_single_precision() -> None:
+    """At n = d the weights spread over many sizes, and ‖e‖² less what the data saw must not cancel."""
+    from ratedist.linear_model import risks
+    from ratedist.linear_model.sampling import ErmDraw, ModelArrays
+
+    arrays = ModelArrays.of(rd.GaussianLinearModel(5, np.ones(5), 100.0))
+    rng = np.random.default_rng(0)
+    deviations = rng.normal(size=(300, 5)) * 10 ** rng.uniform(0, 3, size=(300, 1))
+
+    def distortions(dtype: type) -> np.ndarray:
+        model = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), arrays)
+        v = jnp.asarray(deviations, dtype)
+        draws = ErmDraw(jnp.ones_like(v) + 10 * v, v)
+        levels = jnp.where(draws.weights > 0, 1, -1).astype(dtype)
+        return np.asarray(jax.vmap(lambda draw, w: risks.erm_risks(model, draw, w).distortion)(draws, levels))
+
+    single, double = distortions(jnp.float32), distortions(jnp.float64)
+    assert np.all(single > 0)
+    np.testing.assert_allclose(single, double, rtol=2e-2)
+
+
+def test_risks_too_large_for_their_standard_error_are_refused() -> None:
+    """All risks are in proportion to the noise where w* is zero, until their squares are beyond float64."""
+
+    def risks(noise_variance: float) -> rd.Estimate:
+        model = rd.GaussianLinearModel(16, np.zeros(6), noise_variance)
+        return rd.simulate(model, {"erm": rd.ERM()}, 300, KEY, sampler="statistics")["erm"].empirical_risk
+
+    small, large = risks(1.0), risks(2.0**400)
+    np.testing.assert_allclose(
+        [large.mean, large.sem], np.array([small.mean, small.sem]) * 2.0**400, rtol=1e-9
+    )
+    with pytest.raises(ValueError, match="must be at most 1e\\+140 in size, for its standard error"):
+        risks(2.0**520)

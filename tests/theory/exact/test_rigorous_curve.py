@@ -1,0 +1,84 @@
+"""``rate_distortion(…, rigorous=True)``: what is returned, in which units, and what happens at the limits."""
+
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import ratedist as rd
+from ratedist.theory.exact import closed_bracket
+from ratedist.theory.exact.radial_source import RadialSource
+
+MODEL = rd.GaussianLinearModel(5, np.zeros(1))
+
+
+def test_rigorous_points_are_certified() -> None:
+    """The zero-rate point below the critical slope, and one above it: float64 agrees to a millionth."""
+    pytest.importorskip("flint")
+    plain = rd.theory.rate_distortion(MODEL, [0.5, 10.0])
+    curve = rd.theory.rate_distortion(MODEL, [0.5, 10.0], rigorous=True)
+    assert curve.certified.all()
+    assert curve.reason == ("", "")
+    np.testing.assert_array_equal(curve.slopes, [0.5, 10.0])
+    np.testing.assert_allclose(curve.distortion, plain.distortion, rtol=1e-6)
+    np.testing.assert_allclose(curve.rate, plain.rate, atol=1e-6)
+    np.testing.assert_allclose(curve.rate_lower, plain.rate_lower, atol=3e-6)
+    assert (curve.rate[0], curve.rate_lower[0]) == (0.0, 0.0)
+    assert Fraction(curve.distortion[0]) >= Fraction(1, 5)
+
+
+def test_rigorous_points_in_units_of_the_model() -> None:
+    """Three times the noise variance: a third of the slope, three times the distortion, the same rates."""
+    pytest.importorskip("flint")
+    tripled = rd.GaussianLinearModel(5, np.zeros(1), noise_variance=3.0)
+    one = rd.theory.rate_distortion(MODEL, 10.5, rigorous=True)
+    three = rd.theory.rate_distortion(tripled, 3.5, rigorous=True)
+    np.testing.assert_allclose(three.distortion, 3 * one.distortion, rtol=1e-15)
+    np.testing.assert_array_equal(three.rate, one.rate)
+    np.testing.assert_allclose(three.rate_lower, one.rate_lower, atol=1e-14)
+
+
+@pytest.mark.parametrize(("d", "n"), [(50, 80), (3, 3), (3, 4)])
+def test_without_time_the_closed_bracket_in_balls(d: int, n: int) -> None:
+    pytest.importorskip("flint")
+    model = rd.GaussianLinearModel(n, np.zeros(d))
+    slope = 2 * n**2
+    curve = rd.theory.rate_distortion(model, slope, rigorous=True, time_limit=1e-9)
+    assert not curve.certified[0]
+    assert "time_limit" in curve.reason[0]
+    assert np.isfinite([curve.rate[0], curve.rate_lower[0], curve.distortion[0]]).all()
+    source = RadialSource(d, n)
+    assert curve.rate_lower[0] == pytest.approx(closed_bracket.lower(source, curve.distortion[0]), rel=1e-12)
+    assert curve.rate[0] >= closed_bracket.upper(source, curve.distortion[0]) - 1e-9
+
+
+@pytest.mark.parametrize(("d", "n"), [(1, 1), (3, 3), (3, 4), (3, 5), (50, 80), (500, 800)])
+def test_closed_bounds_agree_with_float64(d: int, n: int) -> None:
+    flint = pytest.importorskip("flint")
+    from ratedist.theory.exact.rigorous.evaluation import closed_bounds
+
+    source = RadialSource(d, n)
+    for share in (1e-9, 0.01, 0.4, 0.9, 1.0, 1.5):
+        distortion = share * d / n
+        with flint.ctx.workprec(96):
+            lower, upper = closed_bounds(source, flint.arb(distortion))
+        expected = closed_bracket.unit_lower(d, n, np.array(distortion))
+        assert max(0.0, float(lower)) == pytest.approx(float(expected), rel=1e-12, abs=1e-15)
+        formulas = min(
+            float(formula(d, n, np.array(min(distortion, d / n))))
+            for formula in (closed_bracket._gaussian, closed_bracket._student)
+        )
+        assert float(upper) == pytest.approx(formulas, rel=1e-11, abs=1e-12)
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = ("ratedist.theory.exact.rigorous.", "flint")
+    for name in [name for name in sys.modules if name.startswith(room)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "flint", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"^rigorous=True needs the package python-flint: pip install"
+    ):
+        rd.theory.rate_distortion(MODEL, 10.0, rigorous=True)
+    assert rd.theory.rate_distortion(MODEL, 10.0).certified[0]
