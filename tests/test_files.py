@@ -12,13 +12,13 @@ import threading
 import pytest
 
 from ratedist.files import (
-    SUFFIX,
     require_target,
     require_writable,
     scratch_file,
     write_together,
     written_beside,
 )
+from ratedist.files.writing import SUFFIX
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, modes and pipes of POSIX")
 

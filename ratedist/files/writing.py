@@ -12,7 +12,6 @@ holds a lock on it (``flock``), which ends with the process: one that nobody hol
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
 import pathlib
@@ -20,10 +19,11 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from ratedist import interruption
+from ratedist.files.targets import cannot_write, require_target
 
 try:
     import fcntl
@@ -33,104 +33,6 @@ except ImportError:  # Windows: stale files stay
 SUFFIX = ".ratedist-tmp"
 # Characters of a name that its temporary file has, so that this is not too long where the name just fits.
 NAME_LENGTH = 40
-_STREAMS = re.compile(r"/dev/(fd/\d+|std(in|out|err))|/proc/[^/]+/(task/\d+/)?fd/\d+")
-
-
-def require_writable(
-    folder: str | os.PathLike[str],
-    names: Iterable[str] = (),
-    inputs: Iterable[str | os.PathLike[str]] = (),
-) -> pathlib.Path:
-    """Return ``folder`` as a path, or raise ``ValueError`` if files could not be created in it.
-
-    Asked before any computing. No folder is made or removed: where it is missing, the one that it would be
-    made in has to be writable.
-
-    Args:
-        folder: for the files.
-        names: of the files that are to be written in it, each as ``require_target``.
-        inputs: as there.
-    """
-    path = pathlib.Path(folder)
-    there = next(parent for parent in (path.absolute(), *path.absolute().parents) if os.path.lexists(parent))
-    try:
-        if not there.is_dir():
-            there.stat()  # says what is wrong with a link
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise ValueError(f"cannot write to {path}: {error.strerror}") from None
-    inputs = list(inputs)
-    for name in names if path.is_dir() else ():
-        require_target(path / name, inputs)
-    return path
-
-
-def require_target(
-    path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()
-) -> pathlib.Path:
-    """Return the regular file that writing to ``path`` would make or replace; symbolic links are followed.
-
-    Asked before any computing, so that nothing is computed in vain.
-
-    Args:
-        path: of a file to be written.
-        inputs: files that are read for it, or kept beside it, whose place it must not take. They need not
-            be there.
-
-    Raises:
-        ValueError: ``-``, a stream, a device, a pipe, a socket, a folder, one of the inputs under any name,
-            a missing folder, a name that is too long, permissions that forbid it.
-    """
-    path = pathlib.Path(path)
-    if str(path) == "-" or _STREAMS.fullmatch(os.path.normpath(path.absolute())):
-        raise ValueError(f"cannot write to {path}: results go to a named file, not to a stream or a pipe")
-    target = pathlib.Path(os.path.realpath(path))
-    try:
-        there = _is_there(target)
-        if there:
-            kind = kind_of_file(path.stat().st_mode)
-            if kind is not None:
-                raise ValueError(f"cannot write to {path}: it is a {kind}, not a file")
-        for one in inputs:
-            if os.path.realpath(one) == os.fspath(target) or (
-                there and os.path.exists(one) and os.path.samefile(path, one)
-            ):
-                raise ValueError(
-                    f"cannot write to {path}: the result must not take the place of the input {one}"
-                )
-        if there and not os.access(target, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        if not target.parent.exists():
-            folder = target.parent if path.is_symlink() else path.parent
-            raise ValueError(f"cannot write to {path}: there is no folder {folder}")
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    return target
-
-
-def _is_there(path: pathlib.Path) -> bool:
-    """Whether there is anything at ``path``; errors other than its absence (a long name) are raised."""
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def kind_of_file(mode: int) -> str | None:
-    """What a file of this ``st_mode`` is in words, ``None`` for a regular file."""
-    kinds = {
-        stat.S_IFDIR: "folder",
-        stat.S_IFIFO: "pipe",
-        stat.S_IFSOCK: "socket",
-        stat.S_IFCHR: "device",
-        stat.S_IFBLK: "device",
-    }
-    return None if stat.S_ISREG(mode) else kinds.get(stat.S_IFMT(mode), "special file")
 
 
 def write_together(contents: Mapping[pathlib.Path, bytes], create_folders: bool = True) -> None:
@@ -151,7 +53,7 @@ def write_together(contents: Mapping[pathlib.Path, bytes], create_folders: bool 
             try:
                 pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise _cannot_write(path, error) from None
+                raise cannot_write(path, error) from None
         require_target(path)
     with contextlib.ExitStack() as cleaning:
         finished = []
@@ -207,7 +109,7 @@ class _Raw(io.FileIO):
         try:
             return super().write(data)  # pyright: ignore[reportArgumentType]
         except OSError as error:
-            raise _cannot_write(self._path, error) from None
+            raise cannot_write(self._path, error) from None
 
 
 class _Beside:
@@ -220,7 +122,7 @@ class _Beside:
         try:
             self._name, descriptor = _create(self._target)
         except OSError as error:
-            raise _cannot_write(path, error) from None
+            raise cannot_write(path, error) from None
         self.file = io.BufferedRandom(_Raw(descriptor, path))
         try:
             before = self._target.stat()
@@ -239,7 +141,7 @@ class _Beside:
         try:
             os.fsync(self.file.fileno())
         except OSError as error:
-            raise _cannot_write(self._path, error) from None
+            raise cannot_write(self._path, error) from None
 
     def rename(self) -> None:
         """Take the place."""
@@ -248,7 +150,7 @@ class _Beside:
         try:
             os.replace(self._name, self._target)
         except OSError as error:
-            raise _cannot_write(self._path, error) from None
+            raise cannot_write(self._path, error) from None
         _sync_folder(self._target.parent)
 
     def discard(self) -> None:
@@ -306,7 +208,3 @@ def _sync_folder(folder: pathlib.Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _cannot_write(path: str | os.PathLike[str], error: OSError) -> ValueError:
-    return ValueError(f"cannot write to {os.fspath(path)}: {error.strerror}")
