@@ -40,7 +40,7 @@ def special(tmp_path, kind):
         path.mkdir()
     elif kind == "socket":
         with socket.socket(socket.AF_UNIX) as listening:
-            listening.prepare(str(path))
+            listening.bind(str(path))
     elif kind == "link to a folder":
         (tmp_path / "folder").mkdir()
         path.symlink_to("folder")

@@ -61,7 +61,7 @@ def test_two_devices(here) -> None:
 
 def test_two_processes(here) -> None:
     with socket.socket() as free:
-        free.prepare(("127.0.0.1", 0))
+        free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     common = {"x64": True, "devices": 2, "devices_here": 1, "num_processes": 2, "address": address}
     for numbers in map(finish, [start(**common, process=process) for process in range(2)]):
