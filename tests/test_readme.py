@@ -75,6 +75,25 @@ def test_question_picture_words_then_commands() -> None:
     assert places == sorted(places)
 
 
+def test_the_map_names_what_exists() -> None:
+    package = ROOT / "ratedist"
+    named = re.findall(r"`((?:[a-z_0-9]+/)+(?:\w+\.\w+)?)`", PAGES["CONTRIBUTING.md"])
+    assert len(named) > 30
+    for path in named:
+        if "NAME" in path:
+            continue
+        assert (package / path).exists() or (ROOT / path).exists(), path
+
+
+def test_the_map_has_the_rooms_in_their_order() -> None:
+    from tests.test_import_order import LAYERS
+
+    table = PAGES["CONTRIBUTING.md"].split("\n## Rooms\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?`) \|", table, flags=re.MULTILINE)
+    rooms = [room.rstrip("/") for cell in cells for room in re.findall(r"`(.*?)`", cell)]
+    assert rooms == [layer for layer in LAYERS if layer != "__main__"]
+
+
 def test_one_version() -> None:
     """The number is in the package; the build reads it there, and the other files repeat it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
