@@ -20,7 +20,7 @@ from ratedist.theory.bounds.conditional_cgf import (
 )
 from ratedist.theory.bounds.generalization import exact_cgf_factor
 from ratedist.theory.bounds.oracle_cgf import oracle_conditional_cgf_bound, oracle_loss_variance
-from ratedist.theory.gaussian_mean import (
+from ratedist.theory.bounds.gaussian_mean import (
     gaussian_mean_generalization_error,
     gaussian_mean_individual_bound,
     gaussian_mean_individual_information,

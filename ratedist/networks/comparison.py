@@ -12,7 +12,7 @@ import numpy as np
 from ratedist import _checks
 from ratedist.estimate import Estimate, Moments
 from ratedist.networks.calibration import fit_temperature
-from ratedist.networks.curvature.pytrees import num_samples
+from ratedist.networks.curvature.tree_moments import num_samples
 from ratedist.networks.losses import sample_cross_entropies
 from ratedist.networks.pytrees import split_arrays, take
 

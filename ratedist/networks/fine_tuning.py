@@ -13,7 +13,7 @@ import optax
 from ratedist import _checks
 from ratedist.container import QuantizedTensor
 from ratedist.networks.comparison import RETURNS, Function, check_pair, compare
-from ratedist.networks.curvature.pytrees import num_samples
+from ratedist.networks.curvature.tree_moments import num_samples
 from ratedist.networks.losses import cross_entropy
 from ratedist.networks.pytrees import restored, split_arrays, take
 from ratedist.networks.quantization import QuantizedModel

@@ -1,170 +1,61 @@
-"""Closed forms and deterministic numerics, in float64 whatever JAX is set to."""
+"""Closed forms and deterministic numerics of rate–distortion theory, in float64 whatever JAX is set to.
 
-from ratedist.theory.bounds.conditional_cgf import (
-    CgfBound,
-    conditional_cgf_bound,
-    conditional_cgf_relaxation,
-    product_cgf_bound,
-)
-from ratedist.theory.bounds.corollary1 import (
-    Corollary1Minimum,
-    corollary1_bound,
-    corollary1_minimizer,
-    corollary1_stationary_rate,
-)
-from ratedist.theory.bounds.generalization import (
-    codebook_radius,
-    codebook_squared_radius,
-    exact_cgf_bound,
-    exact_cgf_factor,
-    proposition1_bound,
-    sub_gaussian_bound,
-    worst_loss_variance,
-)
-from ratedist.theory.bounds.oracle_cgf import oracle_conditional_cgf_bound, oracle_loss_variance
-from ratedist.theory.bounds.rate_distortion import (
-    distortion_rate_bound,
-    distortion_rate_envelope,
-    distortion_rate_tight,
-    erm_gaussian_divergence,
-    rate_distortion_bound,
-    rate_distortion_envelope,
-    rate_distortion_tight,
-    remark2_lower_bound,
-    time_sharing_rate,
-    zero_rate_distortion,
-)
-from ratedist.theory.erm import (
-    erm_empirical_risk,
-    erm_generalization_error,
-    erm_population_risk,
-    erm_weight_variance,
-)
-from ratedist.theory.exact.closed_bracket import RateBracket, rate_distortion_bracket
-from ratedist.theory.exact.curves import (
-    RateDistortionCurve,
-    critical_slope,
-    distortion_at_rate,
-    high_rate_asymptote,
-    rate_at_distortion,
-    rate_distortion,
-)
-from ratedist.theory.gaussian_mean import (
-    gaussian_mean_generalization_error,
-    gaussian_mean_individual_bound,
-    gaussian_mean_individual_information,
-)
-from ratedist.theory.gibbs import (
-    gibbs_generalization_error,
-    gibbs_generalization_given_gram,
-    gibbs_posterior,
-    gibbs_symmetrized_information,
-    gibbs_symmetrized_information_given_gram,
-)
-from ratedist.theory.oracle import (
-    oracle_alpha,
-    oracle_alpha_at_rate,
-    oracle_distortion,
-    oracle_gaussian_rate,
-    oracle_generalization_error,
-    oracle_population_risk,
-    oracle_rate,
-)
-from ratedist.theory.sources.continuous import laplace_rate_distortion, point_at_rate, uniform_rate_distortion
-from ratedist.theory.sources.discrete import RateDistortionPoint, blahut_arimoto
-from ratedist.theory.sources.textbook import (
-    bernoulli_rate,
-    gaussian_distortion,
-    gaussian_entropy,
-    gaussian_rate,
-    gaussian_successive_refinement,
-    laplace_entropy,
-    laplace_rate,
-    remote_gaussian_distortion,
-    remote_gaussian_rate,
-    shannon_lower_bound,
-    shannon_lower_bound_distortion,
-    uniform_entropy,
-)
-from ratedist.theory.sources.water_filling import (
-    reverse_water_filling,
-    water_filling_at_distortion,
-    water_filling_at_rate,
-)
+Distortions are in units of the loss, rates in nats for the whole weight vector unless it says otherwise.
+``model`` is a :class:`ratedist.GaussianLinearModel`. Every name by its family:
 
-__all__ = [
-    "CgfBound",
-    "Corollary1Minimum",
-    "RateBracket",
-    "RateDistortionCurve",
-    "RateDistortionPoint",
-    "bernoulli_rate",
-    "blahut_arimoto",
-    "codebook_radius",
-    "codebook_squared_radius",
-    "conditional_cgf_bound",
-    "conditional_cgf_relaxation",
-    "corollary1_bound",
-    "corollary1_minimizer",
-    "corollary1_stationary_rate",
-    "critical_slope",
-    "distortion_at_rate",
-    "distortion_rate_bound",
-    "distortion_rate_envelope",
-    "distortion_rate_tight",
-    "erm_empirical_risk",
-    "erm_gaussian_divergence",
-    "erm_generalization_error",
-    "erm_population_risk",
-    "erm_weight_variance",
-    "exact_cgf_bound",
-    "exact_cgf_factor",
-    "gaussian_distortion",
-    "gaussian_entropy",
-    "gaussian_mean_generalization_error",
-    "gaussian_mean_individual_bound",
-    "gaussian_mean_individual_information",
-    "gaussian_rate",
-    "gaussian_successive_refinement",
-    "gibbs_generalization_error",
-    "gibbs_generalization_given_gram",
-    "gibbs_posterior",
-    "gibbs_symmetrized_information",
-    "gibbs_symmetrized_information_given_gram",
-    "high_rate_asymptote",
-    "laplace_entropy",
-    "laplace_rate",
-    "laplace_rate_distortion",
-    "oracle_alpha",
-    "oracle_alpha_at_rate",
-    "oracle_conditional_cgf_bound",
-    "oracle_distortion",
-    "oracle_gaussian_rate",
-    "oracle_generalization_error",
-    "oracle_loss_variance",
-    "oracle_population_risk",
-    "oracle_rate",
-    "point_at_rate",
-    "product_cgf_bound",
-    "proposition1_bound",
-    "rate_at_distortion",
-    "rate_distortion",
-    "rate_distortion_bound",
-    "rate_distortion_bracket",
-    "rate_distortion_envelope",
-    "rate_distortion_tight",
-    "remark2_lower_bound",
-    "remote_gaussian_distortion",
-    "remote_gaussian_rate",
-    "reverse_water_filling",
-    "shannon_lower_bound",
-    "shannon_lower_bound_distortion",
-    "sub_gaussian_bound",
-    "time_sharing_rate",
-    "uniform_entropy",
-    "uniform_rate_distortion",
-    "water_filling_at_distortion",
-    "water_filling_at_rate",
-    "worst_loss_variance",
-    "zero_rate_distortion",
-]
+The linear model: exact risks
+    ERM, the empirical risk minimiser
+        erm_empirical_risk, erm_population_risk, erm_generalization_error, erm_weight_variance
+    the oracle, a test channel that knows w*
+        oracle_alpha, oracle_alpha_at_rate, oracle_distortion, oracle_population_risk,
+        oracle_generalization_error, oracle_rate, oracle_gaussian_rate, oracle_loss_variance
+    the Gibbs algorithm
+        GibbsPosterior, gibbs_posterior, gibbs_generalization_error, gibbs_symmetrized_information,
+        gibbs_generalization_given_gram, gibbs_symmetrized_information_given_gram
+
+Bounds on rate and distortion of ERM's weights, closed forms
+    the papers' relaxed bound
+        rate_distortion_bound, distortion_rate_bound
+    the same before its last relaxation, and with time sharing
+        rate_distortion_tight, distortion_rate_tight, rate_distortion_envelope, distortion_rate_envelope,
+        time_sharing_rate, zero_rate_distortion
+    from both sides
+        RateBracket, rate_distortion_bracket
+    what Remark 2 says, which is no lower bound for the model's distortion
+        remark2_lower_bound, erm_gaussian_divergence
+
+Bounds on the generalisation error
+    from the rate and a radius
+        sub_gaussian_bound, proposition1_bound, exact_cgf_bound, exact_cgf_factor, codebook_radius,
+        codebook_squared_radius, worst_loss_variance
+    from the rate and the law of the loss variance, the sharpest
+        CgfBound, conditional_cgf_bound, conditional_cgf_relaxation, product_cgf_bound,
+        oracle_conditional_cgf_bound
+    rate and distortion added up: Corollary 1
+        Corollary1Minimum, corollary1_bound, corollary1_minimizer, corollary1_stationary_rate
+
+The exact curve of the linear model, with certificates
+        RateDistortionCurve, rate_distortion, rate_at_distortion, distortion_at_rate, critical_slope,
+        high_rate_asymptote
+
+Textbook sources
+    scalar sources
+        bernoulli_rate, gaussian_rate, gaussian_distortion, laplace_rate, gaussian_entropy,
+        laplace_entropy, uniform_entropy, shannon_lower_bound, shannon_lower_bound_distortion
+    Gaussian vectors
+        WaterFilling, reverse_water_filling, water_filling_at_distortion, water_filling_at_rate
+    computed and bracketed
+        RateDistortionPoint, blahut_arimoto, uniform_rate_distortion, laplace_rate_distortion, point_at_rate
+
+Teaching cases
+    coding what is seen through noise, and coding in stages
+        remote_gaussian_distortion, remote_gaussian_rate, SuccessiveRefinement,
+        gaussian_successive_refinement
+    the mean of a Gaussian: information in single samples
+        gaussian_mean_generalization_error, gaussian_mean_individual_information,
+        gaussian_mean_individual_bound
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratedist.estimate import Estimate
-from ratedist.theory.gaussian_mean import (
+from ratedist.theory.bounds.gaussian_mean import (
     gaussian_mean_generalization_error,
     gaussian_mean_individual_bound,
     gaussian_mean_individual_information,

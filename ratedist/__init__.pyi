@@ -1,0 +1,46 @@
+# Every public name of ``ratedist``, once: read by type checkers, and at run time by ``lazy_loader``.
+from . import claims as claims
+from . import codes as codes
+from . import compressors as compressors
+from . import container as container
+from . import linear_model as linear_model
+from . import networks as networks
+from . import quantizers as quantizers
+from . import simulation as simulation
+from . import tensors as tensors
+from . import theory as theory
+from . import units as units
+from .compressors import ERM as ERM
+from .compressors import Compressed as Compressed
+from .compressors import Compressor as Compressor
+from .compressors import Context as Context
+from .compressors import FixedCodebook as FixedCodebook
+from .compressors import HessianWeightedKMeans as HessianWeightedKMeans
+from .compressors import KMeans as KMeans
+from .compressors import Oracle as Oracle
+from .compressors import check_compressor as check_compressor
+from .compressors import compressor as compressor
+from .container import QuantizedTensor as QuantizedTensor
+from .estimate import Estimate as Estimate
+from .linear_model.model import GaussianLinearModel as GaussianLinearModel
+from .linear_model.model import ar1_covariance as ar1_covariance
+from .linear_model.weights import gaussian_weights as gaussian_weights
+from .linear_model.weights import sparse_weights as sparse_weights
+from .linear_model.weights import two_level_weights as two_level_weights
+from .quantizers import Algorithm1 as Algorithm1
+from .quantizers import Lloyd as Lloyd
+from .quantizers import Optimal as Optimal
+from .quantizers import Quantized as Quantized
+from .quantizers import kmeans as kmeans
+from .simulation.random_codes import bernoulli_random_code_distortion as bernoulli_random_code_distortion
+from .simulation.random_codes import random_code_distortion as random_code_distortion
+from .simulation.results import RiskEstimates as RiskEstimates
+from .simulation.results import SimulationResult as SimulationResult
+from .simulation.runner import simulate as simulate
+from .tensors.allocation import Allocation as Allocation
+from .tensors.allocation import allocate as allocate
+from .tensors.tree import QuantizedTree as QuantizedTree
+from .tensors.tree import load_tree as load_tree
+from .tensors.tree import quantize_tree as quantize_tree
+
+__version__: str
