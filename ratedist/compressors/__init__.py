@@ -1,6 +1,6 @@
 """What the experiments on the linear model compare, and what a compressor of one's own is made of."""
 
-from ratedist.compressors.base import Compressed, Compressor, Context
+from ratedist.compressors.base import Compressed, Compressor, Context, FamilyCompressor
 from ratedist.compressors.check import check_compressor
 from ratedist.compressors.erm import ERM
 from ratedist.compressors.fixed_codebook import FixedCodebook
@@ -14,6 +14,7 @@ __all__ = [
     "Compressed",
     "Compressor",
     "Context",
+    "FamilyCompressor",
     "FixedCodebook",
     "HessianWeightedKMeans",
     "KMeans",

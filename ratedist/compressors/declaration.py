@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
-from ratedist.compressors.base import CONTEXT_NAMES, HESSIAN_NAMES, RISK_NAMES, Compressor, RateKind
+from ratedist.compressors.base import CONTEXT_NAMES, HESSIAN_NAMES, Compressor, RateKind
 from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.quantities import RISK_NAMES
 
 METHODS = ("prepare", "heavy_tailed", "fixed_rates")
 

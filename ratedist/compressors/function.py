@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import jax
 
-from ratedist.compressors.base import RISK_NAMES, Compressed, Context, RateKind, following_weights
+from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.compressors.declaration import (
     check_bounding_rates,
     check_markov_and_needs,
@@ -15,6 +15,7 @@ from ratedist.compressors.declaration import (
     names_in,
 )
 from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.quantities import RISK_NAMES
 
 Function = Callable[[jax.Array, jax.Array, Context], Compressed]
 

@@ -7,21 +7,11 @@ compressor that sees W alone, from their expectation given W (Rao-Blackwell).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 
+from ratedist.linear_model.quantities import Risks
 from ratedist.linear_model.sampling import DatasetDraw, ErmDraw, ModelArrays, StatisticsDraw
-
-
-class Risks(NamedTuple):
-    """Unbiased values of the four quantities of Figure 2 for one trial, in units of the loss."""
-
-    population_risk: jax.Array
-    empirical_risk: jax.Array
-    distortion: jax.Array
-    generalization_error: jax.Array
 
 
 def population_risk(model: ModelArrays, reconstruction: jax.Array) -> jax.Array:

@@ -8,7 +8,8 @@ from typing import Any
 
 import jax
 
-from ratedist.linear_model.risks import Risks, dataset_risks, erm_risks, statistics_risks
+from ratedist.linear_model.quantities import Risks
+from ratedist.linear_model.risks import dataset_risks, erm_risks, statistics_risks
 from ratedist.linear_model.sampling import (
     ErmDraw,
     ModelArrays,
@@ -47,6 +48,7 @@ def _of_statistics(key: jax.Array, model: ModelArrays, num_samples: int) -> Stat
     return draw_statistics(key, model)
 
 
+# From the fastest to the slowest: "auto" takes the first that shows what the compressors need.
 SAMPLERS: Mapping[str, Sampler] = {
     "erm": Sampler(_of_erm, erm_risks, None, False, lambda d, n: 0),
     "statistics": Sampler(

@@ -24,9 +24,9 @@ from ratedist.compressors.base import (
     Compressor,
     Context,
     PreparedCompressor,
-    compress_all,
 )
-from ratedist.compressors.check import trace_output
+from ratedist.compressors.together import compress_all
+from ratedist.compressors.tracing import trace_output
 from ratedist.linear_model.samplers import Sampler
 from ratedist.linear_model.sampling import ModelArrays
 from ratedist.simulation import trials

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ratedist.compressors.base import RISK_NAMES, Compressor
+from ratedist.compressors.base import Compressor
 from ratedist.compressors.declaration import bounding_rates
 from ratedist.estimate import Estimate, Moments
 from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.theory.bounds.conditional_cgf import conditional_cgf_bound
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import os
 import pathlib
 import time
 from collections.abc import Mapping
-from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +14,7 @@ from jax.sharding import Mesh
 from tqdm import tqdm
 
 from ratedist import _checks
-from ratedist.compressors.base import (
-    HESSIAN_NAMES,
-    Compressor,
-)
+from ratedist.compressors.base import HESSIAN_NAMES, Compressor
 from ratedist.compressors.declaration import (
     bounding_rates,
     check_declaration,
@@ -26,18 +22,17 @@ from ratedist.compressors.declaration import (
     checked_heavy_tailed,
     refuse_rate_names,
 )
-from ratedist.compressors.kmeans import SHORT_VECTOR
 from ratedist.compressors.tails import infinite_expectations, interval_notes
 from ratedist.estimate import Moments
 from ratedist.files import require_target
 from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.quantities import SamplerName
 from ratedist.linear_model.samplers import SAMPLERS
 from ratedist.linear_model.sampling import ModelArrays
+from ratedist.quantizers.traced.optimal import SHORT_VECTOR
 from ratedist.simulation import checkpoint, trials
 from ratedist.simulation.engine import Plan, limit_kept_compilations, run_batch, traced_rates, trial_indices
 from ratedist.simulation.results import SimulationResult, Source
-
-Sampler = Literal["auto", "erm", "statistics", "dataset"]
 
 BATCH_BYTES = 64 * 2**20
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
@@ -52,7 +47,7 @@ def simulate(
     compressors: Mapping[str, Compressor],
     num_trials: int,
     key: jax.Array,
-    sampler: Sampler = "auto",
+    sampler: SamplerName = "auto",
     *,
     batch_size: int | None = None,
     progress: bool = False,
@@ -191,15 +186,16 @@ def _checked_answers(
 
 
 def _choose_sampler(sampler: str, compressors: Mapping[str, Compressor]) -> str:
-    _checks.one_of("sampler", sampler, get_args(Sampler))
+    _checks.one_of("sampler", sampler, ("auto", *SAMPLERS))
     blind = [name for name, one in compressors.items() if not one.markov or one.needs & HESSIAN_NAMES]
-    if sampler == "erm" and blind:
-        raise ValueError(
-            f"sampler 'erm' draws the weights alone, but {', '.join(blind)} must see the data's Hessian: "
-            "use 'statistics', 'dataset' or 'auto'"
-        )
+    able = [name for name, one in SAMPLERS.items() if one.hessian or not blind]
     if sampler == "auto":
-        return "statistics" if blind else "erm"
+        return able[0]  # they are listed from the fastest on
+    if sampler not in able:
+        raise ValueError(
+            f"sampler {sampler!r} draws the weights alone, but {', '.join(blind)} must see the data's "
+            f"Hessian: use {', '.join(map(repr, able))} or 'auto'"
+        )
     return sampler
 
 

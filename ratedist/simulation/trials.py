@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import get_lapack_funcs
 
-from ratedist.compressors.base import RISK_NAMES, SIGNED_RATE, PreparedCompressor
-from ratedist.compressors.check import RATE_TOLERANCE
+from ratedist.compressors.base import RATE_TOLERANCE, SIGNED_RATE, PreparedCompressor
 from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.simulation.results import RATE_PREFIX, SQUARED_DISTANCE
 
 # Values of all trials that are kept, at most.

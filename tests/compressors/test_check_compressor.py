@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import ratedist as rd
-from ratedist.compressors.check import least_information
+from ratedist.compressors.check_claims import least_information
 from tests.compressors.test_own import NoPytree
 
 MODEL = rd.GaussianLinearModel(9, rd.two_level_weights(4), 0.5, rd.ar1_covariance(4, 0.5))
 CHECKS = (
-    "declaration", "model_answers", "structure", "output", "purity", "key", "batch", "values", "rate_names",
-    "bounds", "tails",
+    "declaration", "model_answers", "structure", "output", "purity", "key", "batch", "family", "values",
+    "rate_names", "bounds", "tails",
 )  # fmt: skip
 
 
@@ -40,8 +40,8 @@ def test_what_is_built_in_passes(compressor) -> None:
 @pytest.mark.parametrize(
     "compressor",
     [
-        *(rd.KMeans(2, "lloyd", init=init) for init in ("random", "kmeans++", "quantile", "linear")),
-        *(rd.KMeans(6, "lloyd", init=init) for init in ("random", "kmeans++", "quantile", "linear")),
+        *(rd.KMeans(2, rd.Lloyd(init)) for init in (None, "random", "kmeans++", "quantile", "linear")),
+        *(rd.KMeans(6, rd.Lloyd(init)) for init in (None, "random", "kmeans++", "quantile", "linear")),
         *(rd.KMeans(K, center_bits=bits) for K in (1, 6) for bits in (None, 7, 64)),
         *(rd.HessianWeightedKMeans(K, beta) for K in (1, 6) for beta in (0.0, 2.0)),
         *(rd.HessianWeightedKMeans(K, beta, "lloyd") for K in (1, 6) for beta in (0.0, 2.0)),

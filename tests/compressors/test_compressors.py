@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 import ratedist as rd
-from ratedist.compressors.base import Context, compress_all
+from ratedist.compressors.base import Context
+from ratedist.compressors.together import compress_all
 from ratedist.linear_model.sampling import ModelArrays
 
 KEY = jax.random.key(9)
@@ -69,12 +70,13 @@ def test_every_compressor_declares_what_it_is() -> None:
         (lambda: rd.KMeans(0), "num_clusters must be at least 1, got 0"),
         (lambda: rd.KMeans(2.5), "num_clusters must be an integer"),  # type: ignore[arg-type]
         (lambda: rd.KMeans(2, "best"), "method must be one of optimal, lloyd"),  # type: ignore[arg-type]
-        (lambda: rd.KMeans(2, "lloyd", init="zero"), "init must be one of"),  # type: ignore[arg-type]
+        (lambda: rd.KMeans(2, rd.Lloyd("zero")), "init must be one of"),
+        (lambda: rd.KMeans(2, rd.Lloyd("high_rate")), "init for simulated trials must be one of"),
         (lambda: rd.KMeans(2, center_bits=3), "center_bits must be at least 7"),
-        (lambda: rd.KMeans(2, num_starts=3), "num_starts is for method"),
+        (lambda: rd.KMeans(2, rd.Lloyd(num_starts=3)), "num_starts is for random"),
         (lambda: rd.Oracle(rate=[1.0, 2.0]), "rate must be one number"),  # type: ignore[arg-type]
         (lambda: rd.KMeans(True), "num_clusters must be an integer"),
-        (lambda: rd.KMeans(2, num_starts=0), "num_starts must be at least 1"),
+        (lambda: rd.KMeans(2, rd.Optimal(time_budget=1.0)), "are for a diameter_penalty above zero"),
         (lambda: rd.FixedCodebook([]), "centers must have shape"),
         (lambda: rd.FixedCodebook([[0.0]]), "centers must have shape"),
         (lambda: rd.FixedCodebook([0.0, np.inf]), "centers must be finite"),

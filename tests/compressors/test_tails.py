@@ -8,7 +8,7 @@ from scipy import stats
 import ratedist as rd
 from ratedist import theory
 from ratedist.compressors import tails
-from ratedist.compressors.base import RISK_NAMES
+from ratedist.linear_model.quantities import RISK_NAMES
 from tests.statistics import assert_agrees
 
 D = 6
@@ -115,7 +115,7 @@ def test_as_many_clusters_as_weights_are_lossless_only_if_no_weight_is_missed_or
     for kind in (rd.KMeans, rd.HessianWeightedKMeans):
         assert kind(D).heavy_tailed(model) == of_weights
         assert kind(D, method="lloyd").heavy_tailed(model) == of_weights
-        assert kind(D, method="lloyd", init="linear").heavy_tailed(model) == everything
+        assert kind(D, method=rd.Lloyd("linear")).heavy_tailed(model) == everything
         assert kind(D, center_bits=16).heavy_tailed(model) == everything
         assert kind(D - 1).heavy_tailed(model) == everything
     # And so it is: the distortion of rounded centres grows with the weights.

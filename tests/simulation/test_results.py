@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 import ratedist as rd
 from ratedist import theory
-from ratedist.compressors.base import RISK_NAMES
+from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.simulation import trials
 from tests.statistics import assert_agrees
 

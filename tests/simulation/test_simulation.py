@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import ratedist as rd
-from ratedist.compressors.base import RISK_NAMES, Compressed, Context
+from ratedist.compressors.base import Compressed, Context
+from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.simulation import trials
 from ratedist.simulation.results import SimulationResult
 from tests.statistics import assert_agrees, assert_same
@@ -20,7 +21,7 @@ COMPRESSORS = {
     "erm": rd.ERM(),
     "oracle": rd.Oracle(alpha=0.3),
     "kmeans": rd.KMeans(2),
-    "lloyd": rd.KMeans(2, "lloyd"),
+    "lloyd": rd.KMeans(2, rd.Lloyd("random")),
     "fixed": rd.FixedCodebook([-1.0, 1.0]),
 }
 KEY = jax.random.key(7)
@@ -241,14 +242,14 @@ def test_compressors_see_what_they_declare_and_the_sampler_follows() -> None:
 def test_long_vectors_take_the_host_path_to_the_same_numbers(monkeypatch) -> None:
     from ratedist.compressors import kmeans as module
 
-    kinds = {"two": rd.KMeans(2), "three": rd.KMeans(3), "q": rd.KMeans(3, "lloyd", init="quantile")}
+    kinds = {"two": rd.KMeans(2), "three": rd.KMeans(3), "q": rd.KMeans(3, rd.Lloyd("quantile"))}
     short = run(40, compressors=kinds)
     monkeypatch.setattr(module, "SHORT_VECTOR", 3)
     long = run(40, compressors=kinds)
     for name in ("two", "three"):
         for risk in RISK_NAMES:
             assert getattr(long[name], risk).mean == pytest.approx(getattr(short[name], risk).mean, rel=1e-10)
-    random = run(40, compressors={"r": rd.KMeans(3, "lloyd", num_starts=2)})
+    random = run(40, compressors={"r": rd.KMeans(3, rd.Lloyd("random", num_starts=2))})
     assert random["r"].distortion.mean >= long["three"].distortion.mean - 4 * long["three"].distortion.sem
 
 
