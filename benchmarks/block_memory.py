@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Lloyd, kmeans
 
 CASES = ((2, 16, False), (2, 16, True), (4, 256, False), (4, 256, True), (16, 64, False), (16, 64, True))
 PAGE = resource.getpagesize()
@@ -32,7 +32,9 @@ def measure(size: int, block_length: int, num_clusters: int, weighted: bool) -> 
     weights = np.random.default_rng(0).normal(size=size)
     importance = np.random.default_rng(1).exponential(size=size) if weighted else None
     before = resident()
-    kmeans(weights, num_clusters, importance, block_length=block_length, key=0, max_iterations=10)
+    kmeans(
+        weights, num_clusters, importance, method=Lloyd(max_iterations=10), block_length=block_length, key=0
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     num_bytes = weights.nbytes * (1 + weighted)
     return (

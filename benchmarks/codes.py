@@ -14,7 +14,7 @@ import numpy as np
 from ratedist import codes
 from ratedist.codes.ans import ans_decode, ans_encode
 from ratedist.codes.bitstream import huffman_decode, huffman_encode
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Lloyd, kmeans
 from ratedist.units import nats_to_bits
 
 CODERS = {"huffman": (huffman_encode, huffman_decode), "ans": (ans_encode, ans_decode)}
@@ -40,7 +40,7 @@ def main() -> None:
     for size in options.sizes:
         weights = np.random.default_rng(0).standard_t(4, size)
         for num_clusters in options.clusters:
-            quantized = kmeans(weights, num_clusters, max_iterations=20)
+            quantized = kmeans(weights, num_clusters, method=Lloyd(max_iterations=20))
             labels, counts = quantized.labels, quantized.counts
             entropy = float(nats_to_bits(codes.empirical_entropy(counts)))
             for name, (encode, decode) in CODERS.items():

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Optimal, kmeans
 from ratedist.quantizers.quantized import Quantized
 
 # Of the objective, as float64 computes it; and what underflow may take from it.
@@ -200,10 +200,9 @@ def solved(problem: Problem, time_budget: float) -> Quantized:
         problem.weights,
         problem.num_clusters,
         problem.importance,
-        problem.diameter_penalty,
-        "optimal",
-        problem.penalty,
-        time_budget=time_budget if problem.diameter_penalty > 0 else None,
+        method=Optimal(time_budget=time_budget) if problem.diameter_penalty > 0 else "optimal",
+        diameter_penalty=problem.diameter_penalty,
+        penalty=problem.penalty,
     )
 
 

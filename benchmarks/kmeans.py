@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ratedist.quantizers import kmeans, optimal_scalar_path
+from ratedist.quantizers import Lloyd, kmeans, optimal_scalar_path
 
 MINUTE = 60.0
 PASSES = 30
@@ -135,7 +135,7 @@ def scalar_rows(num_weights: int, num_clusters: int) -> list[Row]:
 
 def our_centers(weights: np.ndarray, num_clusters: int, importance: np.ndarray, init: str) -> np.ndarray:
     """Centres from one start."""
-    return kmeans(weights, num_clusters, importance, init=init, key=0).centers
+    return kmeans(weights, num_clusters, importance, method=Lloyd(init=init), key=0).centers
 
 
 def _with_time(
@@ -184,9 +184,8 @@ def vector_rows(num_blocks: int, num_clusters: int, block_length: int, weighted:
                 blocks.ravel(),
                 num_clusters,
                 None if importance is None else importance.ravel(),
+                method=Lloyd(init=start, max_iterations=iterations),
                 block_length=block_length,
-                init=start,
-                max_iterations=iterations,
             ).objective
         )
     }

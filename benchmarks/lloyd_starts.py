@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Lloyd, kmeans
 
 STARTS: tuple[str | None, ...] = (None, "high_rate", "quantile", "linear", "kmeans++")
 
@@ -79,7 +79,7 @@ def measured(name: str, weights: np.ndarray, num_clusters: int) -> dict[str, Any
     for init in STARTS:
         label = "default" if init is None else init
         start = time.perf_counter()
-        found = kmeans(weights, num_clusters, init=init, key=0)
+        found = kmeans(weights, num_clusters, method=Lloyd(init=init), key=0)
         row[f"seconds of {label}"] = time.perf_counter() - start
         row[label] = found.objective / optimum
         row[f"empty in {label}"] = int(np.count_nonzero(found.counts == 0))

@@ -27,7 +27,7 @@ CALLS = {
         lambda yes: uniform_quantizer(W, yes),
     ],
     "diameter_penalty": [
-        lambda yes: rd.kmeans(W, 2, None, yes),
+        lambda yes: rd.kmeans(W, 2, None, diameter_penalty=yes),
         lambda yes: rd.quantize_tree({"w": W}, 2, diameter_penalty=yes),
         lambda yes: rd.HessianWeightedKMeans(2, diameter_penalty=yes),
     ],
@@ -39,15 +39,17 @@ CALLS = {
     ],
     "min_size": [lambda yes: rd.quantize_tree({"w": W}, 2, min_size=yes)],
     "key": [
-        lambda yes: rd.kmeans(W, 2, init="random", key=yes),
+        lambda yes: rd.kmeans(W, 2, method=rd.Lloyd(init="random"), key=yes),
         lambda yes: rd.kmeans(W, 2, block_length=2, key=yes),
     ],
-    "tolerance": [lambda yes: rd.kmeans(W, 2, None, 0.1, "optimal", tolerance=yes)],
-    "time_budget": [lambda yes: rd.kmeans(W, 2, None, 0.1, "optimal", time_budget=yes)],
-    "max_iterations": [lambda yes: rd.kmeans(W, 2, max_iterations=yes)],
+    "tolerance": [lambda yes: rd.kmeans(W, 2, None, method=rd.Optimal(tolerance=yes), diameter_penalty=0.1)],
+    "time_budget": [
+        lambda yes: rd.kmeans(W, 2, None, method=rd.Optimal(time_budget=yes), diameter_penalty=0.1)
+    ],
+    "max_iterations": [lambda yes: rd.kmeans(W, 2, method=rd.Lloyd(max_iterations=yes))],
     "rate_penalty": [lambda yes: entropy_constrained_quantizer(W, 2, yes)],
     "weights": [lambda yes: rd.kmeans([yes, 0.5, 2.0], 2), lambda yes: rd.kmeans(np.full(9, yes), 1)],
-    "init": [lambda yes: rd.kmeans(W, 2, init=[yes, 2.0])],
+    "init": [lambda yes: rd.kmeans(W, 2, method=rd.Lloyd(init=[yes, 2.0]))],
     "total_bits": [lambda yes: rd.allocate(CURVE, yes)],
     "bits of group 0": [lambda yes: rd.allocate([([0.0, yes], [1.0, 0.0])], 1.0)],
     "groups": [lambda yes: rd.allocate(yes, 1.0)],

@@ -74,7 +74,7 @@ def diameter_shrinks(evidence: Evidence) -> Numbers:
         weights, importance = generator.standard_normal(40), generator.exponential(size=40) + 0.05
         previous = None
         for penalty in (0.0, 0.3, 1.0, 3.0):
-            run = kmeans(weights, 3, importance, penalty, method="optimal")
+            run = kmeans(weights, 3, importance, method="optimal", diameter_penalty=penalty)
             diameter = float(np.ptp(run.centers))
             if previous is not None:
                 label = f"max |c_k − c_l| at β = {penalty:g}, against that at the β before"

@@ -12,7 +12,7 @@ from ratedist.claims.evidence import Evidence, draw_data_sets
 from ratedist.claims.numbers import AT_MOST, EQUAL, Numbers, computed, numbers
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.weights import two_level_weights
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Algorithm1, kmeans
 from ratedist.quantizers.center_update import confined_centers, printed_pair
 from ratedist.units import NATS_PER_BIT
 
@@ -111,12 +111,10 @@ def _ascents(evidence: Evidence, stream: str, settings: list[tuple[int, float]])
                     weights,
                     6,
                     importance,
-                    penalty,
-                    method="algorithm1",
+                    method=Algorithm1(init="random", max_iterations=t),
+                    diameter_penalty=penalty,
                     block_length=m,
-                    init="random",
                     key=seed,
-                    max_iterations=t,
                 )
                 if t > 1:
                     iterations += 1

@@ -13,7 +13,7 @@ from ratedist import _checks
 from ratedist.codes.traced import empirical_entropy
 from ratedist.compressors.base import Compressed, Context, RateKind
 from ratedist.linear_model.model import GaussianLinearModel
-from ratedist.quantizers.traced.scalar import label_counts, lookup, nearest_labels
+from ratedist.quantizers.traced.assignment import label_counts, lookup, nearest_labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

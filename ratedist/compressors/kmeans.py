@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
@@ -16,18 +16,17 @@ from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.quantizers import kmeans
-from ratedist.quantizers.traced.scalar import label_counts, lloyd, lookup, optimal_path
+from ratedist.quantizers.methods import Lloyd, Optimal, check_method
+from ratedist.quantizers.traced.assignment import label_counts, lookup
+from ratedist.quantizers.traced.initialization import checked_start
+from ratedist.quantizers.traced.lloyd import lloyd
+from ratedist.quantizers.traced.optimal import SHORT_VECTOR, optimal_path
 from ratedist.units import bits_to_nats
 
 Method = Literal["optimal", "lloyd"]
-Initialization = Literal["random", "kmeans++", "quantile", "linear"]
 
 # Up to this K the lengths Σ|C_k|b_k + K·b alone satisfy Kraft's inequality, see docs/compressors.md.
 LARGEST_HEADERLESS = 7
-
-# Up to this many weights the dynamic programme with its d × d table runs inside the traced trial; above,
-# sorting and prefix sums in NumPy on the host are faster and need no table.
-SHORT_VECTOR = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +35,11 @@ class KMeans:
 
     Args:
         num_clusters: K, from 1 to the number of weights.
-        method: "optimal" is the global optimum by dynamic programming; "lloyd" iterates from ``init``.
+        method: "optimal" is the global optimum by dynamic programming; ``rd.Lloyd(...)`` iterates from a
+            start of its own, "coarse_optimum", "random", "kmeans++", "quantile" or "linear", and "lloyd"
+            stands for its defaults. Of up to 192 weights these start at the optimum; the papers'
+            ``rd.Lloyd(init="random")`` does not.
         center_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.
-        init: for Lloyd, how it starts: "random" (K of the weights), "kmeans++", "quantile" or "linear".
-        num_starts: for Lloyd from random or k-means++ starts, how many of which the best is kept.
-        max_iterations: for Lloyd, when it stops at the latest.
 
     Rates, all in nats for the whole vector: ``assignment_entropy`` (d times the entropy of the labels'
     frequencies), ``fixed_length`` (d ln K) and, with ``center_bits``, ``huffman_length`` (of the labels),
@@ -52,30 +51,23 @@ class KMeans:
     """
 
     num_clusters: int
-    method: Method = "optimal"
+    method: Method | Lloyd | Optimal = "optimal"
     center_bits: int | None = None
-    init: Initialization = "random"
-    num_starts: int = 1
-    max_iterations: int = 100
 
     markov = True
     needs = frozenset[str]()
 
     def __post_init__(self) -> None:
-        _checks.one_of("method", self.method, get_args(Method))
-        _checks.one_of("init", self.init, get_args(Initialization))
-        check_clustering(self.num_clusters, self.num_starts, self.max_iterations, self.center_bits)
-        if self.method == "optimal" and self.num_starts > 1:
-            raise ValueError(
-                f'num_starts is for method "lloyd"; "optimal" has no starts, got {self.num_starts}'
-            )
+        check_clustering(self.num_clusters, self.center_bits)
+        # The record in place of its name: equal compressors compare equal, and compile once.
+        object.__setattr__(self, "method", checked_method(self.method))
 
     def prepare(self, model: GaussianLinearModel) -> PreparedOptimal | PreparedLloyd | PreparedLong:
         """Check K against the number of weights and choose the implementation by their number."""
         require_enough_weights(self.num_clusters, model)
         if model.d > SHORT_VECTOR:
             return PreparedLong(self)
-        return PreparedOptimal(self) if self.method == "optimal" else PreparedLloyd(self)
+        return PreparedLloyd(self, self.method) if isinstance(self.method, Lloyd) else PreparedOptimal(self)
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
         """All risks for K < d: K averages cannot follow d weights, so the distortion grows with ‖W‖² too.
@@ -83,8 +75,7 @@ class KMeans:
         As many clusters as weights lose nothing, unless Lloyd's start misses some of them or the centres
         are rounded, by an error that grows with them.
         """
-        every_weight = self.method == "optimal" or self.init in ("random", "kmeans++")
-        lossless = self.num_clusters == model.d and every_weight
+        lossless = self.num_clusters == model.d and keeps_every_weight(self.method)
         return heavy_risks(model, lossless and self.center_bits in (None, MAXIMUM_BITS))
 
     def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
@@ -111,13 +102,25 @@ def decodable_rates(num_clusters: int, center_bits: int | None) -> dict[str, Rat
     return {"decodable_length": "code_length", "description_length": "code_length"}
 
 
-def check_clustering(
-    num_clusters: int, num_starts: int, max_iterations: int, center_bits: int | None
-) -> None:
+def checked_method(method: Any, *, penalized: bool = False, penalty: str = "squared") -> Lloyd | Optimal:
+    """The record of a K-means compressor's method, or ``ValueError`` in words."""
+    record = method
+    if not isinstance(record, Lloyd | Optimal):
+        record = Lloyd() if _checks.one_of("method", method, get_args(Method)) == "lloyd" else Optimal()
+    check_method(record, penalized=penalized, penalty=penalty)
+    if isinstance(record, Lloyd):
+        checked_start(record)
+    return record
+
+
+def keeps_every_weight(method: str | Lloyd | Optimal) -> bool:
+    """Whether as many clusters as weights lose nothing: evenly spaced starts may miss some of the weights."""
+    return not isinstance(method, Lloyd) or method.init not in ("quantile", "linear")
+
+
+def check_clustering(num_clusters: int, center_bits: int | None) -> None:
     """Refuse, in words, settings that no K-means compressor has."""
     _checks.integer("num_clusters", num_clusters, 1)
-    _checks.integer("num_starts", num_starts, 1)
-    _checks.integer("max_iterations", max_iterations, 1)
     if center_bits is not None:
         _checks.integer("center_bits", center_bits, MINIMUM_BITS, MAXIMUM_BITS)
 
@@ -185,14 +188,12 @@ class PreparedLloyd:
     """Lloyd's iteration on a short vector."""
 
     settings: KMeans
+    method: Lloyd
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
-        """Lloyd from ``init``, the best of ``num_starts``."""
+        """The best of all starts."""
         own = self.settings
-        result = lloyd(
-            key, weights, own.num_clusters, init=own.init, num_starts=own.num_starts,
-            max_iterations=own.max_iterations,
-        )  # fmt: skip
+        result = lloyd(key, weights, own.num_clusters, self.method)
         return encode(result.labels, result.centers, result.counts, own.center_bits)
 
 
@@ -214,14 +215,8 @@ class PreparedLong:
         def on_host(weights: np.ndarray, key_data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             # A seed rather than a key: a callback that calls JAX can wait for itself.
             seed = int.from_bytes(np.asarray(key_data).tobytes(), "little")
-            starts = {
-                "init": own.init, "key": seed, "num_starts": own.num_starts,
-                "max_iterations": own.max_iterations,
-            }  # fmt: skip
-            quantized = kmeans(
-                np.asarray(weights, np.float64), own.num_clusters, method=own.method,
-                **(starts if own.method == "lloyd" else {}),
-            )  # fmt: skip
+            w = np.asarray(weights, np.float64)
+            quantized = kmeans(w, own.num_clusters, method=own.method, key=seed)
             return quantized.labels.astype(np.int32), quantized.centers.astype(weights.dtype)
 
         labels, centers = jax.pure_callback(

@@ -38,13 +38,14 @@ class Point:
     def compressor(self, penalty: Penalty, center_bits: int | None) -> Compressor:
         """Optimal, except for "descent"; "shrunken" has no penalty, but its ``shrinkage``."""
         from ratedist.compressors import HessianWeightedKMeans, KMeans
+        from ratedist.quantizers import Lloyd
 
         if self.algorithm == "kmeans":
             return KMeans(self.num_clusters, center_bits=center_bits)
         return HessianWeightedKMeans(
             self.num_clusters,
             0.0 if self.algorithm == "shrunken" else self.diameter_penalty,
-            method="lloyd" if self.algorithm == "descent" else "optimal",
+            method=Lloyd(init="random", max_iterations=100) if self.algorithm == "descent" else "optimal",
             penalty=penalty,
             shrinkage=self.shrinkage,
             center_bits=center_bits,
@@ -142,7 +143,7 @@ def excess_over_optimum(
             for algorithm in excesses
         }
         for trial, (w, h) in enumerate(zip(draws.weights, importance, strict=True)):
-            optimum = kmeans(w, K, h, beta, "optimal", config.penalty)
+            optimum = kmeans(w, K, h, method="optimal", diameter_penalty=beta, penalty=config.penalty)
             weights = np.asarray(w)
             scale = float(np.sum(np.asarray(h) * (np.finfo(weights.dtype).eps * weights) ** 2))
             scale = max(optimum.objective, scale)

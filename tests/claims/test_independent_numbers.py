@@ -47,7 +47,9 @@ def test_two_centers_are_those_of_the_optimal_quantiser() -> None:
     generator = np.random.default_rng(1)
     weights, importance = generator.standard_normal((3, 50)), generator.exponential(size=(3, 50)) + 0.05
     for w, h, r in zip(weights, importance, two_centers(weights, importance, 0.5), strict=True):
-        assert r == pytest.approx(kmeans(w, 2, h, 0.5, method="optimal").reconstruction, abs=1e-9)
+        assert r == pytest.approx(
+            kmeans(w, 2, h, method="optimal", diameter_penalty=0.5).reconstruction, abs=1e-9
+        )
 
 
 def test_cross_validation_by_a_loop() -> None:
@@ -64,7 +66,7 @@ def test_cross_validation_by_a_loop() -> None:
             w = np.linalg.lstsq(x[rest], y[rest], rcond=None)[0]
             h = np.sum(x[rest] ** 2, axis=0) / rest.size
             for k, penalty in enumerate(penalties):
-                r = kmeans(w, 2, h, penalty, method="optimal").reconstruction
+                r = kmeans(w, 2, h, method="optimal", diameter_penalty=penalty).reconstruction
                 losses[k] += np.sum((y[part] - x[part] @ r) ** 2)
         assert choice == penalties[np.argmin(losses)]
 

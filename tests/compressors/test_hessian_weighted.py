@@ -36,10 +36,12 @@ def compress(bound, weights, importance):
 @pytest.mark.parametrize("beta", BETAS)
 def test_descent_equals_numpy_from_the_same_start(penalty, beta) -> None:
     weights, importance = draws()
-    bound = rd.HessianWeightedKMeans(5, beta, "lloyd", penalty, init="quantile").prepare(MODEL)
+    bound = rd.HessianWeightedKMeans(5, beta, rd.Lloyd("quantile"), penalty).prepare(MODEL)
     out = compress(bound, weights, importance)
     for w, h, reconstruction in zip(weights, importance, out.reconstruction, strict=True):
-        expected = rd.kmeans(w, 5, h, beta, penalty=penalty, init="quantile")
+        expected = rd.kmeans(
+            w, 5, h, method=rd.Lloyd(init="quantile"), diameter_penalty=beta, penalty=penalty
+        )
         np.testing.assert_allclose(reconstruction, expected.reconstruction, atol=1e-9)
 
 
@@ -48,7 +50,7 @@ def test_optimal_is_the_certified_optimum(beta) -> None:
     weights, importance = draws(6)
     out = compress(rd.HessianWeightedKMeans(4, beta).prepare(MODEL), weights, importance)
     for w, h, reconstruction in zip(weights, importance, np.asarray(out.reconstruction), strict=True):
-        expected = rd.kmeans(w, 4, h, beta, method="optimal")
+        expected = rd.kmeans(w, 4, h, method="optimal", diameter_penalty=beta)
         assert expected.converged
         value = quantization_objective(w, reconstruction, h, np.ptp(reconstruction), beta)
         assert value == pytest.approx(expected.objective, rel=1e-6)
@@ -89,15 +91,15 @@ def test_rates_are_those_of_the_codes() -> None:
         np.testing.assert_array_equal(reconstruction, codes.round_to_bits(reconstruction, 16))
 
 
-@pytest.mark.parametrize("method", ["lloyd", "optimal"])
+@pytest.mark.parametrize("method", [rd.Lloyd("quantile"), rd.Lloyd(), rd.Optimal(tolerance=1e-4)], ids=str)
 def test_long_vectors_go_to_the_host(method) -> None:
     d = 300
     rng = np.random.default_rng(2)
     w, h = rng.normal(size=d), rng.exponential(size=d)
     model = rd.GaussianLinearModel(400, np.zeros(d))
-    bound = rd.HessianWeightedKMeans(3, 5.0, method, init="quantile").prepare(model)
+    bound = rd.HessianWeightedKMeans(3, 5.0, method).prepare(model)
     out = bound.compress(KEY, jax.numpy.asarray(w), Context(hessian_diagonal=jax.numpy.asarray(h)))
-    expected = rd.kmeans(w, 3, h, 5.0, method, init="quantile")
+    expected = rd.kmeans(w, 3, h, method=method, diameter_penalty=5.0)
     np.testing.assert_allclose(out.reconstruction, expected.reconstruction, atol=1e-12)
 
 
@@ -148,8 +150,11 @@ def test_importance_lowers_the_distortion_where_the_hessian_is_uneven() -> None:
         ({"shrinkage": 1.1}, "shrinkage must lie in"),
         ({"method": "algorithm1"}, "method must be one of optimal, lloyd"),
         ({"penalty": "cubic"}, "penalty must be one of"),
-        ({"init": "first"}, "init must be one of"),
-        ({"num_starts": 3}, "num_starts is for method"),
+        ({"method": rd.Algorithm1()}, "method must be one of optimal, lloyd"),
+        ({"method": rd.Lloyd("high_rate")}, "init for simulated trials must be one of"),
+        ({"method": rd.Lloyd([0.0, 1.0])}, "init for simulated trials must be one of"),
+        ({"method": rd.Lloyd(num_starts=3)}, "num_starts is for random initialisations"),
+        ({"method": rd.Optimal(tolerance=1e-3)}, "are for a diameter_penalty above zero"),
         ({"center_bits": 100}, "center_bits must be at most 64, got 100"),
     ],
 )

@@ -95,6 +95,6 @@ def test_the_command_takes_them(tmp_path, capsys):
             found = file.read(name).reconstruction()
             np.testing.assert_array_equal(found, tree[layer]["weight"])
             flat = np.asarray(PARAMETERS[layer]["weight"]).reshape(-1)
-            weighted = kmeans(flat, 5, h[layer]["weight"].reshape(-1), 3.0)
+            weighted = kmeans(flat, 5, h[layer]["weight"].reshape(-1), diameter_penalty=3.0)
             np.testing.assert_allclose(found.reshape(-1), weighted.reconstruction, rtol=1e-6)
             assert not np.allclose(found.reshape(-1), kmeans(flat, 5).reconstruction, rtol=1e-3)

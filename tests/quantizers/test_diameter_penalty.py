@@ -7,16 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Algorithm1, Lloyd, Optimal, kmeans
 from ratedist.quantizers.center_update import confined_centers, printed_pair
 from ratedist.quantizers.objective import PENALTIES, diameter_cost
 from ratedist.quantizers.scalar import branch_and_bound
 from ratedist.quantizers.scalar.bins import binned
 from ratedist.quantizers.scalar.statistics import sorted_entries
 from ratedist.quantizers.scalar.tilted_costs import TiltedCosts
-from ratedist.quantizers.traced import scalar
+from ratedist.quantizers.traced.center_update import confined_centers as confined_centers_in_jax
+from ratedist.quantizers.traced.lloyd import lloyd
 
-CONFINED_IN_JAX = jax.jit(scalar.confined_centers, static_argnums=3)
+CONFINED_IN_JAX = jax.jit(confined_centers_in_jax, static_argnums=3)
 
 
 def cost(centers, means, mass, beta, penalty):
@@ -128,7 +129,12 @@ def test_optimal_equals_enumeration_of_all_assignments(seed, penalty):
     if seed % 4 == 3:
         weights = np.round(weights)
     result = kmeans(
-        weights, num_clusters, importance, beta, method="optimal", penalty=penalty, tolerance=1e-9
+        weights,
+        num_clusters,
+        importance,
+        method=Optimal(tolerance=1e-9),
+        diameter_penalty=beta,
+        penalty=penalty,
     )
     least = best_objective(weights, importance, num_clusters, beta, penalty)
     assert result.converged
@@ -164,7 +170,9 @@ def test_bound_of_a_box_around_the_optimum_is_wrong_by_the_square_of_its_size(pe
     rng = np.random.default_rng(0)
     weights, importance = rng.normal(size=60), rng.exponential(size=60)
     beta = {"squared": 3.0, "linear": 20.0}[penalty]
-    optimum = kmeans(weights, 5, importance, beta, "optimal", penalty, tolerance=1e-10)
+    optimum = kmeans(
+        weights, 5, importance, method=Optimal(tolerance=1e-10), diameter_penalty=beta, penalty=penalty
+    )
     table = sorted_entries(weights, importance).table
     lowest, highest = optimum.centers[[0, -1]]
     errors = []
@@ -201,12 +209,13 @@ def test_lloyd_is_monotone_and_above_the_certificate(seed, penalty, beta):
         "importance": importance,
         "diameter_penalty": beta,
         "penalty": penalty,
-        "init": "random",
-        "key": seed,
     }
-    objectives = [kmeans(weights, 6, max_iterations=steps, **common).objective for steps in range(1, 10)]
+    objectives = [
+        kmeans(weights, 6, method=Lloyd("random", max_iterations=steps), key=seed, **common).objective
+        for steps in range(1, 10)
+    ]
     assert np.all(np.diff(objectives) <= 1e-12 * objectives[0])
-    optimal = kmeans(weights, 6, method="optimal", tolerance=1e-4, **common)
+    optimal = kmeans(weights, 6, method=Optimal(tolerance=1e-4), **common)
     assert optimal.converged
     assert optimal.objective <= objectives[-1] * (1 + 1e-12)
     assert objectives[-1] >= optimal.lower_bound * (1 - 1e-12)
@@ -222,8 +231,10 @@ def test_optimal_finds_what_lloyd_misses():
     weights = rng.normal(size=50)
     gains = []
     for penalty in PENALTIES:
-        local = kmeans(weights, 16, None, 10.0, penalty=penalty, init="random", key=0)
-        best = kmeans(weights, 16, None, 10.0, penalty=penalty, method="optimal")
+        local = kmeans(
+            weights, 16, None, method=Lloyd(init="random"), diameter_penalty=10.0, penalty=penalty, key=0
+        )
+        best = kmeans(weights, 16, None, method="optimal", diameter_penalty=10.0, penalty=penalty)
         assert best.converged
         gains.append(local.objective / best.objective - 1)
     assert max(gains) > 1e-4
@@ -235,7 +246,7 @@ def test_penalty_shrinks_the_codebook():
     for penalty in PENALTIES:
         diameters, distortions = [], []
         for beta in (0.0, 10.0, 100.0, 1000.0):
-            result = kmeans(weights, 7, None, beta, penalty=penalty)
+            result = kmeans(weights, 7, None, diameter_penalty=beta, penalty=penalty)
             diameters.append(np.ptp(result.centers))
             distortions.append(np.sum((weights - result.reconstruction) ** 2))
         assert np.all(np.diff(diameters) < 0)
@@ -245,7 +256,7 @@ def test_penalty_shrinks_the_codebook():
 def test_linear_penalty_can_pull_all_centres_together():
     weights = np.array([-1.0, 0.0, 3.0])
     for method in ("lloyd", "optimal"):
-        result = kmeans(weights, 3, None, 1e3, penalty="linear", method=method)
+        result = kmeans(weights, 3, None, method=method, diameter_penalty=1e3, penalty="linear")
         np.testing.assert_allclose(result.reconstruction, weights.mean(), rtol=1e-12)
 
 
@@ -253,11 +264,11 @@ def test_certificate_with_bins(monkeypatch):
     rng = np.random.default_rng(6)
     weights, importance = rng.normal(size=600), rng.exponential(size=600)
     for penalty in PENALTIES:
-        exact = kmeans(weights, 4, importance, 20.0, penalty=penalty, method="optimal")
+        exact = kmeans(weights, 4, importance, method="optimal", diameter_penalty=20.0, penalty=penalty)
         assert exact.converged
         with monkeypatch.context() as patch:
             patch.setattr(branch_and_bound, "MAX_ENTRIES", 100)
-            binned = kmeans(weights, 4, importance, 20.0, penalty=penalty, method="optimal")
+            binned = kmeans(weights, 4, importance, method="optimal", diameter_penalty=20.0, penalty=penalty)
         assert not binned.converged
         assert binned.lower_bound <= exact.objective
         assert exact.lower_bound <= binned.objective * (1 + 1e-12)
@@ -280,10 +291,10 @@ def test_binning_costs_no_more_than_it_says():
 
 def test_a_certificate_survives_an_exhausted_time_budget():
     weights = np.random.default_rng(8).normal(size=100)
-    result = kmeans(weights, 5, None, 3.0, method="optimal", time_budget=0.0)
+    result = kmeans(weights, 5, None, method=Optimal(time_budget=0.0), diameter_penalty=3.0)
     assert not result.converged
     assert 0 <= result.lower_bound <= result.objective
-    assert result.objective == kmeans(weights, 5, None, 3.0).objective
+    assert result.objective == kmeans(weights, 5, None, diameter_penalty=3.0).objective
 
 
 def test_algorithm1_without_penalty_is_lloyd():
@@ -298,7 +309,7 @@ def test_algorithm1_without_penalty_is_lloyd():
 def test_algorithm1_fixed_point_satisfies_the_printed_equations():
     rng = np.random.default_rng(10)
     weights, importance, beta = rng.normal(size=400), rng.exponential(size=400), 20.0
-    result = kmeans(weights, 5, importance, beta, method="algorithm1")
+    result = kmeans(weights, 5, importance, method="algorithm1", diameter_penalty=beta)
     assert result.converged
     c, labels = result.centers, result.labels
     np.testing.assert_array_equal(labels, np.argmin(np.abs(weights[:, None] - c), axis=1))
@@ -312,7 +323,7 @@ def test_algorithm1_fixed_point_satisfies_the_printed_equations():
 def test_algorithm1_returns_the_assignment_of_its_last_iteration():
     weights = np.random.default_rng(11).normal(size=50)
     start = np.array([-0.5, 0.1, 2.0])
-    result = kmeans(weights, 3, method="algorithm1", init=start, max_iterations=1)
+    result = kmeans(weights, 3, method=Algorithm1(init=start, max_iterations=1))
     labels = np.argmin(np.abs(weights[:, None] - start), axis=1)
     np.testing.assert_array_equal(result.labels, labels)
     np.testing.assert_allclose(result.centers, [weights[labels == k].mean() for k in range(3)], rtol=1e-12)
@@ -323,9 +334,9 @@ def test_algorithm1_may_ascend_and_lloyd_is_no_worse_at_rest():
     rng = np.random.default_rng(12)
     for seed in range(60):
         weights, importance = rng.normal(size=40), rng.exponential(size=40)
-        common = {"importance": importance, "diameter_penalty": 30.0, "init": "random", "key": seed}
+        common = {"importance": importance, "diameter_penalty": 30.0, "key": seed}
         path = [
-            kmeans(weights, 8, method="algorithm1", max_iterations=steps, **common).objective
+            kmeans(weights, 8, method=Algorithm1("random", max_iterations=steps), **common).objective
             for steps in range(1, 9)
         ]
         ascents += int(np.sum(np.diff(path) > 1e-9))
@@ -333,7 +344,7 @@ def test_algorithm1_may_ascend_and_lloyd_is_no_worse_at_rest():
     assert 0 < ascents < 0.5 * iterations
 
 
-def test_batched_lloyd_with_penalty_equals_numpy():
+def test_traced_lloyd_with_penalty_equals_numpy():
     rng = np.random.default_rng(13)
     weights, importance = rng.normal(size=(30, 40)), rng.exponential(size=(30, 40))
     keys = jax.random.split(jax.random.key(0), 30)
@@ -341,13 +352,18 @@ def test_batched_lloyd_with_penalty_equals_numpy():
     for penalty in PENALTIES:
 
         def solve(key, w, h, beta, penalty=penalty):
-            return scalar.lloyd(key, w, 6, "quantile", importance=h, diameter_penalty=beta, penalty=penalty)
+            return lloyd(key, w, 6, Lloyd("quantile"), h, beta, penalty)
 
         runs = jax.jit(jax.vmap(solve))(keys, weights, importance, betas)
         same = 0
         for trial in range(30):
             expected = kmeans(
-                weights[trial], 6, importance[trial], betas[trial], penalty=penalty, init="quantile"
+                weights[trial],
+                6,
+                importance[trial],
+                method=Lloyd(init="quantile"),
+                diameter_penalty=betas[trial],
+                penalty=penalty,
             )
             # There an empty cluster takes half of another one; here it keeps its centre.
             if runs.objective[trial] == pytest.approx(expected.objective, rel=1e-9):
@@ -367,8 +383,6 @@ def test_batched_lloyd_with_penalty_equals_numpy():
         ({"penalty": "linear", "block_length": 2}, "linear"),
         ({"method": "optimal", "block_length": 2}, "optimal"),
         ({"block_length": 0}, "block_length"),
-        ({"method": "optimal", "diameter_penalty": 1.0, "tolerance": -1.0}, "tolerance"),
-        ({"method": "optimal", "diameter_penalty": 1.0, "time_budget": -1.0}, "time_budget"),
     ],
 )
 def test_bad_input_with_penalty(arguments, match):

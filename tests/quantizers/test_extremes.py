@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Optimal, kmeans
 from ratedist.quantizers.blocks.centers import block_centers, farthest_pair
 from ratedist.quantizers.center_update import confined_centers
 from ratedist.quantizers.objective import PENALTIES
 from ratedist.quantizers.scalar import branch_and_bound
 from ratedist.quantizers.scalar.statistics import sorted_entries
 from ratedist.quantizers.scalar.tilted_costs import TiltedCosts
-from ratedist.quantizers.traced import scalar
+from ratedist.quantizers.traced import center_update as traced
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -20,7 +20,7 @@ def test_centres_for_any_penalty(beta, penalty):
     centers, (lo, hi) = confined_centers(means, mass, beta, penalty)
     expected = means if beta < 1 else np.full(4, means.mean())
     np.testing.assert_allclose(centers, expected, rtol=0, atol=1e-13)
-    in_jax = np.asarray(scalar.confined_centers(means, mass, beta, penalty))
+    in_jax = np.asarray(traced.confined_centers(means, mass, beta, penalty))
     np.testing.assert_allclose(in_jax, centers, rtol=0, atol=1e-15)
     if beta > 1:
         assert beta * (hi - lo) ** 2 < 1e-12
@@ -31,7 +31,7 @@ def test_centres_for_any_penalty(beta, penalty):
 def test_linear_penalty_is_not_charged_on_rounding(method):
     weights = [1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0]
     for beta in (1e12, 1e14):
-        result = kmeans(weights, 2, None, beta, method, "linear")
+        result = kmeans(weights, 2, None, method=method, diameter_penalty=beta, penalty="linear")
         assert result.converged
         assert result.objective == pytest.approx(24 / 7, rel=1e-12)
 
@@ -40,7 +40,7 @@ def test_certificate_where_bins_are_fewer_than_centres(monkeypatch):
     monkeypatch.setattr(branch_and_bound, "MAX_ENTRIES", 10)
     weights = np.random.default_rng(0).normal(size=30)
     weights[3] = 1e14
-    result = kmeans(weights, 12, None, 1.0, method="optimal", time_budget=0.2)
+    result = kmeans(weights, 12, None, method=Optimal(time_budget=0.2), diameter_penalty=1.0)
     assert 0 <= result.lower_bound <= result.objective
 
 
@@ -73,7 +73,9 @@ def test_blocks_under_an_enormous_penalty_are_one_cluster(beta):
         rng = np.random.default_rng(seed)
         weights, importance = rng.normal(size=300), rng.exponential(size=300) * (rng.random(300) < 0.1)
         importance[0] = 1.0
-        one, several = (kmeans(weights, K, importance, beta, block_length=3, key=0) for K in (1, 6))
+        one, several = (
+            kmeans(weights, K, importance, diameter_penalty=beta, block_length=3, key=0) for K in (1, 6)
+        )
         assert several.objective == pytest.approx(one.objective, rel=1e-5)
         assert several.objective <= one.objective * (1 + 1e-12)
 
@@ -81,7 +83,7 @@ def test_blocks_under_an_enormous_penalty_are_one_cluster(beta):
 def test_error_of_a_linear_bound_whose_outer_weights_are_on_one_side():
     """Of second order; with weights on both sides of the outer centres it vanishes."""
     table = sorted_entries(np.array([0.0, 1.0]), None).table
-    optimum = kmeans([0.0, 1.0], 2, None, 0.8, "optimal", "linear")
+    optimum = kmeans([0.0, 1.0], 2, None, method="optimal", diameter_penalty=0.8, penalty="linear")
     lowest, highest = optimum.centers
     errors = []
     for size in (0.1, 0.05, 0.025):

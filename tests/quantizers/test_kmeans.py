@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratedist import codes, units
-from ratedist.quantizers import kmeans, optimal_scalar_path, quantization_objective
-from ratedist.quantizers.scalar.initialization import INITIALIZATIONS, initial_centers
+from ratedist.quantizers import Lloyd, Optimal, kmeans, optimal_scalar_path, quantization_objective
+from ratedist.quantizers.methods import INITIALIZATIONS, RANDOM_INITIALIZATIONS
+from ratedist.quantizers.scalar.initialization import initial_centers
 from ratedist.quantizers.scalar.lloyd import lloyd_centers
 from ratedist.quantizers.scalar.statistics import sorted_statistics
 
@@ -62,9 +63,8 @@ def test_optimal_path_equals_enumeration_of_runs(problem, max_clusters):
 @given(problems(), st.sampled_from(["optimal", *INITIALIZATIONS]))
 def test_what_every_result_satisfies(problem, how):
     weights, importance, num_clusters = problem
-    method, init = ("optimal", None) if how == "optimal" else ("lloyd", how)
-    num_starts = 2 if init in ("random", "kmeans++") else 1
-    result = kmeans(weights, num_clusters, importance, method=method, init=init, key=1, num_starts=num_starts)
+    method = how if how == "optimal" else Lloyd(how, num_starts=2 if how in RANDOM_INITIALIZATIONS else 1)
+    result = kmeans(weights, num_clusters, importance, method=method, key=1)
     assert result.centers.shape == (num_clusters,)
     assert np.all(np.diff(result.centers) >= 0)
     np.testing.assert_array_equal(result.reconstruction, result.centers[result.labels])
@@ -88,7 +88,9 @@ def test_what_every_result_satisfies(problem, how):
 def test_lloyd_never_ascends(problem, init):
     weights, importance, num_clusters = problem
     objectives = [
-        kmeans(weights, num_clusters, importance, init=init, key=3, max_iterations=steps).objective
+        kmeans(
+            weights, num_clusters, importance, method=Lloyd(init=init, max_iterations=steps), key=3
+        ).objective
         for steps in range(1, 8)
     ]
     slack = 1e-12 * spread(weights, importance) + 1e-26 * np.max(np.abs(weights)) ** 2
@@ -130,7 +132,7 @@ def test_divide_and_conquer_equals_the_dense_minimum(size, monkeypatch):
         objectives.append([result.objective for result in optimal_scalar_path(weights, 12, importance)])
     np.testing.assert_allclose(objectives[0], objectives[1], rtol=1e-11)
     for num_clusters in (2, 5, 12):
-        local = kmeans(weights, num_clusters, importance, init="kmeans++", key=0, num_starts=20)
+        local = kmeans(weights, num_clusters, importance, method=Lloyd(init="kmeans++", num_starts=20), key=0)
         assert objectives[0][num_clusters - 1] <= local.objective * (1 + 1e-12)
 
 
@@ -165,13 +167,12 @@ def test_zero_importance_goes_to_the_nearest_centre_and_costs_nothing():
 
 
 @pytest.mark.parametrize(
-    ("method", "init"),
-    [("optimal", None), *(("lloyd", init) for init in ("quantile", "kmeans++", "random", "linear"))],
+    "method", ["optimal", *(Lloyd(init) for init in ("quantile", "kmeans++", "random", "linear"))], ids=str
 )
-def test_more_clusters_than_distinct_weights(method, init):
+def test_more_clusters_than_distinct_weights(method):
     weights = np.array([2.0, 2.0, -1.0, 0.5, 2.0, -1.0])
     for num_clusters in (3, 4, 6):
-        result = kmeans(weights, num_clusters, method=method, init=init, key=0)
+        result = kmeans(weights, num_clusters, method=method, key=0)
         assert result.centers.size == num_clusters
         np.testing.assert_allclose(result.reconstruction, weights, rtol=1e-15)
         assert result.objective < 1e-30
@@ -194,8 +195,8 @@ def test_optimal_is_never_above_many_starts_of_lloyd_and_sometimes_below_one():
     rng = np.random.default_rng(3)
     weights, importance = rng.laplace(size=3000), rng.exponential(size=3000)
     optimal = kmeans(weights, 12, importance, method="optimal").objective
-    one = kmeans(weights, 12, importance, init="random", key=0).objective
-    many = kmeans(weights, 12, importance, init="kmeans++", key=0, num_starts=50).objective
+    one = kmeans(weights, 12, importance, method=Lloyd(init="random"), key=0).objective
+    many = kmeans(weights, 12, importance, method=Lloyd(init="kmeans++", num_starts=50), key=0).objective
     assert optimal <= many * (1 + 1e-12)
     assert many < one
     assert many < 1.01 * optimal
@@ -233,7 +234,7 @@ def test_kmeans_plus_plus_draws_by_squared_distance():
 def test_keys():
     weights = np.random.default_rng(6).normal(size=200)
     runs = [
-        kmeans(weights, 9, init="random", key=key, max_iterations=1).centers
+        kmeans(weights, 9, method=Lloyd(init="random", max_iterations=1), key=key).centers
         for key in (jax.random.key(1), jax.random.PRNGKey(1), jax.random.key(2), 5, 5)
     ]
     np.testing.assert_array_equal(runs[0], runs[1])
@@ -266,7 +267,7 @@ def test_lloyd_max_distortions(source):
     rng = np.random.default_rng(7)
     weights = rng.normal(size=size) if source == "gaussian" else rng.laplace(scale=2**-0.5, size=size)
     for num_clusters, (distortion, _) in LLOYD_MAX[source].items():
-        result = kmeans(weights, num_clusters, max_iterations=5000)
+        result = kmeans(weights, num_clusters, method=Lloyd(max_iterations=5000))
         assert result.converged
         # The distortion is stationary in the centres, so to first order its empirical value is a mean of
         # independent squared errors at the population's centres. The sample optimum is lower by
@@ -306,21 +307,15 @@ def test_lloyd_max_entropies(source):
         ({"importance": [0.0, 0.0, 0.0]}, "importance must be positive"),
         ({"importance": [1.0, np.inf, 1.0]}, "importance must be finite"),
         ({"method": "best"}, "method must be one of"),
-        ({"init": "first"}, "init must be one of"),
-        ({"init": [1.0]}, "init must have shape"),
-        ({"init": "random"}, "needs a key"),
-        ({"init": "random", "key": "secret"}, "key must be"),
-        ({"init": "kmeans++", "key": -1}, "key must be"),
-        ({"num_starts": 0}, "num_starts"),
-        ({"max_iterations": 0}, "max_iterations"),
-        ({"num_starts": 2}, "num_starts is for random initialisations"),
-        ({"num_starts": 2, "init": "linear", "key": 0}, "num_starts is for random initialisations"),
-        ({"method": "optimal", "init": "linear"}, 'init is for a start, and "optimal" at β = 0 has none'),
-        ({"method": "optimal", "max_iterations": 9}, "max_iterations is for a descent"),
-        ({"method": "optimal", "num_starts": 2, "init": "random", "key": 0}, "init is for a start"),
-        ({"method": "optimal", "tolerance": 0.1}, 'tolerance is for method "optimal" at β > 0'),
-        ({"diameter_penalty": 1.0, "time_budget": 1.0}, 'time_budget is for method "optimal" at β > 0'),
-        ({"diameter_penalty": 1.0, "time_budget": 1.0, "block_length": 2, "key": 0}, "time_budget is for"),
+        ({"method": Lloyd}, r"method must be a record such as rd.Lloyd\(\), got the class itself"),
+        ({"method": 3}, "method must be one of lloyd, optimal, algorithm1; got 3"),
+        ({"method": Lloyd([1.0])}, "init must have shape"),
+        ({"method": Lloyd("random")}, "needs a key"),
+        ({"method": Lloyd("random"), "key": "secret"}, "key must be"),
+        ({"method": Lloyd("kmeans++"), "key": -1}, "key must be"),
+        ({"method": Lloyd(num_starts=2)}, "num_starts is for random initialisations"),
+        ({"method": Optimal(tolerance=0.1)}, "tolerance and time_budget of Optimal are for"),
+        ({"method": Optimal(time_budget=0.1)}, "tolerance and time_budget of Optimal are for"),
     ],
 )
 def test_bad_input(arguments, match):
@@ -333,7 +328,7 @@ def test_high_rate_start_is_near_the_optimum_for_many_centres():
     weights, importance = rng.normal(size=20_000), rng.exponential(size=20_000)
     optimal = kmeans(weights, 64, importance, method="optimal").objective
     started, quantile = (
-        kmeans(weights, 64, importance, init=init, max_iterations=10).objective
+        kmeans(weights, 64, importance, method=Lloyd(init=init, max_iterations=10)).objective
         for init in ("high_rate", "quantile")
     )
     assert started < 1.05 * optimal

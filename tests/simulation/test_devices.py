@@ -22,7 +22,7 @@ if settings.get("num_processes"):
 assert jax.device_count() == settings["devices"], jax.devices()
 import ratedist as rd
 model = rd.GaussianLinearModel(12, rd.two_level_weights(4))
-kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, "lloyd", init="quantile")}
+kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, rd.Lloyd("quantile"))}
 result = rd.simulate(model, kinds, 101, jax.random.key(5), batch_size=33)
 risks = {name: result[name].population_risk for name in kinds}
 print(json.dumps({name: [risk.mean, risk.sem] for name, risk in risks.items()}))
@@ -47,7 +47,7 @@ def finish(process: subprocess.Popen[str]) -> dict[str, list[float]]:
 @pytest.fixture(scope="module")
 def here() -> dict[str, list[float]]:
     model = rd.GaussianLinearModel(12, rd.two_level_weights(4))
-    kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, "lloyd", init="quantile")}
+    kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, rd.Lloyd("quantile"))}
     result = rd.simulate(model, kinds, 101, jax.random.key(5))
     risks = {name: result[name].population_risk for name in kinds}
     return {name: [risk.mean, risk.sem] for name, risk in risks.items()}

@@ -124,7 +124,7 @@ def test_dividing_keeps_what_is_counted(monkeypatch):
 def test_optimal_centres_of_cells_are_within_what_is_promised(beta):
     weights = (1 + 1e-3 * normal(size=3000)).astype(np.float32)
     penalty = beta * 1e-2
-    exact = kmeans(weights.astype(np.float64), 8, None, penalty, "optimal")
+    exact = kmeans(weights.astype(np.float64), 8, None, method="optimal", diameter_penalty=penalty)
     centers = centers_of_many(weights, None, 8, penalty, "optimal")
     objective = squared_error(weights, centers).sum() + penalty * np.ptp(centers) ** 2
     epsilon = histogram.WITHIN

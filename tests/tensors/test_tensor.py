@@ -34,7 +34,7 @@ def test_half_precision_loses_nothing_in_bins(dtype, beta):
     h = np.random.default_rng(1).exponential(size=w.shape)
     config = QuantizationConfig(8, diameter_penalty=beta, codebook_dtype="float32")
     found = quantize_tensor(w, config, importance=h)
-    expected = kmeans(w.astype(float).ravel(), 8, h.ravel(), beta)
+    expected = kmeans(w.astype(float).ravel(), 8, h.ravel(), diameter_penalty=beta)
     np.testing.assert_allclose(found.codebook, expected.centers, rtol=1e-5)
     np.testing.assert_array_equal(found.labels, expected.labels)
     assert found.reconstruction().dtype == dtype
@@ -87,7 +87,7 @@ def test_method(beta):
     for method in ("lloyd", "optimal", "algorithm1"):
         config = QuantizationConfig(7, diameter_penalty=beta, method=method)
         found[method] = quantize_tensor(w, config)
-        expected = kmeans(w, 7, None, beta, method)
+        expected = kmeans(w, 7, None, method=method, diameter_penalty=beta)
         np.testing.assert_array_equal(found[method].labels, expected.labels)
     costs = {name: objective(w, one, 1.0, beta) for name, one in found.items()}
     assert costs["optimal"] <= min(costs.values()) * (1 + 1e-6)

@@ -6,17 +6,16 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ratedist import _checks
 from ratedist.quantizers.blocks.assignment import BlockAssignment
 from ratedist.quantizers.blocks.centers import GAP, CenterUpdate, farthest_pair
 from ratedist.quantizers.blocks.layout import Piece, laid_out
 from ratedist.quantizers.blocks.seeding import BlockSeeding
 from ratedist.quantizers.center_update import printed_pair
+from ratedist.quantizers.methods import Algorithm1, Lloyd
 from ratedist.quantizers.objective import diameter_cost, quantization_objective
 from ratedist.quantizers.quantized import Quantized
-from ratedist.quantizers.scalar.initialization import RANDOM_INITIALIZATIONS, generator, required_key
+from ratedist.quantizers.scalar.initialization import generator, required_key
 
 # Weights of which the objective is summed at once.
 CHUNK = 1 << 20
@@ -52,21 +51,18 @@ def kmeans_of_blocks(
     block_length: int,
     num_clusters: int,
     diameter_penalty: float,
-    method: str,
-    init: str | ArrayLike | None,
+    method: Lloyd | Algorithm1,
     key: Any,
-    num_starts: int,
-    max_iterations: int,
 ) -> Quantized:
-    """Vector K-means of ``weights`` (d,) by "lloyd" or "algorithm1"; arguments as ``kmeans``, checked.
+    """Vector K-means of ``weights`` (d,); arguments as ``kmeans``, checked.
 
     Source: Entropy 2021 eq. (35) and Algorithm 1.
     """
-    pieces, shift = laid_out(weights, importance, block_length, method == "lloyd")
+    pieces, shift = laid_out(weights, importance, block_length, isinstance(method, Lloyd))
     blocks = _Blocks(pieces, BlockAssignment(pieces), shift, diameter_penalty, CenterUpdate(diameter_penalty))
     runs = (
-        _alternate(blocks, start, max_iterations, printed=method == "algorithm1")
-        for start in _starts(blocks, num_clusters, init, key, num_starts)
+        _alternate(blocks, start, method.max_iterations, printed=isinstance(method, Algorithm1))
+        for start in _starts(blocks, num_clusters, method, key)
     )
     results = (_quantized(weights, importance, blocks, *run) for run in runs)
     return min(results, key=lambda result: result.objective)
@@ -133,20 +129,18 @@ def _printed_step(blocks: _Blocks, centers: np.ndarray, mass: np.ndarray, first:
     return means
 
 
-def _starts(
-    blocks: _Blocks, num_clusters: int, init: str | ArrayLike | None, key: Any, num_starts: int
-) -> list[np.ndarray]:
+def _starts(blocks: _Blocks, num_clusters: int, method: Lloyd | Algorithm1, key: Any) -> list[np.ndarray]:
     shape = (num_clusters, blocks.shift.size)
-    if init is not None and not isinstance(init, str):
-        centers = _checks.real_array("init", init)
+    if method.init is not None and not isinstance(method.init, str):
+        centers = np.array(method.init)
         if centers.shape != shape:
             raise ValueError(f"init must have shape {shape}, got {centers.shape}")
         return [centers - blocks.shift]
-    name = _checks.one_of("init for blocks", "kmeans++" if init is None else init, RANDOM_INITIALIZATIONS)
+    name = method.init or "kmeans++"
     rng = generator(required_key(name, key))
     seeding = BlockSeeding(blocks.pieces)
     draw = seeding.uniform if name == "random" else seeding.plus_plus
-    return [draw(num_clusters, rng) for _ in range(num_starts)]
+    return [draw(num_clusters, rng) for _ in range(method.num_starts)]
 
 
 def _quantized(

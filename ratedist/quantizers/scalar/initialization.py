@@ -6,14 +6,11 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ratedist import _checks
+from ratedist.quantizers.methods import RANDOM_INITIALIZATIONS, Algorithm1, Lloyd
 from ratedist.quantizers.scalar.coarse_optimum import coarse_optimum, high_rate_positions
 from ratedist.quantizers.scalar.statistics import SortedStatistics
-
-RANDOM_INITIALIZATIONS = ("random", "kmeans++")
-INITIALIZATIONS = ("coarse_optimum", "high_rate", "quantile", "linear", *RANDOM_INITIALIZATIONS)
 
 
 def generator(key: Any) -> np.random.Generator:
@@ -35,35 +32,32 @@ def generator(key: Any) -> np.random.Generator:
 
 
 def scalar_starts(
-    init: str | ArrayLike | None, statistics: SortedStatistics, num_clusters: int, key: Any, num_starts: int
+    method: Lloyd | Algorithm1, statistics: SortedStatistics, num_clusters: int, key: Any
 ) -> list[np.ndarray]:
     """Starting centres, ascending and minus ``statistics.shift``, one array for each start.
 
     Args:
-        init: a name (``None`` means "coarse_optimum") or K centres.
+        method: of which the start and the number of starts matter here; the default is "coarse_optimum".
         statistics: of the weights.
         num_clusters: K.
         key: for the random initialisations, see ``generator``.
-        num_starts: number of random starts; the other initialisations have one.
 
     Raises:
-        ValueError: an unknown name, centres of another shape, a random initialisation without a key.
+        ValueError: centres of another shape, a random initialisation without a key.
     """
-    if init is not None and not isinstance(init, str):
-        centers = _checks.real_array("init", init)
+    if method.init is not None and not isinstance(method.init, str):
+        centers = np.array(method.init)
         if centers.shape != (num_clusters,):
             raise ValueError(f"init must have shape ({num_clusters},), got {centers.shape}")
         return [np.sort(centers) - statistics.shift]
-    name = _checks.one_of("init", "coarse_optimum" if init is None else init, INITIALIZATIONS)
+    name = method.init or "coarse_optimum"
     rng = np.random.default_rng(0)
     if name in RANDOM_INITIALIZATIONS:
         rng = generator(required_key(name, key))
-    else:
-        num_starts = 1
     # With at least as many centres as distinct weights there is nothing to choose.
     if num_clusters >= statistics.size:
         return [statistics.values]
-    return [initial_centers(name, statistics, num_clusters, rng) for _ in range(num_starts)]
+    return [initial_centers(name, statistics, num_clusters, rng) for _ in range(method.num_starts)]
 
 
 def required_key(init: str, key: Any) -> Any:

@@ -7,14 +7,9 @@ import jax.numpy as jnp
 
 from ratedist import _checks
 from ratedist.quantizers.objective import PENALTIES, diameter_cost, quantization_objective
-from ratedist.quantizers.traced.scalar import (
-    LloydResult,
-    check_shapes,
-    label_counts,
-    lookup,
-    nearest_labels,
-    sums_from_middle,
-)
+from ratedist.quantizers.traced.assignment import check_shapes, label_counts, lookup, nearest_labels
+from ratedist.quantizers.traced.lloyd import LloydResult
+from ratedist.quantizers.traced.optimal import sums_from_middle
 
 
 def optimal_under_diameter_penalty(

@@ -8,6 +8,15 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from ratedist import _checks
+from ratedist.quantizers.methods import Lloyd, check_method
+from ratedist.quantizers.traced.optimal import optimal_path
+
+
+def optimal_centers(key: jax.Array, weights: jax.Array, h: jax.Array, num_clusters: int) -> jax.Array:
+    del key
+    return optimal_path(weights, num_clusters, h).centers[-1]
+
 
 def random_centers(key: jax.Array, weights: jax.Array, h: jax.Array, num_clusters: int) -> jax.Array:
     relevant = h > 0
@@ -46,8 +55,16 @@ def _draw(key: jax.Array, weights: jax.Array, mass: jax.Array) -> jax.Array:
 
 
 INITIALIZATIONS = {
+    "coarse_optimum": optimal_centers,
     "random": random_centers,
     "quantile": quantile_centers,
     "kmeans++": plus_plus_centers,
     "linear": linear_centers,
 }
+
+
+def checked_start(method: Lloyd) -> str:
+    """Name of the start of a method, one of ``INITIALIZATIONS``, or ``ValueError``."""
+    check_method(method)
+    name = "coarse_optimum" if method.init is None else method.init
+    return _checks.one_of("init for simulated trials", name, tuple(INITIALIZATIONS))

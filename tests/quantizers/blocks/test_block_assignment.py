@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Lloyd, kmeans
 from ratedist.quantizers.blocks import assignment, layout
 from ratedist.quantizers.blocks.assignment import BlockAssignment
 from ratedist.quantizers.blocks.layout import padded_size, pieces_of
@@ -126,8 +126,8 @@ def test_plus_plus_draws_in_proportion_to_the_cost(weighted):
 def test_last_iteration_of_many_is_where_it_rests():
     rng = np.random.default_rng(6)
     weights, importance = rng.laplace(size=6000), rng.exponential(size=6000)
-    result = kmeans(weights, 10, importance, block_length=2, key=0, max_iterations=1000)
-    again = kmeans(weights, 10, importance, block_length=2, init=result.centers)
+    result = kmeans(weights, 10, importance, method=Lloyd(max_iterations=1000), block_length=2, key=0)
+    again = kmeans(weights, 10, importance, method=Lloyd(init=result.centers), block_length=2)
     assert result.converged
     assert again.num_iterations <= 2
     assert again.objective == pytest.approx(result.objective, rel=1e-12)

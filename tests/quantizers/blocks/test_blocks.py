@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Algorithm1, Lloyd, kmeans
 from ratedist.quantizers.blocks.centers import CenterUpdate, block_centers, farthest_pair
 
 
@@ -28,7 +28,9 @@ def test_many_starts_reach_the_enumerated_optimum(seed):
     rng = np.random.default_rng(seed)
     size, num_clusters = [(8, 2), (6, 3)][seed % 2]
     points, importance = rng.normal(size=(size, 2)), rng.exponential(size=(size, 2))
-    result = kmeans(points.ravel(), num_clusters, importance.ravel(), block_length=2, key=0, num_starts=40)
+    result = kmeans(
+        points.ravel(), num_clusters, importance.ravel(), method=Lloyd(num_starts=40), block_length=2, key=0
+    )
     assert result.objective == pytest.approx(best_assignment(points, importance, num_clusters), rel=1e-10)
     assert result.centers.shape == (num_clusters, 2)
     assert result.labels.shape == (size,)
@@ -57,18 +59,18 @@ def test_unweighted_equals_scikit_learn_from_the_same_start():
     cluster = pytest.importorskip("sklearn.cluster")
     rng = np.random.default_rng(6)
     points, start = rng.normal(size=(2000, 2)), rng.normal(size=(9, 2))
-    ours = kmeans(points.ravel(), 9, block_length=2, init=start)
+    ours = kmeans(points.ravel(), 9, method=Lloyd(init=start), block_length=2)
     theirs = cluster.KMeans(9, init=start, n_init=1, max_iter=300, tol=0.0).fit(points)
     assert ours.objective == pytest.approx(theirs.inertia_, rel=1e-9)
     np.testing.assert_array_equal(ours.labels, theirs.labels_)
 
 
-@pytest.mark.parametrize("method", ["lloyd", "algorithm1"])
+@pytest.mark.parametrize("method", [Lloyd(num_starts=5), Algorithm1(num_starts=5)])
 def test_padding_does_not_count(method):
     rng = np.random.default_rng(7)
     weights = rng.normal(size=101) + 5.0
     for importance in (None, rng.exponential(size=101)):
-        result = kmeans(weights, 6, importance, method=method, block_length=4, key=0, num_starts=5)
+        result = kmeans(weights, 6, importance, method=method, block_length=4, key=0)
         assert result.reconstruction.shape == (101,)
         assert result.labels.shape == (26,)
         h = np.ones(101) if importance is None else importance
@@ -85,7 +87,9 @@ def test_block_of_zero_importance_goes_to_the_nearest_centre():
     points = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.1, 5.0], [4.9, 5.2], [9.0, 9.0]])
     importance = np.ones_like(points)
     importance[4:] = 0.0
-    result = kmeans(points.ravel(), 2, importance.ravel(), block_length=2, init=[[0.0, 1.0], [4.0, 4.0]])
+    result = kmeans(
+        points.ravel(), 2, importance.ravel(), method=Lloyd(init=[[0.0, 1.0], [4.0, 4.0]]), block_length=2
+    )
     np.testing.assert_allclose(result.centers, [[0.05, 0.0], [5.05, 5.0]])
     np.testing.assert_array_equal(result.labels, [0, 0, 1, 1, 1, 1])
     assert result.objective == pytest.approx(4 * 0.05**2)
@@ -94,7 +98,7 @@ def test_block_of_zero_importance_goes_to_the_nearest_centre():
 def test_more_centres_than_distinct_blocks():
     points = np.array([[1.0, 2.0], [1.0, 2.0], [3.0, 4.0], [3.0, 4.0]])
     for init in ("kmeans++", "random"):
-        result = kmeans(points.ravel(), 4, block_length=2, key=1, init=init)
+        result = kmeans(points.ravel(), 4, method=Lloyd(init=init), block_length=2, key=1)
         assert result.centers.shape == (4, 2)
         if init == "kmeans++":
             np.testing.assert_allclose(result.reconstruction, points.ravel())
@@ -104,7 +108,9 @@ def test_single_cluster_is_the_weighted_mean():
     rng = np.random.default_rng(8)
     points, importance = rng.normal(size=(20, 2)), rng.exponential(size=(20, 2))
     for method in ("lloyd", "algorithm1"):
-        result = kmeans(points.ravel(), 1, importance.ravel(), 3.0, method=method, block_length=2, key=0)
+        result = kmeans(
+            points.ravel(), 1, importance.ravel(), method=method, diameter_penalty=3.0, block_length=2, key=0
+        )
         mean = np.average(points, axis=0, weights=importance)
         np.testing.assert_allclose(result.centers, mean[None], rtol=1e-12)
 
@@ -150,7 +156,13 @@ def test_lloyd_of_blocks_is_monotone(seed, beta, m):
     weights, importance = rng.normal(size=61), rng.exponential(size=61) * (rng.random(61) < 0.9)
     objectives = [
         kmeans(
-            weights, 5, importance, beta, block_length=m, init="random", key=seed, max_iterations=t
+            weights,
+            5,
+            importance,
+            method=Lloyd(init="random", max_iterations=t),
+            diameter_penalty=beta,
+            block_length=m,
+            key=seed,
         ).objective
         for t in range(1, 9)
     ]
@@ -163,9 +175,10 @@ def test_euclidean_assignment_ascends_where_the_hessian_weighted_one_does_not():
     ascents, steps = 0, 0
     for seed in range(40):
         weights, importance = rng.normal(size=120), rng.exponential(size=120) ** 2
-        common = {"importance": importance, "block_length": 2, "init": "random", "key": seed}
+        common = {"importance": importance, "block_length": 2, "key": seed}
         path = [
-            kmeans(weights, 6, method="algorithm1", max_iterations=t, **common).objective for t in range(1, 8)
+            kmeans(weights, 6, method=Algorithm1(init="random", max_iterations=t), **common).objective
+            for t in range(1, 8)
         ]
         ascents += int(np.sum(np.diff(path) > 1e-9 * path[0]))
         steps += len(path) - 1
@@ -175,7 +188,15 @@ def test_euclidean_assignment_ascends_where_the_hessian_weighted_one_does_not():
 def test_algorithm1_of_blocks_satisfies_the_printed_equations():
     rng = np.random.default_rng(10)
     points, importance, beta = rng.normal(size=(200, 2)), rng.exponential(size=(200, 2)), 2.0
-    result = kmeans(points.ravel(), 4, importance.ravel(), beta, method="algorithm1", block_length=2, key=5)
+    result = kmeans(
+        points.ravel(),
+        4,
+        importance.ravel(),
+        method="algorithm1",
+        diameter_penalty=beta,
+        block_length=2,
+        key=5,
+    )
     assert result.converged
     c, labels = result.centers, result.labels
     euclidean = np.sum((points[:, None] - c) ** 2, axis=2)
@@ -195,7 +216,7 @@ def test_penalty_shrinks_a_vector_codebook():
     rng = np.random.default_rng(11)
     weights = rng.normal(size=1000)
     diameters = [
-        farthest_pair(kmeans(weights, 8, None, beta, block_length=2, key=0).centers)[2]
+        farthest_pair(kmeans(weights, 8, None, diameter_penalty=beta, block_length=2, key=0).centers)[2]
         for beta in (0.0, 20.0, 200.0)
     ]
     assert diameters[0] > diameters[1] > diameters[2]
@@ -206,8 +227,8 @@ def test_penalty_shrinks_a_vector_codebook():
     [
         ({"num_clusters": 3}, "num_clusters must be at most"),
         ({"key": None}, "needs a key"),
-        ({"init": "quantile"}, "init for blocks must be one of"),
-        ({"init": [1.0, 2.0]}, "init must have shape"),
+        ({"method": Lloyd(init="quantile")}, "init for blocks must be one of"),
+        ({"method": Lloyd(init=[1.0, 2.0])}, "init must have shape"),
     ],
 )
 def test_bad_input_for_blocks(arguments, match):
@@ -220,7 +241,7 @@ def test_nearest_centre_of_many(num_clusters):
     rng = np.random.default_rng(12)
     points, centers = rng.normal(size=(700, 2)), rng.normal(size=(num_clusters, 2))
     result = kmeans(
-        points.ravel(), num_clusters, method="algorithm1", block_length=2, init=centers, max_iterations=1
+        points.ravel(), num_clusters, method=Algorithm1(init=centers, max_iterations=1), block_length=2
     )
     expected = np.argmin(np.sum((points[:, None] - centers) ** 2, axis=2), axis=1)
     np.testing.assert_array_equal(result.labels, expected)
@@ -250,8 +271,8 @@ def test_empty_clusters_of_blocks_move_to_what_costs_most(beta):
     rng = np.random.default_rng(13)
     points = np.concatenate([rng.normal(size=(20, 2)) * 0.1 + origin for origin in ([0, 0], [5, 0], [0, 5])])
     start = np.array([[1.0, 1.0], [90.0, 90.0], [-90.0, 90.0]])
-    common = {"block_length": 2, "init": start}
-    result = kmeans(points.ravel(), 3, None, beta, **common)
+    common = {"block_length": 2, "diameter_penalty": beta}
+    result = kmeans(points.ravel(), 3, method=Lloyd(init=start), **common)
     assert result.counts.tolist() == [20, 20, 20]
     clumps = points.reshape(3, 20, 2)
     means = clumps.mean(axis=1)
@@ -262,7 +283,10 @@ def test_empty_clusters_of_blocks_move_to_what_costs_most(beta):
         centers = block_centers(means, np.full((3, 2), 20.0), beta)
         expected = np.sum((clumps - centers[:, None]) ** 2) + beta * farthest_pair(centers)[2] ** 2
         assert result.objective == pytest.approx(expected, rel=1e-8)
-    path = [kmeans(points.ravel(), 3, None, beta, **common, max_iterations=t).objective for t in range(1, 6)]
+    path = [
+        kmeans(points.ravel(), 3, method=Lloyd(init=start, max_iterations=t), **common).objective
+        for t in range(1, 6)
+    ]
     assert np.all(np.diff(path) <= 1e-10 * path[0])
-    printed = kmeans(points.ravel(), 3, None, beta, "algorithm1", **common)
+    printed = kmeans(points.ravel(), 3, method=Algorithm1(init=start), **common)
     assert printed.counts.tolist() == [60, 0, 0]  # as printed

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratedist.quantizers import kmeans, optimal_scalar_path
+from ratedist.quantizers import Optimal, kmeans, optimal_scalar_path
 from ratedist.quantizers.scalar import branch_and_bound
 from ratedist.quantizers.scalar.dense_table import DenseTable
 from ratedist.quantizers.scalar.run_table import ROUNDING, RunTable
@@ -91,7 +91,7 @@ def test_a_false_bound_is_seen():
     ("beta", "least"), [(0.0, 0.5), (1e-19, 0.6), (1e-25, 0.5)], ids=["no penalty", "small", "smaller"]
 )
 def test_one_weight_far_from_all_others(beta, least):
-    result = kmeans([0.0, 1.0, 3.0, 1e9], 3, None, beta, "optimal")
+    result = kmeans([0.0, 1.0, 3.0, 1e9], 3, None, method="optimal", diameter_penalty=beta)
     assert result.objective == pytest.approx(least, rel=1e-6)
     assert least * (1 - 2e-6) <= result.lower_bound <= result.objective
     assert result.converged
@@ -144,7 +144,7 @@ def test_means_beside_a_weight_far_away():
     weights, importance = [1e8, 0.999999998], [2.5e-10, 7.1e19]
     problem = hostile.Problem("", np.array(weights), np.array(importance), 1, 0.0, "squared")
     for beta in (0.0, 1e-30):
-        result = kmeans(weights, 1, importance, beta, "optimal")
+        result = kmeans(weights, 1, importance, method="optimal", diameter_penalty=beta)
         assert hostile.complaints(problem, result) == []
         assert result.converged
 
@@ -162,13 +162,13 @@ def test_sizes_beyond_squares():
             assert result.objective == plain.objective * (h * w * w)
             assert result.lower_bound <= result.objective
     with pytest.raises(ValueError, match="diameter_penalty"):
-        kmeans(weights, 2, [2.0**900] * 4, 1e-300, "optimal")
+        kmeans(weights, 2, [2.0**900] * 4, method="optimal", diameter_penalty=1e-300)
 
 
 def test_large_vectors_with_a_mask_and_a_penalty():
     rng = np.random.default_rng(3)
     weights = np.append(rng.normal(size=30_000), -1e9)
-    result = kmeans(weights, 5, None, 1e-16, "optimal", time_budget=20.0)
+    result = kmeans(weights, 5, None, method=Optimal(time_budget=20.0), diameter_penalty=1e-16)
     # One centre for the mask, four for the rest, and P about 100.
     rest = kmeans(weights[:-1], 4, method="optimal")
     assert rest.objective <= result.objective <= rest.objective + 1e-16 * 1.0001e18

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Algorithm1, Lloyd, kmeans
+from ratedist.quantizers.methods import INITIALIZATIONS
 from ratedist.quantizers.scalar.coarse_optimum import coarse_optimum, even_runs
-from ratedist.quantizers.scalar.initialization import INITIALIZATIONS
 from ratedist.quantizers.scalar.lloyd import split_for_empty
 from ratedist.quantizers.scalar.statistics import sorted_statistics
 from tests.quantizers.brute_force import best_partition
@@ -35,7 +35,7 @@ def panel():
 def test_the_centre_between_two_clumps_moves_to_where_it_gains():
     weights = np.array([-1, -1.1, -0.9, -10, -10.1, -9.9])
     for init in ("coarse_optimum", "high_rate", "quantile", "linear", [-10.0, -5.5, -1.0]):
-        result = kmeans(weights, 3, init=init)
+        result = kmeans(weights, 3, method=Lloyd(init=init))
         # One clump keeps its mean, 2·0.1²; of the other one weight is alone, 2·0.05².
         assert result.objective == pytest.approx(0.025, rel=1e-12)
         assert result.counts.min() > 0
@@ -91,7 +91,7 @@ def problems(draw):
 @given(problems())
 def test_no_cluster_is_empty_while_another_can_be_cut(problem):
     weights, num_clusters, importance, init = problem
-    result = kmeans(weights, num_clusters, importance, init=init, key=1)
+    result = kmeans(weights, num_clusters, importance, method=Lloyd(init=init), key=1)
     counted = importance > 0
     used = np.unique(result.labels[counted]).size
     assert used == min(num_clusters, np.unique(weights[counted]).size)
@@ -104,7 +104,13 @@ def test_cutting_never_ascends(problem, beta, penalty):
     weights, num_clusters, importance, init = problem
     runs = [
         kmeans(
-            weights, num_clusters, importance, beta, penalty=penalty, init=init, key=1, max_iterations=steps
+            weights,
+            num_clusters,
+            importance,
+            method=Lloyd(init=init, max_iterations=steps),
+            diameter_penalty=beta,
+            penalty=penalty,
+            key=1,
         )
         for steps in (1, 2, 3, 4, 5, 6, 300)
     ]
@@ -138,7 +144,7 @@ def test_split_goes_where_the_sum_of_squares_falls_most():
 def test_algorithm1_keeps_its_empty_clusters():
     """As printed: the start and the update are the paper's, which says nothing of empty clusters."""
     weights = np.array([-1, -1.1, -0.9, -10, -10.1, -9.9])
-    result = kmeans(weights, 3, method="algorithm1", init=[-10.0, -5.5, -1.0])
+    result = kmeans(weights, 3, method=Algorithm1(init=[-10.0, -5.5, -1.0]))
     assert result.counts.tolist() == [3, 0, 3]
     assert result.centers[1] == -5.5
 
@@ -174,14 +180,17 @@ def test_importances_of_forty_decades():
     for num_clusters in (5, 100, 300):
         result = kmeans(weights, num_clusters, importance)
         assert result.centers.size == num_clusters
-        assert result.objective <= kmeans(weights, num_clusters, importance, init="quantile").objective
+        assert (
+            result.objective
+            <= kmeans(weights, num_clusters, importance, method=Lloyd(init="quantile")).objective
+        )
 
 
 @pytest.mark.parametrize("init", ["coarse_optimum", "high_rate", "kmeans++"])
 @pytest.mark.parametrize("mask", [-1e9, -65504.0, np.finfo(np.float32).min, 1e100, -1e139])
 def test_a_mask_takes_one_centre_and_no_digits(mask, init):
     normal = np.random.default_rng(7).normal(size=20_000)
-    centers = kmeans(np.append(normal, mask), 17, init=init, key=1).centers
+    centers = kmeans(np.append(normal, mask), 17, method=Lloyd(init=init), key=1).centers
     assert np.sum(np.abs(centers) > 100) == 1
     errors = np.min(np.abs(normal[:, None] - centers), axis=1) ** 2
     sem = errors.std() / np.sqrt(normal.size)

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from ratedist.quantizers import kmeans
+from ratedist.quantizers import Optimal, kmeans
 from ratedist.quantizers.objective import PENALTIES
 from ratedist.quantizers.traced.diameter import optimal_under_diameter_penalty
 from tests.quantizers.test_diameter_penalty import best_objective
@@ -42,7 +42,14 @@ def test_it_equals_the_certified_optimum(kind, penalty) -> None:
     betas = np.array([1e-3, 0.1, 1.0, 5.0, 40.0, 1000.0])
     found = solve(weights, importance, betas, 5, penalty)
     for trial, beta in enumerate(betas):
-        expected = kmeans(weights[trial], 5, importance[trial], beta, "optimal", penalty, tolerance=1e-7)
+        expected = kmeans(
+            weights[trial],
+            5,
+            importance[trial],
+            method=Optimal(tolerance=1e-7),
+            diameter_penalty=beta,
+            penalty=penalty,
+        )
         assert found.objective[trial] == pytest.approx(expected.objective, rel=3e-7)
         assert found.objective[trial] >= expected.lower_bound * (1 - 1e-12)
         centers, labels = found.centers[trial], found.labels[trial]

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ratedist as rd
-from ratedist.quantizers import kmeans
-from ratedist.quantizers.traced.scalar import descend, lloyd
+from ratedist.quantizers import Lloyd, kmeans
+from ratedist.quantizers.traced.lloyd import descend, lloyd
 
 D, TRIALS = 24, 32
 
@@ -69,7 +69,14 @@ def test_labels_are_those_of_numpy(kind, beta, penalty) -> None:
         for trial in range(TRIALS):
             start = np.sort(starts[trial])[:5]
             w, h = weights[trial], importance[trial]
-            expected = kmeans(w, 5, h, beta, penalty=penalty, init=start, max_iterations=steps)
+            expected = kmeans(
+                w,
+                5,
+                h,
+                method=Lloyd(init=start, max_iterations=steps),
+                diameter_penalty=beta,
+                penalty=penalty,
+            )
             np.testing.assert_array_equal(found.labels[trial], expected.labels)
             assert found.objective[trial] == pytest.approx(expected.objective, rel=1e-9)
 
@@ -163,7 +170,7 @@ def test_no_iteration_raises_the_objective(seed, kind, beta, num_clusters) -> No
 
 def test_the_centre_between_two_clumps_moves_to_where_it_gains() -> None:
     weights = jnp.array([-1, -1.1, -0.9, -10, -10.1, -9.9])
-    result = lloyd(jax.random.key(0), weights, 3, "linear")
+    result = lloyd(jax.random.key(0), weights, 3, Lloyd("linear"))
     # One clump keeps its mean, 2·0.1²; of the other one weight is alone, 2·0.05².
     assert result.objective == pytest.approx(0.025, rel=1e-12)
     least = best_partition(np.asarray(weights), np.ones(6), 3)

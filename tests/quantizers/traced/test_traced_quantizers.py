@@ -3,9 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ratedist.quantizers import kmeans, optimal_scalar_path
-from ratedist.quantizers.traced import scalar
+from ratedist.quantizers import Lloyd, kmeans, optimal_scalar_path
 from ratedist.quantizers.traced.initialization import INITIALIZATIONS, plus_plus_centers
+from ratedist.quantizers.traced.lloyd import lloyd
+from ratedist.quantizers.traced.optimal import optimal_path
 
 TRIALS, D, MAX_CLUSTERS = 40, 30, 9
 
@@ -25,9 +26,9 @@ def draw(seed, kind):
 def test_optimal_path_equals_numpy(kind):
     weights, importance = draw(0, kind)
     if importance is None:
-        path = jax.jit(jax.vmap(lambda w: scalar.optimal_path(w, MAX_CLUSTERS)))(weights)
+        path = jax.jit(jax.vmap(lambda w: optimal_path(w, MAX_CLUSTERS)))(weights)
     else:
-        path = jax.jit(jax.vmap(lambda w, h: scalar.optimal_path(w, MAX_CLUSTERS, h)))(weights, importance)
+        path = jax.jit(jax.vmap(lambda w, h: optimal_path(w, MAX_CLUSTERS, h)))(weights, importance)
     labels, centers, reconstruction, counts = (np.asarray(leaf) for leaf in path)
     for trial in range(TRIALS):
         h = np.ones(D) if importance is None else importance[trial]
@@ -50,7 +51,7 @@ def test_lloyd_equals_numpy_from_the_same_start(kind, init):
     weights, importance = draw(1, kind)
     h = np.ones_like(weights) if importance is None else importance
     keys = jax.random.split(jax.random.key(0), TRIALS)
-    run = jax.jit(jax.vmap(lambda k, w, a: scalar.lloyd(k, w, 5, init, importance=a)))(keys, weights, h)
+    run = jax.jit(jax.vmap(lambda k, w, a: lloyd(k, w, 5, Lloyd(init), a)))(keys, weights, h)
     assert np.all(run.converged)
     starts = jax.vmap(lambda w, a: INITIALIZATIONS[init](None, w, a, 5))(weights, h)
     nearest = np.argmin(np.abs(weights[:, :, None] - np.asarray(starts)[:, None, :]), axis=2)
@@ -58,7 +59,7 @@ def test_lloyd_equals_numpy_from_the_same_start(kind, init):
     # Some trials start with an empty cluster; of the quantiles a heavy weight may be two.
     assert np.mean(filled) <= {"linear": 0.9, "quantile": 0.975 if kind == "weighted" else 1.0}[init]
     for trial in range(TRIALS):
-        expected = kmeans(weights[trial], 5, h[trial], init=init)
+        expected = kmeans(weights[trial], 5, h[trial], method=Lloyd(init=init))
         assert run.objective[trial] == pytest.approx(expected.objective, rel=1e-12)
         np.testing.assert_array_equal(run.labels[trial], expected.labels)
         # There a light cluster's mean is a difference of sums over all weights.
@@ -76,7 +77,8 @@ def test_random_starts_of_lloyd(init):
     keys = jax.random.split(jax.random.key(1), TRIALS)
 
     def solver(num_starts, max_iterations=100):
-        return jax.jit(jax.vmap(lambda k, w: scalar.lloyd(k, w, 4, init, num_starts, max_iterations)))
+        method = Lloyd(init, num_starts, max_iterations)
+        return jax.jit(jax.vmap(lambda k, w: lloyd(k, w, 4, method)))
 
     optimal = np.array([kmeans(w, 4, method="optimal").objective for w in weights])
     solve = solver(1)
@@ -95,7 +97,7 @@ def test_random_starts_of_lloyd(init):
 
 def test_random_start_uses_distinct_weights():
     weights = jnp.arange(6.0)
-    result = scalar.lloyd(jax.random.key(0), weights, 6, "random")
+    result = lloyd(jax.random.key(0), weights, 6, Lloyd("random"))
     np.testing.assert_array_equal(result.reconstruction, weights)
 
 
@@ -115,7 +117,7 @@ def test_kmeans_plus_plus_first_two_centres():
 
 def test_single_precision_stays_single_and_close():
     weights, importance = draw(3, "weighted")
-    solve = jax.jit(jax.vmap(lambda w, h: scalar.optimal_path(w, MAX_CLUSTERS, h)))
+    solve = jax.jit(jax.vmap(lambda w, h: optimal_path(w, MAX_CLUSTERS, h)))
     assert importance is not None
     single = solve(jnp.asarray(weights, jnp.float32), jnp.asarray(importance, jnp.float32))
     assert single.centers.dtype == single.reconstruction.dtype == jnp.float32
@@ -132,12 +134,15 @@ def test_single_precision_stays_single_and_close():
 @pytest.mark.parametrize(
     ("call", "match"),
     [
-        (lambda: scalar.optimal_path(jnp.ones(3), 4), "max_clusters must be at most"),
-        (lambda: scalar.optimal_path(jnp.ones((3, 2)), 2), "weights must have shape"),
-        (lambda: scalar.optimal_path(jnp.ones(3), 2, jnp.ones(2)), "importance must have the shape"),
-        (lambda: scalar.lloyd(jax.random.key(0), jnp.ones(3), 0), "num_clusters"),
-        (lambda: scalar.lloyd(jax.random.key(0), jnp.ones(3), 2, "first"), "init must be one of"),
-        (lambda: scalar.lloyd(jax.random.key(0), jnp.ones(3), 2, num_starts=0), "num_starts"),
+        (lambda: optimal_path(jnp.ones(3), 4), "max_clusters must be at most"),
+        (lambda: optimal_path(jnp.ones((3, 2)), 2), "weights must have shape"),
+        (lambda: optimal_path(jnp.ones(3), 2, jnp.ones(2)), "importance must have the shape"),
+        (lambda: lloyd(jax.random.key(0), jnp.ones(3), 0, Lloyd()), "num_clusters"),
+        (
+            lambda: lloyd(jax.random.key(0), jnp.ones(3), 2, Lloyd("high_rate")),
+            "init for simulated trials must",
+        ),
+        (lambda: lloyd(jax.random.key(0), jnp.ones(3), 2, Lloyd(num_starts=2)), "num_starts"),
     ],
 )
 def test_bad_input(call, match):

@@ -1,4 +1,4 @@
-"""A weight far from all others must not cost the batched optimum the digits of the rest."""
+"""A weight far from all others must not cost the traced optimum the digits of the rest."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.traced.diameter import optimal_under_diameter_penalty
-from ratedist.quantizers.traced.scalar import optimal_path
+from ratedist.quantizers.traced.optimal import optimal_path
 
 PATH = jax.jit(lambda w, h: optimal_path(w, 5, h).reconstruction[4])
 PENALISED = jax.jit(lambda w, h, beta: optimal_under_diameter_penalty(w, 5, h, beta).reconstruction)
@@ -26,5 +26,7 @@ def test_the_optimum_in_single_precision(far):
         found = PENALISED(*arguments, jnp.float32(penalty)) if penalty else PATH(*arguments)
         found = np.asarray(found, dtype=np.float64)
         objective = np.sum(h * (w.astype(np.float64) - found) ** 2) + penalty * np.ptp(found) ** 2
-        least = kmeans(w.astype(np.float64), 5, h.astype(np.float64), penalty, "optimal").objective
+        least = kmeans(
+            w.astype(np.float64), 5, h.astype(np.float64), method="optimal", diameter_penalty=penalty
+        ).objective
         assert least * (1 - 1e-6) <= objective <= least * (1 + 1e-4)

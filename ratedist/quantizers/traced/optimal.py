@@ -1,0 +1,121 @@
+"""The globally optimal quantisers of one short weight vector in JAX, to be called inside a vmapped trial.
+
+Everything works in the dtype it is given, on shapes known beforehand, and under ``vmap``; inputs are data and
+only shapes are checked. Long single vectors belong to ``ratedist.quantizers.kmeans``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ratedist.quantizers.traced.assignment import check_shapes, label_counts, lookup, nearest_labels
+from ratedist.quantizers.traced.center_update import safe_inverse
+
+# Up to this many weights the dynamic programme with its d × d table runs inside the traced trial; above,
+# sorting and prefix sums in NumPy on the host are faster and need no table.
+SHORT_VECTOR = 256
+
+
+class OptimalPath(NamedTuple):
+    """Optimal quantisers for every K = 1 … K_max; row K − 1 belongs to K clusters.
+
+    Attributes:
+        labels: shape ``(K_max, d)``, int32, in the order of the weights; label k is the k-th smallest centre.
+        centers: shape ``(K_max, K_max)``, ascending in the first K entries of row K − 1, zero beyond them.
+        reconstruction: shape ``(K_max, d)``, the centre of each weight.
+        counts: shape ``(K_max, K_max)``, int32, |C_k|; zero beyond K.
+    """
+
+    labels: jax.Array
+    centers: jax.Array
+    reconstruction: jax.Array
+    counts: jax.Array
+
+
+def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | None = None) -> OptimalPath:
+    """Global minimisers of ``Σ_j h_j (w_j − c_{k(j)})²`` for every K up to ``max_clusters`` at once.
+
+    The clusters of an optimal scalar quantiser are runs of the sorted weights, so with D_k[j] the least cost
+    of the j smallest weights in k clusters, ``D_k[j] = min_i D_{k−1}[i] + cost(i, j)``. The forward pass
+    keeps the minima only, which vectorise; the minimisers are recovered on the way back, for all K at once.
+
+    Args:
+        weights: shape ``(d,)``.
+        max_clusters: K_max, static, at most d.
+        importance: h, shape ``(d,)``, non-negative; ``None`` for equal importance. A weight of importance
+            zero goes to the nearest centre.
+
+    Raises:
+        ValueError: K_max outside 1 … d, or shapes that disagree.
+
+    Source: the objective (30) of Entropy 2021; Wang & Song 2011 for the dynamic programme.
+    """
+    check_shapes(weights, max_clusters, importance, "max_clusters")
+    d, dtype = weights.size, weights.dtype
+    h = None if importance is None else importance.astype(dtype)
+    if h is None:
+        values = jnp.sort(weights)
+    else:
+        values, h = jax.lax.sort((weights, h), num_keys=1)
+    shift = values[d // 2]
+    values = values - shift
+    if h is None:
+        first, second = sums_from_middle(values), sums_from_middle(values**2)
+        mass = jnp.arange(d + 1, dtype=dtype)
+    else:
+        first, second, mass = (sums_from_middle(h * values**power) for power in (1, 2, 0))
+    # cost[j, i] is that of one cluster holding the sorted weights i … j − 1.
+    inverse_mass = safe_inverse(mass[:, None] - mass[None, :])
+    cost = (second[:, None] - second[None, :]) - (first[:, None] - first[None, :]) ** 2 * inverse_mass
+    index = jnp.arange(d + 1)
+    cost = jnp.where(index[:, None] > index[None, :], cost, jnp.inf)
+    # Of a weight far out the difference is rounding as large as the cost of all others.
+    cost = jnp.where(index[:, None] == index[None, :] + 1, 0.0, cost)
+
+    # Loops rather than unrolled layers: the same speed, and a fraction of the compilation.
+    def next_layer(layer: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
+        return jnp.min(layer[None, :] + cost, axis=1), layer
+
+    no_weights = jnp.where(index == 0, jnp.zeros((), dtype), jnp.inf)
+    _, least_cost = jax.lax.scan(next_layer, no_weights, None, length=max_clusters)
+
+    # Row K − 1 walks back through the clusters K − 1, K − 2, … of the K-cluster optimum, all rows together.
+    row = jnp.arange(max_clusters)
+
+    def walk_back(end: jax.Array, steps: jax.Array) -> tuple[jax.Array, jax.Array]:
+        total = least_cost[jnp.maximum(row - steps, 0)] + cost[end]
+        # The first minimiser, by two minima: XLA does not vectorise argmin on CPU.
+        at_minimum = total == jnp.min(total, axis=1, keepdims=True)
+        start = jnp.min(jnp.where(at_minimum, index[None, :], d), axis=1)
+        start = jnp.where(row >= steps, start, 0).astype(jnp.int32)
+        return start, start
+
+    _, starts = jax.lax.scan(walk_back, jnp.full(max_clusters, d, jnp.int32), row)
+    steps_back = row[:, None] - row[None, :]
+    used = steps_back >= 0
+    start = jnp.where(used, starts[jnp.maximum(steps_back, 0), row[:, None]], d)
+    end = jnp.concatenate([start[:, 1:], jnp.full((max_clusters, 1), d, jnp.int32)], axis=1)
+
+    cluster_mass = mass[end] - mass[start]
+    means = (first[end] - first[start]) * safe_inverse(cluster_mass)
+    centers = jnp.where(cluster_mass > 0, means, values[jnp.minimum(start, d - 1)]) + shift
+    labels = jax.vmap(lambda c, u: nearest_labels(weights, jnp.where(u, c, jnp.inf)))(centers, used)
+    centers = jnp.where(used, centers, 0)
+    reconstruction = jax.vmap(lookup)(centers, labels)
+    return OptimalPath(
+        labels, centers, reconstruction, jax.vmap(label_counts, (0, None))(labels, max_clusters)
+    )
+
+
+def sums_from_middle(values: jax.Array) -> jax.Array:
+    """Sums from the middle entry to each of d + 1 boundaries, negative before it, to be subtracted.
+
+    A sum of sorted weights that starts at one end holds what is far out on that side ever after, and loses
+    the digits of the rest.
+    """
+    middle = values.size // 2
+    below = -jnp.cumsum(values[:middle][::-1])[::-1]
+    return jnp.concatenate([below, jnp.zeros(1, values.dtype), jnp.cumsum(values[middle:])])
