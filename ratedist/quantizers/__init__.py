@@ -1,19 +1,9 @@
-"""Scalar and vector quantisers: arrays in, ``Quantized`` out; nothing about regression or networks."""
+"""Scalar and vector quantisers: arrays in, ``Quantized`` out; nothing about regression or networks.
 
-from ratedist.quantizers.baselines import entropy_constrained_quantizer, uniform_quantizer
-from ratedist.quantizers.clustering import kmeans, optimal_scalar_path
-from ratedist.quantizers.methods import Algorithm1, Lloyd, Optimal
-from ratedist.quantizers.objective import quantization_objective
-from ratedist.quantizers.quantized import Quantized
+Names are imported when they are first used: the records of methods are options of commands, which start
+without the rest.
+"""
 
-__all__ = [
-    "Algorithm1",
-    "Lloyd",
-    "Optimal",
-    "Quantized",
-    "entropy_constrained_quantizer",
-    "kmeans",
-    "optimal_scalar_path",
-    "quantization_objective",
-    "uniform_quantizer",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

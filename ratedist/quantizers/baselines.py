@@ -93,23 +93,23 @@ def _interval_run(
     """Without importances the cells are intervals, found on sorted weights in O(K log d) an iteration."""
     statistics = sorted_statistics(w, None)
     centers = centers - statistics.shift
-    bounds, iteration, converged = np.zeros(0), 0, False
+    edges, iteration, converged = np.zeros(0), 0, False
     thresholds = np.zeros(0)
     while iteration < max_iterations and not converged:
         iteration += 1
         kept, thresholds = lower_envelope(centers, price * lengths)
-        previous, bounds = bounds, _bounds(statistics, thresholds)
-        counts = statistics.masses(bounds)
+        previous, edges = edges, _edges(statistics, thresholds)
+        counts = statistics.masses(edges)
         used = counts > 0
-        centers = statistics.means(bounds, centers[kept])[used]
+        centers = statistics.means(edges, centers[kept])[used]
         lengths = -np.log(counts[used] / w.size)
-        converged = bool(used.all()) and np.array_equal(previous, bounds)
+        converged = bool(used.all()) and np.array_equal(previous, edges)
     labels = np.searchsorted(thresholds + statistics.shift, w, side="left")
     used, labels = np.unique(labels, return_inverse=True)
     return centers + statistics.shift, labels, converged, iteration
 
 
-def _bounds(statistics: SortedStatistics, thresholds: np.ndarray) -> np.ndarray:
+def _edges(statistics: SortedStatistics, thresholds: np.ndarray) -> np.ndarray:
     return np.concatenate(
         [[0], np.searchsorted(statistics.values, thresholds, side="right"), [statistics.size]]
     )

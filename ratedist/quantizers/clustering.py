@@ -183,7 +183,7 @@ def _optimal(problem: _Scalar) -> Quantized:
 
 
 def _from_runs(problem: _Scalar, runs: CertifiedRuns) -> Quantized:
-    result = problem.quantized(problem.statistics.entries.means(runs.bounds), True, 1)
+    result = problem.quantized(problem.statistics.entries.means(runs.edges), True, 1)
     return _judged(result, runs.lower_bound, RESOLUTION)
 
 

@@ -202,7 +202,7 @@ def test_optimal_is_never_above_many_starts_of_lloyd_and_sometimes_below_one():
     assert many < 1.01 * optimal
 
 
-def test_statistics_bounds_and_means_agree_with_plain_loops():
+def test_statistics_edges_and_means_agree_with_plain_loops():
     rng = np.random.default_rng(4)
     weights, importance = np.round(rng.normal(size=200), 1), rng.exponential(size=200)
     statistics = sorted_statistics(weights, importance)

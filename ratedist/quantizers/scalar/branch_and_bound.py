@@ -78,7 +78,7 @@ def certified_optimum(
     searched = entries if bins is None else bins.entries
     # Bins assigned as a whole make no more runs than there are bins.
     search = _Search(searched, min(num_clusters, searched.size), diameter_penalty, penalty)
-    upper, best_centers = search.objective(search.bounds(initial))
+    upper, best_centers = search.objective(search.edges(initial))
     counter = itertools.count()
     root = (searched.position[0], search.mean), (search.mean, searched.position[-1])
     boxes = [_Box(-np.inf, next(counter), 0.0, *root)]
@@ -87,10 +87,10 @@ def certified_optimum(
     while boxes[0].bound < upper - allowed * upper and time.monotonic() < deadline:
         box = heapq.heappop(boxes)
         for low, high in [root] if num_boxes == 0 else _halves(box.low, box.high):
-            bound, certified, bounds = search.examine(low, high, upper)
+            bound, certified, edges = search.examine(low, high, upper)
             num_boxes += 1
-            if bounds is not None:
-                objective, centers = search.objective(bounds)
+            if edges is not None:
+                objective, centers = search.objective(edges)
                 if objective < upper:
                     upper, best_centers = objective, centers
             bound, certified = max(box.bound, bound), max(box.certified, certified)
@@ -120,9 +120,9 @@ class _Search:
         # Where floats are densest: coordinates from here on lose nothing.
         self._origin = min(max(0.0, entries.position[0]), entries.position[-1])
 
-    def bounds(self, centers: np.ndarray) -> np.ndarray:
+    def edges(self, centers: np.ndarray) -> np.ndarray:
         """Ends of the runs nearest to ascending centres."""
-        return self._entries.bounds(centers)
+        return self._entries.edges(centers)
 
     def examine(self, low: Interval, high: Interval, upper: float) -> tuple[float, float, np.ndarray | None]:
         """Lower bound of a box as computed, and less its rounding; its runs if it is below ``upper``."""
@@ -130,16 +130,16 @@ class _Search:
         ceiling = (upper - costs.constant) * (1 + ROOM)
         if ceiling <= 0:
             return costs.constant, costs.constant, None
-        [(total, bounds)] = optimal_runs(costs, range(self._K, self._K + 1), ceiling)
+        [(total, edges)] = optimal_runs(costs, range(self._K, self._K + 1), ceiling)
         least, error = min(total, ceiling), costs.error(ceiling, self._K)
         lost = excess_by_rounding(costs, self._K, error)
         relative = costs.relative_error + (self._K + 4) * ROUNDING
         certified = least * (1 - relative) - lost + costs.constant - 4 * ROUNDING * abs(costs.constant)
-        return least + costs.constant, certified - TINY, bounds if total <= ceiling else None
+        return least + costs.constant, certified - TINY, edges if total <= ceiling else None
 
-    def objective(self, bounds: np.ndarray) -> tuple[float, np.ndarray]:
+    def objective(self, edges: np.ndarray) -> tuple[float, np.ndarray]:
         """Objective and ascending centres of the best quantiser with these runs."""
-        ends = np.unique(bounds)
+        ends = np.unique(edges)
         moments, exact = self._table.moments(ends[:-1], ends[1:]), self._entries.means(ends)
         mass, scatter, means = moments.mass, moments.scatter, exact - self._origin
         centers, (low, high) = confined_centers(means, mass, *self._price)

@@ -21,7 +21,7 @@ TINY = 1e-290
 class CertifiedRuns(NamedTuple):
     """Bounds of K runs, and a lower bound on the cost of any K runs in real arithmetic."""
 
-    bounds: np.ndarray
+    edges: np.ndarray
     lower_bound: float
 
 
@@ -36,7 +36,7 @@ def certified_runs(table: Table, num_clusters: int, ceiling: float = np.inf) -> 
         return CertifiedRuns(np.arange(M + 1), 0.0)
     while True:
         room = ceiling * (1 + ROOM)
-        [(total, bounds)] = optimal_runs(table, range(K, K + 1), room)
+        [(total, edges)] = optimal_runs(table, range(K, K + 1), room)
         if not np.isfinite(total):
             ceiling = np.inf
             continue
@@ -44,7 +44,7 @@ def certified_runs(table: Table, num_clusters: int, ceiling: float = np.inf) -> 
             room = float(table.costs_to(0, 0, M)[0])
         lower = _lower_bound(table, total, K, excess_by_rounding(table, K, _error(table, K) * room))
         if total - lower <= RESOLUTION * total or total >= ceiling / 2:
-            return CertifiedRuns(bounds, lower)
+            return CertifiedRuns(edges, lower)
         ceiling = total
 
 
@@ -52,9 +52,9 @@ def certified_path(table: Table, max_clusters: int) -> list[CertifiedRuns]:
     """Optimal runs for every K = 1 … ``max_clusters``, which is at most M, from one dynamic programme."""
     solutions = optimal_runs(table, range(1, max_clusters + 1))
     path, excess = [], 0.0
-    for K, (total, bounds) in enumerate(solutions, 1):
+    for K, (total, edges) in enumerate(solutions, 1):
         lower = _lower_bound(table, total, K, excess)
-        found = CertifiedRuns(bounds, lower)
+        found = CertifiedRuns(edges, lower)
         if total - lower > RESOLUTION * total:
             found = certified_runs(table, K, total)
         path.append(found)

@@ -63,9 +63,9 @@ class DenseTable:
         """As ``RunTable.moments``."""
         return Moments(*(array[start, end - 1] for array in self._all))
 
-    def means(self, bounds: np.ndarray) -> np.ndarray:
+    def means(self, edges: np.ndarray) -> np.ndarray:
         """As ``RunTable.means``."""
-        moments = self.moments(bounds[:-1], bounds[1:])
+        moments = self.moments(edges[:-1], edges[1:])
         return moments.anchor + moments.offset
 
     def cost(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ class RunCosts(Protocol):
 def optimal_runs(
     costs: RunCosts, cluster_numbers: range, ceiling: float = np.inf
 ) -> list[tuple[float, np.ndarray]]:
-    """Least total cost of M sorted weights in K runs, and the K + 1 bounds of these, for each K of a range.
+    """Least total cost of M sorted weights in K runs, and the K + 1 edges of these, for each K of a range.
 
     With D_k[j] the least cost of the j smallest weights in k runs,
     ``D_k[j] = min_i D_{k−1}[i] + cost(i, j)``, and the minimiser i grows with j because the cost of a run has
@@ -58,7 +58,7 @@ def optimal_runs(
         ceiling: what the total may cost at most. The D_k[j] grow with j and are looked for up to it.
 
     Returns:
-        of each K the total, infinite where nothing was found up to the ceiling, and the bounds. What rounding
+        of each K the total, infinite where nothing was found up to the ceiling, and the edges. What rounding
         may have added to the total is bounded by ``excess_by_rounding``.
 
     Source: Wang & Song 2011 (dynamic programme); Grønlund et al. 2017 (divide and conquer, Monge property).

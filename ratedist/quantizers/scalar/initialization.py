@@ -110,26 +110,26 @@ def _kmeans_plus_plus(
 
     index = int(np.searchsorted(mass[1:-1], rng.random() * mass[-1], side="right"))
     chosen = np.array([values[index]])
-    bounds = np.array([0, values.size])
-    weight = spread(chosen, bounds[:-1], bounds[1:])
+    edges = np.array([0, values.size])
+    weight = spread(chosen, edges[:-1], edges[1:])
     for _ in range(num_clusters - 1):
         cumulative = np.cumsum(weight)
         level = rng.random() * cumulative[-1]
         cell = min(int(np.searchsorted(cumulative, level, side="right")), chosen.size - 1)
         level -= cumulative[cell] - weight[cell]
-        low, high = int(bounds[cell]), int(bounds[cell + 1]) - 1
+        low, high = int(edges[cell]), int(edges[cell + 1]) - 1
         while low < high:  # the weight at which the spread of its cell passes the level
             middle = (low + high) // 2
-            if spread(chosen[cell], bounds[cell], middle + 1) > level:
+            if spread(chosen[cell], edges[cell], middle + 1) > level:
                 high = middle
             else:
                 low = middle + 1
         position = int(np.searchsorted(chosen, values[low]))
         chosen = np.insert(chosen, position, values[low])
         near = slice(max(position - 1, 0), position + 2)
-        edges = np.searchsorted(values, (chosen[near][1:] + chosen[near][:-1]) / 2, side="right")
-        bounds = np.insert(bounds, position + (position < chosen.size - 1), 0)
-        bounds[near.start + 1 : near.start + 1 + edges.size] = edges
+        inner = np.searchsorted(values, (chosen[near][1:] + chosen[near][:-1]) / 2, side="right")
+        edges = np.insert(edges, position + (position < chosen.size - 1), 0)
+        edges[near.start + 1 : near.start + 1 + inner.size] = inner
         weight = np.insert(weight, position, 0.0)
-        weight[near] = spread(chosen[near], bounds[:-1][near], bounds[1:][near])
+        weight[near] = spread(chosen[near], edges[:-1][near], edges[1:][near])
     return chosen

@@ -33,21 +33,21 @@ def lloyd_centers(
     Source: Lloyd 1982; objective (34) of Entropy 2021.
     """
     centers = initial
-    bounds, unmoved = split_for_empty(statistics, statistics.bounds(initial), initial, diameter_penalty > 0)
+    edges, unmoved = split_for_empty(statistics, statistics.edges(initial), initial, diameter_penalty > 0)
     for iteration in range(1, max_iterations + 1):
         # Means lie inside their cells, and so does the centre of an empty one: in order up to rounding.
-        centers = np.maximum.accumulate(statistics.means(bounds, unmoved))
+        centers = np.maximum.accumulate(statistics.means(edges, unmoved))
         if diameter_penalty > 0:
-            centers, _ = confined_centers(centers, statistics.masses(bounds), diameter_penalty, penalty)
-        previous, assigned = bounds, statistics.bounds(centers)
-        bounds, unmoved = split_for_empty(statistics, assigned, centers, diameter_penalty > 0)
-        if np.array_equal(bounds, previous):
+            centers, _ = confined_centers(centers, statistics.masses(edges), diameter_penalty, penalty)
+        previous, assigned = edges, statistics.edges(centers)
+        edges, unmoved = split_for_empty(statistics, assigned, centers, diameter_penalty > 0)
+        if np.array_equal(edges, previous):
             return centers, True, iteration
     return centers, False, max_iterations
 
 
 def split_for_empty(
-    statistics: SortedStatistics, bounds: np.ndarray, centers: np.ndarray, confined: bool
+    statistics: SortedStatistics, edges: np.ndarray, centers: np.ndarray, confined: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut the clusters for which it pays most in two, one for each empty cluster, which is taken away.
 
@@ -56,24 +56,24 @@ def split_for_empty(
 
     Args:
         statistics: of the weights.
-        bounds: of K runs, shape ``(K + 1,)``.
+        edges: of K runs, shape ``(K + 1,)``.
         centers: ascending, shape ``(K,)``.
         confined: whether no half may have its mean outside the centres: a penalty on the diameter would draw
             it back.
 
     Returns:
-        bounds and centres as before where no cluster is empty or can be cut. Otherwise with a run for each
+        edges and centres as before where no cluster is empty or can be cut. Otherwise with a run for each
         half, and the centre of the whole for both: no objective has changed yet.
     """
-    sizes = np.diff(bounds)
+    sizes = np.diff(edges)
     num_empty = int(np.count_nonzero(sizes == 0))
     if num_empty == 0:
-        return bounds, centers
-    values, (first, last) = statistics.values, (bounds[:-1], bounds[1:])
+        return edges, centers
+    values, (first, last) = statistics.values, (edges[:-1], edges[1:])
     whole = np.flatnonzero(sizes > 1)
     low, high = first[whole], last[whole]
     ends = np.stack([values[low], values[high - 1]])
-    means = statistics.means(bounds, centers)[whole]
+    means = statistics.means(edges, centers)[whole]
     cuts = np.searchsorted(values, np.stack([means, ends.mean(axis=0)]), side="right")
     cuts = np.clip(cuts, low + 1, high - 1)
     mass = statistics.mass[cuts] - statistics.mass[low], statistics.mass[high] - statistics.mass[cuts]
@@ -92,8 +92,8 @@ def split_for_empty(
     kept = np.flatnonzero(sizes > 0)
     spare = np.flatnonzero(sizes == 0)[order.size :]
     index = np.sort(np.concatenate([kept, spare, whole[order]]))
-    new = np.sort(np.concatenate([bounds[1:][kept], bounds[1:][spare], cuts[order]]))
-    return np.concatenate([bounds[:1], new]), centers[index]
+    new = np.sort(np.concatenate([edges[1:][kept], edges[1:][spare], cuts[order]]))
+    return np.concatenate([edges[:1], new]), centers[index]
 
 
 def printed_centers(
@@ -118,8 +118,8 @@ def printed_centers(
     while iteration < max_iterations:
         iteration += 1
         previous = np.sort(centers)
-        bounds, mass = statistics.bounds(previous), statistics.masses(statistics.bounds(previous))
-        centers = statistics.means(bounds, previous)
+        edges, mass = statistics.edges(previous), statistics.masses(statistics.edges(previous))
+        centers = statistics.means(edges, previous)
         if centers.size > 1:
             centers[0], centers[-1] = printed_pair(
                 centers[0], centers[-1], mass[0], mass[-1], diameter_penalty

@@ -83,9 +83,9 @@ class RunTable:
         offset = high_mass / mass * high - low_mass / mass * low
         return Moments(mass, anchor, offset, reach, scatter)
 
-    def means(self, bounds: np.ndarray) -> np.ndarray:
-        """Means of the runs between K + 1 ascending bounds, none of them empty."""
-        moments = self.moments(bounds[:-1], bounds[1:])
+    def means(self, edges: np.ndarray) -> np.ndarray:
+        """Means of the runs between K + 1 ascending edges, none of them empty."""
+        moments = self.moments(edges[:-1], edges[1:])
         return moments.anchor + moments.offset
 
     def cost(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:

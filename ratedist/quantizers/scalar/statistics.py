@@ -41,16 +41,16 @@ class SortedEntries:
         kind = DenseTable if self.size <= DENSE_SIZE else RunTable
         return kind(self.position, self.mass, self.scatter)
 
-    def means(self, bounds: np.ndarray) -> np.ndarray:
-        """Means of the runs between K + 1 ascending bounds, none of them empty, in O(M).
+    def means(self, edges: np.ndarray) -> np.ndarray:
+        """Means of the runs between K + 1 ascending edges, none of them empty, in O(M).
 
         Beside an anchor far away the table's keep no digits; what is left to the mean is summed once more.
         """
-        means, h = self.table.means(bounds), self.table.weight
-        pull = h * (self.position - np.repeat(means, np.diff(bounds)))
-        return means + np.add.reduceat(pull, bounds[:-1]) / np.add.reduceat(h, bounds[:-1])
+        means, h = self.table.means(edges), self.table.weight
+        pull = h * (self.position - np.repeat(means, np.diff(edges)))
+        return means + np.add.reduceat(pull, edges[:-1]) / np.add.reduceat(h, edges[:-1])
 
-    def bounds(self, centers: np.ndarray) -> np.ndarray:
+    def edges(self, centers: np.ndarray) -> np.ndarray:
         """Ends of the runs that are nearest to each of K ascending centres, shape ``(K + 1,)``."""
         inner = np.searchsorted(self.position, (centers[1:] + centers[:-1]) / 2, side="right")
         return np.concatenate([[0], inner, [self.size]])
@@ -90,20 +90,20 @@ class SortedStatistics:
         """M."""
         return self.values.size
 
-    def bounds(self, centers: np.ndarray) -> np.ndarray:
+    def edges(self, centers: np.ndarray) -> np.ndarray:
         """Ends of the runs that are nearest to each of K ascending centres, shape ``(K + 1,)``."""
         inner = np.searchsorted(self.values, (centers[1:] + centers[:-1]) / 2, side="right")
         return np.concatenate([[0], inner, [self.size]])
 
-    def masses(self, bounds: np.ndarray) -> np.ndarray:
-        """Σh of the K runs between K + 1 ``bounds``, exactly zero for empty runs."""
-        return np.diff(self.mass[bounds])
+    def masses(self, edges: np.ndarray) -> np.ndarray:
+        """Σh of the K runs between K + 1 ``edges``, exactly zero for empty runs."""
+        return np.diff(self.mass[edges])
 
-    def means(self, bounds: np.ndarray, fallback: np.ndarray) -> np.ndarray:
-        """Weighted means of the K runs between K + 1 ``bounds``; ``fallback`` (K,) for empty runs."""
-        mass = self.masses(bounds)
+    def means(self, edges: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+        """Weighted means of the K runs between K + 1 ``edges``; ``fallback`` (K,) for empty runs."""
+        mass = self.masses(edges)
         filled = mass > 0
-        return np.where(filled, np.diff(self.first[bounds]) / np.where(filled, mass, 1.0), fallback)
+        return np.where(filled, np.diff(self.first[edges]) / np.where(filled, mass, 1.0), fallback)
 
 
 def sorted_statistics(weights: np.ndarray, importance: np.ndarray | None) -> SortedStatistics:

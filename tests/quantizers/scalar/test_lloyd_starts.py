@@ -124,8 +124,8 @@ def test_split_goes_where_the_sum_of_squares_falls_most():
     for _ in range(20):
         weights = np.sort(rng.standard_t(2, 12))
         statistics = sorted_statistics(weights, None)
-        bounds = np.array([0, 5, 5, 9, 12])
-        new, centers = split_for_empty(statistics, bounds, np.array([-2.0, -1.0, 0.0, 1.0]), False)
+        edges = np.array([0, 5, 5, 9, 12])
+        new, centers = split_for_empty(statistics, edges, np.array([-2.0, -1.0, 0.0, 1.0]), False)
         runs = [weights[a:b] for a, b in itertools.pairwise(new)]
         assert all(run.size for run in runs)
         assert centers.size == 4
