@@ -120,12 +120,6 @@ def as_method(method: str | Method) -> Method:
     return _RECORDS[_checks.one_of("method", method, METHODS)]()
 
 
-def method_name(method: str | Method) -> str:
-    """The name that stands for a method with its defaults: "lloyd", "optimal" or "algorithm1"."""
-    record = as_method(method)
-    return next(name for name, kind in _RECORDS.items() if type(record) is kind)
-
-
 def check_method(
     method: Method, *, block_length: int = 1, penalized: bool = False, penalty: str = "squared"
 ) -> None:

@@ -1,8 +1,10 @@
-"""Slow oracles for the quantisers: enumeration of contiguous partitions and of all assignments."""
+"""Slow oracles for the quantisers: enumeration of runs and of all assignments, with a penalty too."""
 
 import itertools
 
 import numpy as np
+
+from ratedist.quantizers.objective import diameter_cost
 
 
 def partition_cost(weights, importance, labels, num_clusters):
@@ -30,3 +32,50 @@ def best_partition(weights, importance, num_clusters):
     return min(
         partition_cost(w, h, np.searchsorted(np.array(c), index, side="right"), num_clusters) for c in cuts
     )
+
+
+def cost_of_centers(centers, means, mass, beta, penalty):
+    return np.sum(mass * (centers - means) ** 2) + diameter_cost(np.ptp(centers), beta, penalty)
+
+
+def least_cost(means, mass, beta, penalty):
+    """Independent of the closed form: every set of lowest and highest clusters that could be clipped."""
+    m, A = means[np.argsort(means)], mass[np.argsort(means)]
+    best = cost_of_centers(np.full(m.size, np.average(m, weights=A)), m, A, beta, penalty)
+    for p, q in itertools.product(range(1, m.size), repeat=2):
+        if p + q > m.size:
+            continue
+        a, b = np.average(m[:p], weights=A[:p]), np.average(m[-q:], weights=A[-q:])
+        P, Q = A[:p].sum(), A[-q:].sum()
+        if penalty == "squared":
+            lo, hi = np.linalg.solve([[P + beta, -beta], [-beta, Q + beta]], [P * a, Q * b])
+        else:
+            lo, hi = a + beta / 4 / P, b - beta / 4 / Q
+        if lo <= hi:
+            best = min(best, cost_of_centers(np.clip(m, lo, hi), m, A, beta, penalty))
+    return best
+
+
+def set_partitions(size, num_clusters):
+    """Labels of every partition into at most K clusters, each once."""
+    labels = [0] * size
+
+    def extend(position, used):
+        if position == size:
+            yield np.array(labels)
+            return
+        for k in range(min(used + 1, num_clusters)):
+            labels[position] = k
+            yield from extend(position + 1, max(used, k + 1))
+
+    yield from extend(0, 0)
+
+
+def best_objective(weights, importance, num_clusters, beta, penalty):
+    best = np.inf
+    for labels in set_partitions(weights.size, num_clusters):
+        mass = np.bincount(labels, importance)
+        means = np.bincount(labels, importance * weights) / mass
+        scatter = np.sum(importance * (weights - means[labels]) ** 2)
+        best = min(best, scatter + least_cost(means, mass, beta, penalty))
+    return best

@@ -1,16 +1,28 @@
-import jax
+"""K-means of scalars without a penalty."""
+
 import numpy as np
 import pytest
-from brute_force import best_assignment, best_partition, partition_cost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratedist import codes, units
-from ratedist.quantizers import Lloyd, Optimal, kmeans, optimal_scalar_path, quantization_objective
-from ratedist.quantizers.methods import INITIALIZATIONS, RANDOM_INITIALIZATIONS
-from ratedist.quantizers.scalar.initialization import initial_centers
+from ratedist.quantizers import (
+    Lloyd,
+    Optimal,
+    kmeans,
+    optimal_scalar_path,
+    quantization_objective,
+)
+from ratedist.quantizers.methods import (
+    INITIALIZATIONS,
+    RANDOM_INITIALIZATIONS,
+)
 from ratedist.quantizers.scalar.lloyd import lloyd_centers
 from ratedist.quantizers.scalar.statistics import sorted_statistics
+from tests.quantizers.brute_force import (
+    best_assignment,
+    best_partition,
+    partition_cost,
+)
 
 
 @st.composite
@@ -214,84 +226,6 @@ def test_statistics_edges_and_means_agree_with_plain_loops():
     assert not converged
 
 
-def test_kmeans_plus_plus_draws_by_squared_distance():
-    # Three weights; the second centre is drawn with probability h·D², enumerated here by hand.
-    weights, importance = np.array([0.0, 1.0, 3.0]), np.array([1.0, 2.0, 1.0])
-    expected = {(0.0, 1.0): 0.0, (0.0, 3.0): 0.0, (1.0, 3.0): 0.0}
-    for first, probability in zip(weights, importance / 4, strict=True):
-        mass = importance * (weights - first) ** 2
-        for second, share in zip(weights, mass / mass.sum(), strict=True):
-            if share > 0:
-                expected[(min(first, second), max(first, second))] += probability * share
-    rng = np.random.default_rng(5)
-    statistics = sorted_statistics(weights, importance)
-    draws = [tuple(initial_centers("kmeans++", statistics, 2, rng) + statistics.shift) for _ in range(20_000)]
-    for pair, probability in expected.items():
-        frequency = np.mean([np.allclose(draw, pair) for draw in draws])
-        assert abs(frequency - probability) < 4 * np.sqrt(0.25 / 20_000)
-
-
-def test_keys():
-    weights = np.random.default_rng(6).normal(size=200)
-    runs = [
-        kmeans(weights, 9, method=Lloyd(init="random", max_iterations=1), key=key).centers
-        for key in (jax.random.key(1), jax.random.PRNGKey(1), jax.random.key(2), 5, 5)
-    ]
-    np.testing.assert_array_equal(runs[0], runs[1])
-    assert np.any(runs[0] != runs[2])
-    np.testing.assert_array_equal(runs[3], runs[4])
-
-
-# Distortion D and output entropy H (bits) of the Lloyd–Max quantiser of a unit-variance source.
-LLOYD_MAX = {
-    "gaussian": {
-        2: (0.3633802276, 1.0),
-        3: (0.1901740392, 1.535789),
-        4: (0.1174818478, 1.911099),
-        8: (0.0345477608, 2.824865),
-        16: (0.0095010080, 3.765328),
-    },
-    "laplace": {
-        2: (0.5, 1.0),
-        3: (0.2642411177, 1.316909),
-        4: (0.1761948811, 1.728258),
-        8: (0.0544759879, 2.565399),
-        16: (0.0153725271, 3.474836),
-    },
-}
-
-
-@pytest.mark.parametrize("source", LLOYD_MAX)
-def test_lloyd_max_distortions(source):
-    size = 10**6
-    rng = np.random.default_rng(7)
-    weights = rng.normal(size=size) if source == "gaussian" else rng.laplace(scale=2**-0.5, size=size)
-    for num_clusters, (distortion, _) in LLOYD_MAX[source].items():
-        result = kmeans(weights, num_clusters, method=Lloyd(max_iterations=5000))
-        assert result.converged
-        # The distortion is stationary in the centres, so to first order its empirical value is a mean of
-        # independent squared errors at the population's centres. The sample optimum is lower by
-        # O(K·D / N), a small part of this error.
-        errors = (weights - result.reconstruction) ** 2
-        sem = errors.std() / np.sqrt(size)
-        assert sem < 0.01 * distortion
-        assert abs(errors.mean() - distortion) < 4 * sem
-
-
-@pytest.mark.parametrize("source", LLOYD_MAX)
-def test_lloyd_max_entropies(source):
-    rng = np.random.default_rng(8)
-    size = (12, 40_000)
-    samples = rng.normal(size=size) if source == "gaussian" else rng.laplace(size=size)
-    paths = [optimal_scalar_path(sample, 8) for sample in samples]
-    for num_clusters in (3, 4, 8):
-        entropies = [codes.empirical_entropy(path[num_clusters - 1].counts) for path in paths]
-        bits = units.nats_to_bits(np.array(entropies))
-        sem = bits.std(ddof=1) / np.sqrt(len(paths))
-        assert sem < 0.01
-        assert abs(bits.mean() - LLOYD_MAX[source][num_clusters][1]) < 4 * sem
-
-
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
@@ -321,15 +255,3 @@ def test_lloyd_max_entropies(source):
 def test_bad_input(arguments, match):
     with pytest.raises(ValueError, match=match):
         kmeans(**{"weights": [1.0, 2.0, 4.0], "num_clusters": 2, **arguments})
-
-
-def test_high_rate_start_is_near_the_optimum_for_many_centres():
-    rng = np.random.default_rng(9)
-    weights, importance = rng.normal(size=20_000), rng.exponential(size=20_000)
-    optimal = kmeans(weights, 64, importance, method="optimal").objective
-    started, quantile = (
-        kmeans(weights, 64, importance, method=Lloyd(init=init, max_iterations=10)).objective
-        for init in ("high_rate", "quantile")
-    )
-    assert started < 1.05 * optimal
-    assert started < 0.8 * quantile

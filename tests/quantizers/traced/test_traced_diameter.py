@@ -5,7 +5,7 @@ import pytest
 from ratedist.quantizers import Optimal, kmeans
 from ratedist.quantizers.objective import PENALTIES
 from ratedist.quantizers.traced.diameter import optimal_under_diameter_penalty
-from tests.quantizers.test_diameter_penalty import best_objective
+from tests.quantizers.brute_force import best_objective
 
 
 def solve(weights, importance, betas, num_clusters, penalty):
