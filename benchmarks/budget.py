@@ -130,7 +130,9 @@ def main() -> int:
                 equal, size, bits = _equal(network, K, asked, importance, layers, path)
                 start = time.perf_counter()
                 tree = rd.quantize_tree(
-                    network.parameters, bits_per_weight=asked or bits, importance=importance, **layers
+                    network.parameters,
+                    rd.QuantizationConfig(bits_per_weight=asked or bits, **layers),
+                    importance=importance,
                 )
                 seconds = time.perf_counter() - start
                 spent, spent_bits = bits_in_file(tree, path)
@@ -168,7 +170,9 @@ def _accuracies(
     """Accuracy with an equal K everywhere, for each K above ``least`` up to the largest of ``clusters``."""
     found = {}
     for K in range(least + 1, max(clusters) + 1):
-        tree = rd.quantize_tree(network.parameters, K, importance=importance, **layers)
+        tree = rd.quantize_tree(
+            network.parameters, rd.QuantizationConfig(num_clusters=K, **layers), importance=importance
+        )
         found[K] = float(network.recognised(tree.reconstruction()).mean())
     return found
 
@@ -184,7 +188,9 @@ def _equal(
     """K clusters in every layer, or the most within what is asked: with bytes and bits of the file."""
     best = None
     for clusters in [K] if K else range(2, MOST_CLUSTERS + 1):
-        tree = rd.quantize_tree(network.parameters, clusters, importance=importance, **layers)
+        tree = rd.quantize_tree(
+            network.parameters, rd.QuantizationConfig(num_clusters=clusters, **layers), importance=importance
+        )
         size, bits = bits_in_file(tree, path)
         if asked is not None and bits > asked:
             break
@@ -197,14 +203,18 @@ def _equal(
 def _sweep(network: Network, importance: Any, layers: dict[str, Any], path: pathlib.Path) -> int:
     """Number of budgets that a file exceeds, of some between the least and more than can be spent."""
     try:
-        rd.quantize_tree(network.parameters, bits_per_weight=1e-3, importance=importance, **layers)
+        rd.quantize_tree(
+            network.parameters, rd.QuantizationConfig(bits_per_weight=1e-3, **layers), importance=importance
+        )
         return 1
     except ValueError as refusal:
         least = float(str(refusal).split("at least ")[1].split()[0])
     larger = 0
     budgets = [least, *np.linspace(least, 9.0, 12)[1:], 1e6]
     for bits in budgets:
-        tree = rd.quantize_tree(network.parameters, bits_per_weight=bits, importance=importance, **layers)
+        tree = rd.quantize_tree(
+            network.parameters, rd.QuantizationConfig(bits_per_weight=bits, **layers), importance=importance
+        )
         larger += bits_in_file(tree, path)[1] > bits or constants(tree) > 0
     print(f"{'':15} {larger} of {len(budgets)} files from {least} bits on larger than asked")
     return larger

@@ -24,8 +24,9 @@ from ratedist.container import Entry, RdzFile, encode_header, write_tensor_file
 
 STEP = """
 import resource, sys, time
-from ratedist.tensors.model_file import dequantize_file, inspect_file, quantize_file
-from ratedist.tensors import QuantizationConfig
+from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.inspection import inspect_file
+from ratedist.tensors.model_file import dequantize_file, quantize_file
 started = time.process_time()
 if sys.argv[1:]:
     {action}
@@ -37,7 +38,8 @@ except (OSError, KeyError):
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
 ACTIONS = {
-    "quantize": "quantize_file(sys.argv[1], sys.argv[2], QuantizationConfig({clusters}, coder={coder!r}))",
+    "quantize": "quantize_file(sys.argv[1], sys.argv[2], "
+    "QuantizationConfig(num_clusters={clusters}, coder={coder!r}))",
     "inspect": "print(inspect_file(sys.argv[1])[1])",
     "dequantize": "dequantize_file(sys.argv[1], sys.argv[2])",
 }

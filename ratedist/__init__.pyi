@@ -39,8 +39,9 @@ from .simulation.results import SimulationResult as SimulationResult
 from .simulation.runner import simulate as simulate
 from .tensors.allocation import Allocation as Allocation
 from .tensors.allocation import allocate as allocate
+from .tensors.config import QuantizationConfig as QuantizationConfig
 from .tensors.tree import QuantizedTree as QuantizedTree
-from .tensors.tree import load_tree as load_tree
 from .tensors.tree import quantize_tree as quantize_tree
+from .tensors.tree_file import load_tree as load_tree
 
 __version__: str

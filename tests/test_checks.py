@@ -13,7 +13,8 @@ from ratedist.experiments.figure2 import Figure2Config
 from ratedist.experiments.network_config import DigitsConfig
 from ratedist.experiments.rate_distortion import RateDistortionConfig
 from ratedist.quantizers import entropy_constrained_quantizer, uniform_quantizer
-from ratedist.tensors.tensor import QuantizationConfig, quantize_tensor
+from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.tensor import quantize_tensor
 
 W = np.random.default_rng(0).normal(size=1200)
 MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(4))
@@ -28,16 +29,18 @@ CALLS = {
     ],
     "diameter_penalty": [
         lambda yes: rd.kmeans(W, 2, None, diameter_penalty=yes),
-        lambda yes: rd.quantize_tree({"w": W}, 2, diameter_penalty=yes),
+        lambda yes: rd.quantize_tree({"w": W}, rd.QuantizationConfig(num_clusters=2, diameter_penalty=yes)),
         lambda yes: rd.HessianWeightedKMeans(2, diameter_penalty=yes),
     ],
-    "bits_per_weight": [lambda yes: rd.quantize_tree({"w": W}, bits_per_weight=yes)],
-    "min_clusters": [lambda yes: rd.quantize_tree({"w": W}, bits_per_weight=3, min_clusters=yes)],
+    "bits_per_weight": [lambda yes: rd.quantize_tree({"w": W}, rd.QuantizationConfig(bits_per_weight=yes))],
+    "min_clusters": [
+        lambda yes: rd.quantize_tree({"w": W}, rd.QuantizationConfig(bits_per_weight=3, min_clusters=yes))
+    ],
     "block_length": [
         lambda yes: rd.kmeans(W, 2, block_length=yes),
-        lambda yes: rd.quantize_tree({"w": W}, 2, block_length=yes),
+        lambda yes: rd.quantize_tree({"w": W}, rd.QuantizationConfig(num_clusters=2, block_length=yes)),
     ],
-    "min_size": [lambda yes: rd.quantize_tree({"w": W}, 2, min_size=yes)],
+    "min_size": [lambda yes: rd.quantize_tree({"w": W}, rd.QuantizationConfig(num_clusters=2, min_size=yes))],
     "key": [
         lambda yes: rd.kmeans(W, 2, method=rd.Lloyd(init="random"), key=yes),
         lambda yes: rd.kmeans(W, 2, block_length=2, key=yes),
@@ -112,7 +115,10 @@ def test_indicators_may_be_flags() -> None:
     flags, numbers = rd.kmeans(W, 3, h), rd.kmeans(W, 3, h.astype(float))
     np.testing.assert_array_equal(flags.centers, numbers.centers)
     half = W.astype(np.float16)
-    flags, numbers = (quantize_tensor(half, QuantizationConfig(3), None, x) for x in (h, h.astype(float)))
+    flags, numbers = (
+        quantize_tensor(half, QuantizationConfig(num_clusters=3), num_clusters=None, importance=x)
+        for x in (h, h.astype(float))
+    )
     np.testing.assert_array_equal(flags.codebook, numbers.codebook)
 
 
@@ -120,11 +126,15 @@ MASKED = np.ma.masked_less(W, -1.0)
 HIDDEN = int(np.sum(W < -1.0))  # NumPy's own count
 MASKED_CALLS = {
     "quantize_tree": lambda: rd.quantize_tree({"w": MASKED}, 4),
-    "a leaf that is not quantised": lambda: rd.quantize_tree({"w": W, "v": MASKED}, 4, exclude=("v",)),
+    "a leaf that is not quantised": lambda: rd.quantize_tree(
+        {"w": W, "v": MASKED}, rd.QuantizationConfig(num_clusters=4, exclude=("v",))
+    ),
     "a leaf of importance": lambda: rd.quantize_tree({"w": W}, 4, importance={"w": MASKED**2}),
-    "quantize_tensor": lambda: quantize_tensor(MASKED, QuantizationConfig(4)),
-    "importance of a tensor": lambda: quantize_tensor(W, QuantizationConfig(4), None, MASKED**2),
-    "half precision": lambda: quantize_tensor(MASKED.astype(np.float16), QuantizationConfig(4)),
+    "quantize_tensor": lambda: quantize_tensor(MASKED, QuantizationConfig(num_clusters=4)),
+    "importance of a tensor": lambda: quantize_tensor(
+        W, QuantizationConfig(num_clusters=4), num_clusters=None, importance=MASKED**2
+    ),
+    "half precision": lambda: quantize_tensor(MASKED.astype(np.float16), QuantizationConfig(num_clusters=4)),
     "kmeans": lambda: rd.kmeans(MASKED, 4),
     "kmeans of single precision": lambda: rd.kmeans(MASKED.astype(np.float32), 4),
     "importance of kmeans": lambda: rd.kmeans(W, 4, MASKED**2),

@@ -41,7 +41,7 @@ class InspectCommand:
 
     def run(self) -> None:
         """Verify the file and print."""
-        from ratedist.tensors.model_file import COMPARISONS, inspect_file
+        from ratedist.tensors.inspection import COMPARISONS, inspect_file
 
         rows, ratios = inspect_file(self.file, math.inf if self.diameter else COMPARISONS)
         if self.json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import math
 from collections.abc import Iterator
 
@@ -11,10 +12,14 @@ import numpy as np
 
 from ratedist import _checks
 from ratedist.codes import codebook_bits, empirical_entropy, huffman_payload_bits
-from ratedist.codes.bitstream import MAX_SYMBOLS
+from ratedist.codes.ans import ans_encode
+from ratedist.codes.bitstream import MAX_SYMBOLS, huffman_encode
 from ratedist.container.codebook import rounded_codebook
 from ratedist.container.codebook_diameter import codebook_diameter
-from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name
+from ratedist.container.compressed_tensor import Sizes, Stored, signal_to_noise
+from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name, to_bytes
+from ratedist.container.rdz_entry import RdzEntry, codebook_name
+from ratedist.container.rdz_format import least_label_bytes
 from ratedist.quantizers import Quantized
 from ratedist.units import nats_to_bits
 
@@ -125,11 +130,7 @@ class QuantizedTensor:
     @property
     def signal_to_noise(self) -> float:
         """``10·log₁₀(energy / distortion)`` in decibels: ∞ where nothing is lost, NaN if not known."""
-        if self.distortion == 0:
-            return math.inf
-        if not (self.energy > 0 and self.distortion > 0):
-            return math.nan
-        return 10 * (math.log10(self.energy) - math.log10(self.distortion))
+        return signal_to_noise(self.distortion, self.energy)
 
     @property
     def sizes(self) -> Sizes:
@@ -154,6 +155,34 @@ class QuantizedTensor:
             missing -= piece.size
             yield piece
 
+    def stored(self, coder: str) -> Stored:
+        """What a .rdz file keeps of it: coded labels, codebook and counts.
+
+        Args:
+            coder: of the labels, "huffman" or "ans".
+        """
+        payload = (huffman_encode if coder == "huffman" else ans_encode)(self.labels, self.counts)
+        counts = self.counts.astype(np.min_scalar_type(int(self.counts.max())))
+        entry = RdzEntry(
+            dtype_name(self.dtype),
+            tuple(self.shape),
+            coder=coder,
+            coded_bytes=len(payload),
+            codebook_dtype=codebook_name(NAMES[self.codebook.dtype]),
+            codebook_shape=self.codebook.shape,
+            counts_dtype=NAMES[counts.dtype],
+            distortion=None if math.isnan(self.distortion) else self.distortion,
+            energy=None if math.isnan(self.energy) else self.energy,
+            weighted=self.weighted,
+        )
+        padding = b"\0" * max(least_label_bytes(self.num_weights) - len(payload), 0)
+        return Stored(entry, [payload, padding, to_bytes(self.codebook), to_bytes(counts)])
+
+    def digest(self) -> bytes:
+        """SHA-256 of the labels, whatever their type."""
+        labels = self.labels.astype(np.min_scalar_type(self.num_clusters - 1), copy=False)
+        return hashlib.sha256(np.ascontiguousarray(labels).data).digest()
+
 
 def require_finite(codebook: np.ndarray, dtype: np.dtype) -> None:
     """Raise ``ValueError`` for centres that are not finite in their own dtype and in that of the weights."""
@@ -165,23 +194,6 @@ def require_finite(codebook: np.ndarray, dtype: np.dtype) -> None:
             f"codebook must be finite in {codebook.dtype} and as weights of {dtype}; "
             "float32 and bfloat16 have the widest range"
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-    """Sizes of one tensor in bits; they add up over tensors.
-
-    Attributes:
-        original: ``d·b``, b bits of a weight.
-        codebook: ``K·m·b'``, b' bits of a coordinate of the codebook.
-        entropy: ``n·H``, labels coded ideally.
-        huffman: ``Σ_k |C_k| b_k``, labels in Huffman code.
-    """
-
-    original: int
-    codebook: int
-    entropy: float
-    huffman: int
 
 
 def sizes_in_bits(counts: np.ndarray, codebook: np.ndarray, num_weights: int, dtype: str) -> Sizes:

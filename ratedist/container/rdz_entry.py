@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Literal
 
 from ratedist.codes.bitstream import MAX_SYMBOLS
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES, num_bytes
 from ratedist.container.rdz_format import CODERS, least_label_bytes
 
 COUNT_DTYPES = ("U8", "U16", "U32", "U64")
+# A tensor as it is, and one as labels, codebook and counts.
+RAW, QUANTIZED = "raw", "quantized"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class RdzEntry:
     Attributes:
         dtype: safetensors name.
         shape: of the tensor.
-        digest: SHA-256 of its data in the file, 32 bytes.
+        digest: SHA-256 of its data in the file, 32 bytes; empty while they are not written.
         places: where its data start, counted from the beginning of the file: of labels, codebook and counts,
             or of the tensor itself if it is not quantised.
         coder: "huffman" or "ans"; ``None`` for a tensor that is not quantised, as all that follows.
@@ -36,7 +39,7 @@ class RdzEntry:
 
     dtype: str
     shape: tuple[int, ...]
-    digest: bytes
+    digest: bytes = b""
     places: tuple[int, ...] = ()
     coder: str | None = None
     coded_bytes: int = 0
@@ -46,6 +49,11 @@ class RdzEntry:
     distortion: float | None = None
     energy: float | None = None
     weighted: bool | None = None
+
+    @property
+    def kind(self) -> Literal["raw", "quantized"]:
+        """What its data are: what they are decoded by."""
+        return RAW if self.coder is None else QUANTIZED
 
     @property
     def num_weights(self) -> int:
@@ -60,7 +68,7 @@ class RdzEntry:
     @property
     def block_length(self) -> int:
         """m."""
-        return 0 if self.coder is None else self.codebook_shape[1] if len(self.codebook_shape) == 2 else 1
+        return 0 if self.kind == RAW else self.codebook_shape[1] if len(self.codebook_shape) == 2 else 1
 
     @property
     def decoded_bytes(self) -> int:
@@ -70,7 +78,7 @@ class RdzEntry:
     @property
     def part_bytes(self) -> tuple[int, ...]:
         """Bytes of labels, codebook and counts in the file, or of the tensor if it is not quantised."""
-        if self.coder is None:
+        if self.kind == RAW:
             return (self.decoded_bytes,)
         return (
             max(self.coded_bytes, least_label_bytes(self.num_weights)),
@@ -90,7 +98,7 @@ class RdzEntry:
 
     def check(self, name: str) -> None:
         """Raise ``ValueError`` where what is said cannot be of any tensor."""
-        if self.coder is None:
+        if self.kind == RAW:
             return
         K, shape = self.num_clusters, self.codebook_shape
         if self.dtype not in WEIGHT_DTYPES or self.coder not in CODERS:

@@ -24,7 +24,7 @@ from typing import Any
 
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES
 from ratedist.container.names import utf8
-from ratedist.container.rdz_entry import RdzEntry, codebook_name
+from ratedist.container.rdz_entry import RAW, RdzEntry, codebook_name
 from ratedist.container.rdz_format import CODERS
 from ratedist.container.tensor_reader import checked_shape
 
@@ -52,7 +52,7 @@ def encode_row(name: str, entry: RdzEntry) -> bytes:
     """The row of one tensor."""
     row = _text(name) + bytes([DTYPE_CODES.index(entry.dtype), len(entry.shape)])
     row += b"".join(map(_number, entry.shape)) + entry.digest
-    if entry.coder is None:
+    if entry.kind == RAW or entry.coder is None:
         return row + b"\0"
     codebook = NAMES[CODEBOOK_DTYPES[entry.codebook_dtype]]
     row += bytes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -10,12 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ratedist.codes.ans import ans_decode
-from ratedist.codes.bitstream import huffman_decode
-from ratedist.codes.many_streams import huffman_decode_many
-from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, from_bytes
-from ratedist.container.quantized_tensor import QuantizedTensor, require_finite
-from ratedist.container.rdz_entry import RdzEntry
+from ratedist.container import quantized_decoding
+from ratedist.container.compressed_tensor import CompressedTensor, Inspection
+from ratedist.container.dtypes import from_bytes
+from ratedist.container.rdz_entry import QUANTIZED, RAW, RdzEntry
 from ratedist.container.rdz_format import DATA, DIGEST_KEY, FORMAT_KEY, INDEX, VERSION, header_of
 from ratedist.container.rdz_index import decode_index
 from ratedist.container.rdz_version1 import VERSION1, read_version1
@@ -73,8 +72,8 @@ class RdzFile:
         """Bytes of all tensors, reconstructed."""
         return sum(entry.decoded_bytes for entry in self.entries.values())
 
-    def read(self, name: str) -> QuantizedTensor | np.ndarray:
-        """The tensor ``name``: a ``QuantizedTensor``, or an array if it is stored as it was.
+    def read(self, name: str) -> CompressedTensor | np.ndarray:
+        """The tensor ``name``: compressed as it was given, or an array if it is stored as it was.
 
         Raises:
             ValueError: no such tensor, data that do not have their SHA-256 or do not decode to labels with
@@ -82,16 +81,15 @@ class RdzFile:
                 not (``raw_chunks`` has them all).
         """
         entry = self._entry(name)
-        if entry.coder is None:
-            return from_bytes(self._parts(name)[0], entry.dtype).reshape(entry.shape)
-        payload, codebook, counts = self._tables(name)
+        parts = self._parts(name)
+        if entry.kind == RAW:
+            return from_bytes(parts[0], entry.dtype).reshape(entry.shape)
         try:
-            decode = huffman_decode if entry.coder == "huffman" else ans_decode
-            return _tensor(entry, decode(payload, counts), codebook)
+            return quantized_decoding.decode(entry, parts)
         except ValueError as error:
             raise ValueError(f"{self._file.path}, tensor {name!r}: {error}") from None
 
-    def read_many(self, names: Iterable[str]) -> Iterator[tuple[str, QuantizedTensor | np.ndarray]]:
+    def read_many(self, names: Iterable[str]) -> Iterator[tuple[str, CompressedTensor | np.ndarray]]:
         """Name and tensor of each, as ``read``, in the order of ``names``; small ones are decoded together.
 
         Memory is needed for a million labels and their codebooks beyond the largest tensor.
@@ -111,31 +109,40 @@ class RdzFile:
 
     def pieces(self, name: str) -> Iterator[np.ndarray]:
         """The tensor ``name`` reconstructed, in pieces of its row-major order; as ``read``."""
-        tensor = self.read(name)
-        if isinstance(tensor, QuantizedTensor):
-            yield from tensor.pieces()
-        else:
-            yield tensor.reshape(-1)
+        yield from pieces(self.read(name))
 
     def raw_chunks(self, name: str) -> Iterator[bytes]:
-        """The data of a tensor that is not quantised, little-endian, in pieces.
+        """The data of a tensor that is stored as it was, little-endian, in pieces.
 
         Raises:
-            ValueError: a quantised tensor; data that do not have their SHA-256, found at their end.
+            ValueError: a compressed tensor; data that do not have their SHA-256, found at their end.
         """
         entry = self._entry(name)
-        if entry.coder is not None:
-            raise ValueError(f"{self._file.path}: {name!r} is quantised, and read by read")
+        if entry.kind != RAW:
+            raise ValueError(f"{self._file.path}: {name!r} is compressed, and read by read")
         digest = hashlib.sha256()
         for piece in self._file.chunks_at(entry.places[0], entry.num_bytes):
             digest.update(piece)
             yield piece
         self._compare(name, digest.digest())
 
-    def codebook_and_counts(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Codebook and counts of a quantised tensor, without decoding its labels; raises as ``read``."""
-        _, codebook, counts = self._tables(name)
-        return codebook, counts
+    def inspect(self, name: str, max_comparisons: float = math.inf) -> Inspection | None:
+        """What can be told of a tensor without reconstructing it; ``None`` if it is stored as it was.
+
+        Args:
+            name: of the tensor.
+            max_comparisons: as in ``codebook_diameter``, for what would take longer than reading.
+
+        Raises:
+            ValueError: as ``read``.
+        """
+        entry = self._entry(name)
+        if entry.kind == RAW:
+            return None
+        try:
+            return quantized_decoding.inspect(entry, self._parts(name), max_comparisons)
+        except ValueError as error:
+            raise ValueError(f"{self._file.path}, tensor {name!r}: {error}") from None
 
     def verify(self) -> None:
         """Compare all data with their SHA-256; ``ValueError`` where they differ."""
@@ -151,40 +158,18 @@ class RdzFile:
             raise ValueError(f"{self._file.path} has no tensor {name!r}")
         return self.entries[name]
 
-    def _batch(self, names: list[str]) -> Iterator[tuple[str, QuantizedTensor | np.ndarray]]:
-        """``read`` of each; where the labels of many are in Huffman code, all are decoded together."""
-        together = [name for name in names if self.entries[name].coder == "huffman"]
-        found: dict[str, QuantizedTensor] = {}
+    def _batch(self, names: list[str]) -> Iterator[tuple[str, CompressedTensor | np.ndarray]]:
+        """``read`` of each; the labels of many quantised tensors in Huffman code are decoded together."""
+        entries = {name: self.entries[name] for name in names}
+        together = [n for n, one in entries.items() if one.kind == QUANTIZED and one.coder == "huffman"]
+        found: dict[str, CompressedTensor] = {}
         if len(together) > 1:
-            tables = {name: self._tables(name) for name in together}
-            try:
-                labels = huffman_decode_many(
-                    [payload for payload, _, _ in tables.values()],
-                    [counts for _, _, counts in tables.values()],
-                )
-                for one, (name, (_, codebook, _)) in zip(labels, tables.items(), strict=True):
-                    found[name] = _tensor(self.entries[name], one, codebook)
-            except ValueError:
-                found = {}  # one by one, to say which it is
+            stored = [(entries[name], self._parts(name)) for name in together]
+            # Where one cannot be decoded: one by one, to say which it is.
+            with contextlib.suppress(ValueError):
+                found = dict(zip(together, quantized_decoding.decode_together(stored), strict=True))
         for name in names:
             yield name, found.pop(name) if name in found else self.read(name)
-
-    def _tables(self, name: str) -> tuple[memoryview, np.ndarray, np.ndarray]:
-        """Coded labels, codebook and counts (int64) of a quantised tensor."""
-        entry = self._entry(name)
-        if entry.coder is None:
-            raise ValueError(f"{self._file.path}: {name!r} is not quantised")
-        payload, codebook, counts = self._parts(name)
-        centers = from_bytes(codebook, NAMES[CODEBOOK_DTYPES[entry.codebook_dtype]]).reshape(
-            entry.codebook_shape
-        )
-        frequencies = from_bytes(counts, entry.counts_dtype)
-        try:
-            _check_counts(frequencies, entry)
-            require_finite(centers, DTYPES[entry.dtype])
-        except ValueError as error:
-            raise ValueError(f"{self._file.path}, tensor {name!r}: {error}") from None
-        return memoryview(payload)[: entry.coded_bytes], centers, frequencies.astype(np.int64)
 
     def _parts(self, name: str) -> list[bytearray]:
         """The data of a tensor, once they have their SHA-256."""
@@ -221,20 +206,6 @@ class RdzFile:
         return version, *decode_index(index, parts[DATA].start, parts[DATA].num_bytes)
 
 
-def _tensor(entry: RdzEntry, labels: np.ndarray, codebook: np.ndarray) -> QuantizedTensor:
-    return QuantizedTensor(
-        labels,
-        codebook,
-        entry.shape,
-        DTYPES[entry.dtype],
-        math.nan if entry.distortion is None else entry.distortion,
-        entry.weighted,
-        math.nan if entry.energy is None else entry.energy,
-    )
-
-
-def _check_counts(counts: np.ndarray, entry: RdzEntry) -> None:
-    """Whether the counts add up to the labels of the tensor, without trusting their sum not to overflow."""
-    num_labels = -(-entry.num_weights // entry.block_length)
-    if num_labels == 0 or int(counts.max()) > num_labels or int(counts.astype(object).sum()) != num_labels:
-        raise ValueError(f"the counts do not add up to the {num_labels} labels of the tensor")
+def pieces(tensor: CompressedTensor | np.ndarray) -> Iterator[np.ndarray]:
+    """A tensor of a .rdz file in pieces of its row-major order, reconstructed."""
+    yield from [tensor.reshape(-1)] if isinstance(tensor, np.ndarray) else tensor.pieces()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import math
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +13,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ratedist import _checks
-from ratedist.codes.ans import ans_encode, require_constriction
-from ratedist.codes.bitstream import huffman_encode
-from ratedist.container.dtypes import NAMES, dtype_name, to_bytes
-from ratedist.container.quantized_tensor import QuantizedTensor
-from ratedist.container.rdz_entry import RdzEntry, codebook_name
-from ratedist.container.rdz_format import CODERS, DATA, entries_of, header_of, least_label_bytes
+from ratedist.codes.ans import require_constriction
+from ratedist.container.compressed_tensor import CompressedTensor
+from ratedist.container.dtypes import dtype_name, to_bytes
+from ratedist.container.rdz_entry import RAW, RdzEntry
+from ratedist.container.rdz_format import CODERS, DATA, entries_of, header_of
 from ratedist.container.rdz_index import encode_index
 from ratedist.container.rdz_reader import RdzFile
 from ratedist.container.tensor_reader import CHUNK, METADATA, Entry
@@ -30,7 +28,7 @@ from ratedist.files import scratch_file
 class RdzWriter:
     """A .rdz file in the making; it takes its place when the ``with`` block ends without an error.
 
-    Before that the file is read as any reader would: header, index, SHA-256 and decoded labels have to be
+    Before that the file is read as any reader would: header, index, SHA-256 and what is decoded have to be
     what was given. If they are not, that is an error, and what stood at the place stays there.
 
     What is added is coded at once and kept in a file without a name beside the result until the header,
@@ -62,7 +60,7 @@ class RdzWriter:
             require_constriction()
         self._metadata = dict(metadata or {})
         self._entries: dict[str, RdzEntry] = {}
-        self._labels: dict[str, bytes] = {}
+        self._coded: dict[str, bytes] = {}
         self._ending = contextlib.ExitStack()
         self._spool: BinaryIO = self._ending.enter_context(scratch_file(self.path))
 
@@ -74,22 +72,17 @@ class RdzWriter:
             if kind is None:
                 self._finish()
 
-    def add(self, name: str, tensor: QuantizedTensor) -> int:
-        """Add a quantised tensor; returns the bytes that its labels take.
+    def add(self, name: str, tensor: CompressedTensor) -> RdzEntry:
+        """Add a compressed tensor; returns its entry.
 
         Raises:
             ValueError: a name that is taken, or the one that a safetensors file keeps its metadata under.
         """
         self._claim(name)
-        payload = coded_labels(tensor, self._coder)
-        padding = least_label_bytes(tensor.num_weights) - len(payload)
-        counts = tensor.counts.astype(np.min_scalar_type(int(tensor.counts.max())))
-        entry = described(tensor, self._coder, len(payload))
-        self._labels[name] = _label_digest(tensor)
-        self._put(
-            name, entry, [payload, b"\0" * max(padding, 0), to_bytes(tensor.codebook), to_bytes(counts)]
-        )
-        return len(payload)
+        stored = tensor.stored(self._coder)
+        self._coded[name] = tensor.digest()
+        self._put(name, stored.entry, stored.parts)
+        return stored.entry
 
     def add_raw(self, name: str, tensor: np.ndarray) -> None:
         """Add a tensor as it is, of any dtype that the safetensors format and NumPy have.
@@ -112,7 +105,7 @@ class RdzWriter:
             ValueError: a name that is taken, bytes that are more or fewer than the entry says.
         """
         self._claim(name)
-        self._put(name, RdzEntry(entry.dtype, tuple(entry.shape), b""), data)
+        self._put(name, RdzEntry(entry.dtype, tuple(entry.shape)), data)
 
     def _claim(self, name: str) -> None:
         if name in self._entries:
@@ -156,40 +149,9 @@ class RdzWriter:
         if found != expected or written.metadata != self._metadata:
             raise ValueError(f"{self.path} would not be read as it was to be written")
         for name, entry in found.items():
-            if entry.coder is None:
+            if entry.kind == RAW:
                 for _ in written.raw_chunks(name):
                     pass  # compared with their SHA-256
-        for name, tensor in written.read_many(self._labels):
-            if not isinstance(tensor, QuantizedTensor) or _label_digest(tensor) != self._labels[name]:
-                raise ValueError(
-                    f"{self.path}: the labels of {name!r} would not be decoded as they were given"
-                )
-
-
-def _label_digest(tensor: QuantizedTensor) -> bytes:
-    """SHA-256 of the labels, whatever their type."""
-    labels = tensor.labels.astype(np.min_scalar_type(tensor.num_clusters - 1), copy=False)
-    return hashlib.sha256(np.ascontiguousarray(labels).data).digest()
-
-
-def coded_labels(tensor: QuantizedTensor, coder: str) -> bytes:
-    """The labels of a tensor in Huffman or ANS code."""
-    return (huffman_encode if coder == "huffman" else ans_encode)(tensor.labels, tensor.counts)
-
-
-def described(tensor: QuantizedTensor, coder: str, coded_bytes: int) -> RdzEntry:
-    """What the index says of a tensor whose labels take so many bytes; digest and places are missing."""
-    return RdzEntry(
-        dtype_name(tensor.dtype),
-        tuple(tensor.shape),
-        b"",
-        (),
-        coder,
-        coded_bytes,
-        codebook_name(NAMES[tensor.codebook.dtype]),
-        tensor.codebook.shape,
-        NAMES[np.min_scalar_type(int(tensor.counts.max()))],
-        None if math.isnan(tensor.distortion) else tensor.distortion,
-        None if math.isnan(tensor.energy) else tensor.energy,
-        tensor.weighted,
-    )
+        for name, tensor in written.read_many(self._coded):
+            if isinstance(tensor, np.ndarray) or tensor.digest() != self._coded[name]:
+                raise ValueError(f"{self.path}: {name!r} would not be decoded as it was given")

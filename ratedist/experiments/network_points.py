@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ratedist.container import QuantizedTensor
 from ratedist.experiments.network_config import NetworkConfig, Point
 from ratedist.files import write_together
 from ratedist.networks.assessment import Splits, assess
@@ -21,10 +22,10 @@ from ratedist.networks.curvature.architectures import gauss_newton_diagonal, sam
 from ratedist.networks.data import ImageData
 from ratedist.networks.ensemble import EnsembleConfig, Member
 from ratedist.networks.importance import normalized_importance
-from ratedist.networks.layers import compress_network, measured
 from ratedist.networks.parameter_files import save_parameters
 from ratedist.networks.scaling import fit_last_layer_factor
-from ratedist.tensors.tree import QuantizedTree
+from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.tree import QuantizedTree, quantize_tree
 
 # To be raised whenever a point would come out otherwise: rows of two versions are never mixed.
 FORMAT = 2
@@ -191,18 +192,20 @@ class _Worker:
             last = self._architecture.layers[-1].name
             inside, outside = (compressed, without) if "last" in point.compressor else (without, compressed)
             return {**outside, last: inside[last]}, {}
-        return compressed, measured(tree)
+        return compressed, _measured(tree)
 
-    def _tree(self, point: Point, diameter_penalty: float) -> QuantizedTree:
-        return compress_network(
-            self._member.parameters,
-            point.num_clusters,
-            None if point.compressor == "kmeans" else self._importance,
-            diameter_penalty,
-            point.block_length,
-            self._config.biases,
-            relative_penalty=point.compressor == "hessian_weighted_relative",
+    def _tree(self, point: Point, diameter_penalty: float) -> QuantizedTree[QuantizedTensor]:
+        relative = point.compressor == "hessian_weighted_relative"
+        config = QuantizationConfig(
+            num_clusters=point.num_clusters,
+            diameter_penalty=diameter_penalty,
+            relative_penalty=relative and diameter_penalty > 0,  # zero is zero in any unit
+            block_length=point.block_length,
+            include=() if self._config.biases else ("*.weight",),
+            min_size=1,
         )
+        importance = None if point.compressor == "kmeans" else self._importance
+        return quantize_tree(self._member.parameters, config, importance=importance)
 
     def _curvature(self, images: np.ndarray) -> Any:
         """Normalised curvature, on the images the network was trained on or a random part of them.
@@ -230,3 +233,14 @@ class _Worker:
             path.parent.mkdir(parents=True, exist_ok=True)
             save_parameters(path, jax.tree.map(np.float32, importance))
         return importance
+
+
+def _measured(tree: QuantizedTree[QuantizedTensor]) -> dict[str, float]:
+    """The columns of a compressed network: three ratios, distortion of all layers, the largest diameter."""
+    return {
+        "entropy_ratio": tree.entropy_ratio,
+        "huffman_ratio": tree.huffman_ratio,
+        "file_ratio": tree.file_ratio,
+        "distortion": sum(tensor.distortion * tensor.num_weights for tensor in tree.quantized.values()),
+        "largest_diameter": max(tensor.diameter for tensor in tree.quantized.values()),
+    }

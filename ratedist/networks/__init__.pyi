@@ -23,7 +23,6 @@ from .ensemble import EnsembleConfig as EnsembleConfig
 from .ensemble import train_member as train_member
 from .fine_tuning import fine_tune_centers as fine_tune_centers
 from .importance import normalized_importance as normalized_importance
-from .layers import compress_network as compress_network
 from .losses import evaluate as evaluate
 from .parameter_files import load_parameters as load_parameters
 from .parameter_files import save_parameters as save_parameters

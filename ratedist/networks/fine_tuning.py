@@ -43,17 +43,20 @@ def fine_tune_centers(
     gradient is the sum of theirs, ``∂L/∂c_k = Σ_{j∈C_k} ∂L/∂w_j``.
 
     Args:
-        model: of ``quantize``.
-        function: as there.
-        data: the training samples, as there. Never test samples.
-        returns: as there.
-        holdout: as there.
-        test: as there.
+        model: a quantised model, as ``rd.networks.quantize`` returns it.
+        function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where
+            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample.
+        data: the training samples, ``(inputs, labels)``, never test samples; for a loss any pytree of arrays
+            with samples along the first axis.
+        returns: "logits" or "loss", what ``function`` returns.
+        holdout: samples that the model was not trained on, of the form of ``data``, on which temperatures are
+            fitted.
+        test: samples of the form of ``data`` to be judged on besides.
         optimizer: "adam", or "sgd", whose steps grow with the number of weights of a cluster.
-        learning_rate: of either.
-        epochs: passes over the samples, in a new order each.
-        batch_size: samples a step; what does not fill a batch is left out of an epoch.
-        seed: of the orders.
+        learning_rate: of the optimiser, above zero.
+        epochs: passes over the training samples, in a new order each.
+        batch_size: training samples a step; what does not fill a batch is left out of an epoch.
+        seed: of the orders in which the training samples are taken.
 
     Returns:
         The model with other centres, and what that changed in its ``comparison``: "quantised" against
@@ -97,7 +100,7 @@ def fine_tune_centers(
             codebooks, state = step(codebooks, state, fixed, labels, batch)
     tuned = {name: _with_codebook(name, tensors[name], np.asarray(codebooks[name])) for name in tensors}
     tree = dataclasses.replace(model.tree, quantized=tuned)
-    new = restored(tree, model.parameters)
+    new = restored(tree, arrays)
     comparison = compare(
         function,
         model.parameters,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ratedist import _checks
-from ratedist.tensors.tree import is_array, named_leaves
+from ratedist.tensors.leaves import is_array, named_leaves
 
 # Layer means of 1 make this far less than any weight that matters, and keep all of them above zero.
 FLOOR = 1e-6
+# Mean curvature of an array is taken for this part of the largest array's if it is below.
+LEAST_PROPORTION = 1e-6
 
 
 def normalized_importance(diagonal: Any, floor: float = FLOOR) -> Any:
@@ -33,14 +36,36 @@ def normalized_importance(diagonal: Any, floor: float = FLOOR) -> Any:
     Raises:
         ValueError: entries that are negative or not finite, a negative floor.
     """
-    _checks.in_range("floor", floor, high=np.finfo(np.float64).max)
     leaves, structure = named_leaves(diagonal)
-    scaled = []
-    for name, leaf in leaves.items():
-        if not is_array(leaf) or not jnp.issubdtype(leaf.dtype, jnp.floating):
-            scaled.append(leaf)
-            continue
-        h = _checks.real_array(f"diagonal of {name}", leaf)
-        _checks.in_range(f"diagonal of {name}", h)
-        scaled.append((h / h.mean() if h.any() else np.ones_like(h)) + floor)
-    return jax.tree.unflatten(structure, scaled)
+    return jax.tree.unflatten(structure, list(normalized(leaves, floor).values()))
+
+
+def normalized(diagonal: Mapping[str, Any], floor: float = FLOOR) -> dict[str, Any]:
+    """``normalized_importance`` of leaves that have names already, in their order."""
+    _checks.in_range("floor", floor, high=np.finfo(np.float64).max)
+    scaled = {}
+    for name, leaf in diagonal.items():
+        scaled[name] = leaf
+        if is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating):
+            h = _checks.real_array(f"diagonal of {name}", leaf)
+            _checks.in_range(f"diagonal of {name}", h)
+            scaled[name] = (h / h.mean() if h.any() else np.ones_like(h)) + floor
+    return scaled
+
+
+def in_proportion(importance: Mapping[str, Any], diagonal: Mapping[str, Any]) -> dict[str, Any]:
+    """Importances with the means of the curvature in place of 1, so that arrays can be weighed up.
+
+    An array without any curvature gets a mean that matters to nobody but itself.
+
+    Args:
+        importance: of ``normalized``.
+        diagonal: the curvature it was made of.
+    """
+    means = {
+        name: float(np.mean(leaf))
+        for name, leaf in diagonal.items()
+        if is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
+    }
+    least = LEAST_PROPORTION * max(means.values()) or 1.0
+    return {name: h * max(means[name], least) if name in means else h for name, h in importance.items()}

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ratedist.tensors.tree import QuantizedTree, named_leaves
+from ratedist.tensors.leaves import named_leaves
+from ratedist.tensors.tree import QuantizedTree
 
 Arrays = dict[str, Any]
 
@@ -34,26 +35,16 @@ def split_arrays(tree: Any) -> tuple[Arrays, Callable[[Mapping[str, Any]], Any]]
     return arrays, rebuild
 
 
-def with_arrays(tree: Any) -> Any:
-    """The tree with NumPy arrays in place of the tensors of other libraries.
+def restored(tree: QuantizedTree[Any], like: Mapping[str, Any]) -> Any:
+    """The reconstruction of a quantised tree.
 
-    Raises:
-        ValueError: as ``split_arrays``; tensors that cannot be converted.
+    Args:
+        tree: quantised.
+        like: name → leaf before: where it is an array of JAX, so is the new one, else it is one of NumPy.
     """
-    leaves, structure = named_leaves(tree)
-    return jax.tree.unflatten(structure, list(leaves.values()))
-
-
-def restored(tree: QuantizedTree, like: Any) -> Any:
-    """The reconstruction of a quantised tree, its arrays JAX's where those of ``like`` are, else NumPy's."""
-    before, rebuild = split_arrays(like)
-    return rebuild(
-        {
-            name: jnp.asarray(tensor.reconstruction())
-            if isinstance(before[name], jax.Array)
-            else tensor.reconstruction()
-            for name, tensor in tree.quantized.items()
-        }
+    new = {name: tensor.reconstruction() for name, tensor in tree.quantized.items()}
+    return tree.with_leaves(
+        {name: jnp.asarray(one) if isinstance(like[name], jax.Array) else one for name, one in new.items()}
     )
 
 

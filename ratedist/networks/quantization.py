@@ -7,20 +7,18 @@ import os
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from ratedist import _checks
+from ratedist.container import QuantizedTensor
 from ratedist.networks.comparison import RETURNS, Comparison, Function, check_pair, compare
 from ratedist.networks.curvature import pytrees
 from ratedist.networks.curvature.architectures import SamplingError
-from ratedist.networks.importance import normalized_importance
-from ratedist.networks.layers import measured
-from ratedist.networks.pytrees import restored, split_arrays, with_arrays
-from ratedist.tensors.tree import QuantizedTree, quantize_tree
-
-# Mean curvature of an array is taken for this part of the largest array's if it is below.
-LEAST_PROPORTION = 1e-6
+from ratedist.networks.curvature.tree_moments import num_samples
+from ratedist.networks.importance import in_proportion, normalized
+from ratedist.networks.pytrees import restored
+from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.leaves import named_leaves
+from ratedist.tensors.tree import QuantizedTree, leaves_to_quantize, quantize_leaves
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +40,7 @@ class QuantizedModel:
     """
 
     parameters: Any
-    tree: QuantizedTree
+    tree: QuantizedTree[QuantizedTensor]
     comparison: Comparison
     curvature: Any
     curvature_errors: dict[str, SamplingError]
@@ -51,8 +49,13 @@ class QuantizedModel:
     huffman_ratio: float
     file_ratio: float
 
-    def save(self, path: str | os.PathLike[str], coder: str = "huffman") -> int:
-        """Write a .rdz file and return its size in bytes; ``ratedist.load_tree`` reads it."""
+    def save(self, path: str | os.PathLike[str], coder: str | None = None) -> int:
+        """Write a .rdz file and return its size in bytes; ``ratedist.load_tree`` reads it.
+
+        Args:
+            path: the file.
+            coder: "huffman" or "ans"; ``None`` for that of the options it was quantised with.
+        """
         return self.tree.save(path, coder)
 
     def __str__(self) -> str:
@@ -80,32 +83,22 @@ def quantize(
     parameters: Any,
     function: Function,
     data: Any,
-    num_clusters: int | None = None,
+    config: QuantizationConfig | int | None = None,
     *,
     returns: str = "logits",
     holdout: Any = None,
     test: Any = None,
-    bits_per_weight: float | None = None,
-    min_clusters: int | None = None,
-    diameter_penalty: float = 0.0,
-    relative_penalty: bool = False,
-    block_length: int = 1,
-    codebook_dtype: str | None = None,
-    include: tuple[str, ...] = ("*",),
-    exclude: tuple[str, ...] = (),
-    min_size: int = 1024,
     curvature: Any = None,
     curvature_samples: int | None = 1_000,
     chunk: int = 8,
     progress: bool = False,
-    seed: int | None = None,
-    method: str | None = None,
 ) -> QuantizedModel:
     """Quantise a trained model of any library by Hessian-weighted K-means with a diameter penalty.
 
     Each array w gets a codebook of its own, that minimises ``Σ_j h_j |w_j − c|² + β·max_kl |c_k − c_l|²``
     (Entropy 2021 eqs. 34–35). The importances h are the diagonal of the Gauss–Newton matrix of the mean
-    cross-entropy on the training samples, or the empirical Fisher diagonal where only a loss is given. ::
+    cross-entropy on the training samples, or the empirical Fisher diagonal where only a loss is given. They
+    have mean 1 in each array, and β is in these units. ::
 
         import functools, jax, ratedist as rd
 
@@ -127,121 +120,108 @@ def quantize(
             treated by itself (no dropout, normalisation by running averages). Weights are what it takes them
             for: PyTorch's are ``(outputs, inputs)``.
         data: the training samples, ``(inputs, labels)``.
-        num_clusters: K, 16 if neither it nor a budget is given.
+        config: the options, ``rd.QuantizationConfig(...)``; an integer is short for one with that number of
+            clusters, ``None`` for one of 16. Within a budget arrays keep the proportions of their curvature,
+            so that those of much curvature get more clusters. Its ``seed`` draws the random part of ``data``
+            too.
         returns: "logits"; or "loss", if ``function(parameters, data)`` is the loss of each sample, shape
             ``(batch,)``, and ``data`` any pytree of arrays with samples along the first axis.
         holdout: samples that the model was not trained on, on which temperatures are fitted.
         test: samples to be judged on besides.
-        bits_per_weight: in place of K, a budget: the file that ``save`` writes (in Huffman code) takes at
-            most so many bits for each weight of a quantised array, codebooks, counts and header included,
-            beside the data of the other arrays. Arrays of much curvature get more clusters, up to 256.
-        min_clusters: fewest clusters that a budget may give an array, 2 if not given.
-        diameter_penalty: β, for importances of mean 1 in each array.
-        relative_penalty: whether β is in units of the total importance of an array instead, Σh.
-        block_length: m.
-        codebook_dtype: "float32", "float16" or "bfloat16"; as the array if ``None``.
-        include: patterns with ``*`` and ``?`` of the names of arrays to quantise, paths with dots.
-        exclude: patterns of names to leave alone.
-        min_size: arrays with fewer weights stay as they are.
         curvature: diagonal measured before, as in ``QuantizedModel.curvature``: it is not measured again.
-        curvature_samples: size of the random part of ``data`` that it is measured on; ``None`` for all.
-        chunk: samples at a time while it is measured; memory is needed for ``chunk × classes`` gradients.
-            Where that is too much see ``ratedist.networks.curvature.pytrees``, option ``leaf_by_leaf``.
-        progress: show a bar meanwhile.
-        seed: of that random part, and of the random start where m > 1; 0 if not given.
-        method: how ``ratedist.kmeans`` looks for the centres: "lloyd" (if not given), "optimal" or
-            "algorithm1".
+        curvature_samples: size of the random part of ``data`` that the curvature is measured on; ``None`` for
+            all.
+        chunk: samples at a time while the curvature is measured; memory is needed for ``chunk × classes``
+            gradients. Where that is too much see ``ratedist.networks.curvature.pytrees``, option
+            ``leaf_by_leaf``.
+        progress: show a bar while the curvature is measured.
 
     Raises:
         ValueError: data of another form, nothing to quantise, a budget together with an absolute β, a seed
-            where nothing is random, and as ``ratedist.quantize_tree``.
+            where nothing is random, a curvature of another structure, and as ``ratedist.quantize_tree``.
     """
-    parameters = with_arrays(parameters)
     if _checks.one_of("returns", returns, RETURNS) == "logits":
         for name, samples in (("data", data), ("holdout", holdout), ("test", test)):
             if samples is not None:
                 check_pair(name, samples)
-    if bits_per_weight is not None and diameter_penalty > 0 and not relative_penalty:
+    samples = data[0] if returns == "logits" else data
+    size = 0 if curvature is not None else num_samples(samples)
+    if curvature is None and curvature_samples is not None:
+        size = min(size, _checks.integer("curvature_samples", curvature_samples, 2))
+    config = config if isinstance(config, QuantizationConfig) else QuantizationConfig(num_clusters=config)
+    seed, config = _seed_and_checked(config, 0 < size < num_samples(samples))
+    # Once: from here on arrays go by their names.
+    leaves, structure = named_leaves(parameters)
+    chosen = leaves_to_quantize(leaves, config)
+    before = jax.tree.unflatten(structure, list(leaves.values()))
+    errors = {}
+    if curvature is None:
+        curvature, errors = _measured_curvature(
+            before, function, samples, returns, size, chunk, progress, seed
+        )
+    diagonal, other = named_leaves(curvature)
+    if diagonal.keys() != leaves.keys():
+        raise ValueError(f"curvature must have the structure of parameters, {structure}, got {other}")
+    importance = normalized(diagonal)
+    if config.bits_per_weight is not None:
+        importance = in_proportion(importance, diagonal)
+    tree = quantize_leaves(leaves, structure, chosen, config, importance)
+    after = restored(tree, leaves)
+    columns = ("original", "quantised")
+    comparison = compare(function, before, after, data, holdout, test, returns=returns, columns=columns)
+    return QuantizedModel(
+        after,
+        tree,
+        comparison,
+        curvature,
+        errors,
+        size,
+        tree.entropy_ratio,
+        tree.huffman_ratio,
+        tree.file_ratio,
+    )
+
+
+def _seed_and_checked(config: QuantizationConfig, part_is_drawn: bool) -> tuple[int, QuantizationConfig]:
+    """The seed, and the options as quantisers take them: without a seed that only the curvature needs."""
+    seed = config.seed
+    config = dataclasses.replace(config, seed=None if config.block_length == 1 else seed)
+    config.check()
+    if config.bits_per_weight is not None and config.diameter_penalty > 0 and not config.relative_penalty:
         raise ValueError(
             "a diameter_penalty beside bits_per_weight must have relative_penalty=True: arrays that share a "
             "budget keep the proportions of their curvature, so that no array has importances of mean 1"
         )
-    errors, size = {}, 0
-    if seed is not None:
-        _checks.seed(seed)
-        pool = pytrees.num_samples(data[0] if returns == "logits" else data)
-        if block_length == 1 and (curvature is not None or (curvature_samples or pool) >= pool):
-            raise ValueError(
-                "seed is for block_length above 1 and for curvature measured on a random part of the data: "
-                "here nothing is random"
-            )
-    if curvature is None:
-        curvature, errors, size = _measured_curvature(
-            parameters, function, data, returns, curvature_samples, chunk, progress, seed or 0
+    if seed is not None and config.seed is None and not part_is_drawn:
+        raise ValueError(
+            "seed is for block_length above 1 and for curvature measured on a random part of the data: "
+            "here nothing is random"
         )
-    importance = normalized_importance(curvature)
-    tree = quantize_tree(
-        parameters,
-        num_clusters,
-        bits_per_weight=bits_per_weight,
-        importance=importance if bits_per_weight is None else _in_proportion(importance, curvature),
-        diameter_penalty=diameter_penalty,
-        relative_penalty=relative_penalty,
-        block_length=block_length,
-        codebook_dtype=codebook_dtype,
-        include=include,
-        exclude=exclude,
-        min_size=min_size,
-        seed=seed if block_length > 1 else None,
-        method=method,
-        min_clusters=min_clusters,
-    )
-    new = restored(tree, parameters)
-    columns = ("original", "quantised")
-    comparison = compare(function, parameters, new, data, holdout, test, returns=returns, columns=columns)
-    ratios = {name: value for name, value in measured(tree).items() if name.endswith("_ratio")}
-    return QuantizedModel(new, tree, comparison, curvature, errors, size, **ratios)
+    return 0 if seed is None else _checks.seed(seed), config
 
 
 def _measured_curvature(
     parameters: Any,
     function: Function,
-    data: Any,
+    samples: Any,
     returns: str,
-    size: int | None,
+    size: int,
     chunk: int,
     progress: bool,
     seed: int,
-) -> tuple[Any, dict[str, SamplingError], int]:
-    samples = data[0] if returns == "logits" else data
-    pool = pytrees.num_samples(samples)
-    if size is not None and _checks.integer("curvature_samples", size, 2) < pool:
+) -> tuple[Any, dict[str, SamplingError]]:
+    """The diagonal on so many of the samples, and what leaving out the rest leaves open."""
+    if size < num_samples(samples):
         found = pytrees.sample_diagonal(
             function,
             parameters,
             samples,
             size,
-            jax.random.key(_checks.seed(seed)),
+            jax.random.key(seed),
             returns=returns,
             chunk=chunk,
             progress=progress,
         )
-        return found.diagonal, found.errors, size
+        return found.diagonal, found.errors
     of_all = pytrees.gauss_newton_diagonal if returns == "logits" else pytrees.empirical_fisher_diagonal
-    return of_all(function, parameters, samples, chunk=chunk, progress=progress), {}, pool
-
-
-def _in_proportion(importance: Any, curvature: Any) -> Any:
-    """Importances with the means of the curvature in place of 1, so that arrays can be weighed up.
-
-    An array without any curvature gets a mean that matters to nobody but itself.
-    """
-    measured_ones, rebuild = split_arrays(curvature)
-    h = split_arrays(importance)[0]
-    means = {
-        name: float(np.mean(leaf))
-        for name, leaf in measured_ones.items()
-        if jnp.issubdtype(leaf.dtype, jnp.floating)
-    }
-    least = LEAST_PROPORTION * max(means.values()) or 1.0
-    return rebuild({name: h[name] * max(mean, least) for name, mean in means.items()})
+    return of_all(function, parameters, samples, chunk=chunk, progress=progress), {}

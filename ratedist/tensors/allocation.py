@@ -11,14 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
+from ratedist.tensors.allocation_search import Curves, amount_left, search, total_of
 
-# Partial choices that the search for the optimum keeps after each group, at most so many in all groups.
-MAX_STATES = 1 << 13
-MAX_KEPT = 1 << 21
 # Price of a whole budget, well within floating point.
 LARGEST_PRICE = 1e300
-# Part of a budget that sums of bits may be off by, in floating point.
-ROUNDING = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,14 +99,14 @@ def allocate(groups: Sequence[tuple[ArrayLike, ArrayLike]], total_bits: float) -
         choices, exhausted = _fill(curves, choices, budget), slope == 0
         bound = _lagrangian(curves, price, budget)
         if price > 0:
-            found, exhausted = _search(curves, choices, budget, float(price), budget)
+            found, exhausted = search(curves, choices, budget, float(price), budget)
             found = _fill(curves, found, budget)
-            if _total(curves, found, 1) < _total(curves, choices, 1):
+            if total_of(curves, found, 1) < total_of(curves, choices, 1):
                 choices = found
     return Allocation(
         tuple(choices),
-        _total(curves, choices, 0),
-        _total(curves, choices, 1),
+        total_of(curves, choices, 0),
+        total_of(curves, choices, 1),
         bound,
         float(price),
         exhausted,
@@ -136,9 +132,6 @@ def lower_hull(bits: np.ndarray, distortion: np.ndarray) -> np.ndarray:
     return np.array(hull)
 
 
-Curves = list[tuple[np.ndarray, np.ndarray]]
-
-
 def _walk(curves: Curves, budget: float) -> tuple[list[int], Fraction]:
     """Points of the hulls within the budget, and the slope of the first edge that did not fit (or 0)."""
     hulls = [lower_hull(bits, distortion) for bits, distortion in curves]
@@ -147,7 +140,7 @@ def _walk(curves: Curves, budget: float) -> tuple[list[int], Fraction]:
         slopes = -np.diff(distortion[hull]) / np.diff(bits[hull])
         edges += [(-float(slope), group, place + 1) for place, slope in enumerate(slopes)]
     choices, ended = [int(hull[0]) for hull in hulls], [False] * len(curves)
-    left, price = _left(curves, choices, budget), Fraction(0)
+    left, price = amount_left(curves, choices, budget), Fraction(0)
     for _, group, place in sorted(edges):
         bits, distortion = curves[group]
         before, after = hulls[group][place - 1 : place + 1]
@@ -163,7 +156,7 @@ def _walk(curves: Curves, budget: float) -> tuple[list[int], Fraction]:
 
 def _fill(curves: Curves, choices: list[int], budget: float) -> list[int]:
     """Better points for single groups while they fit, what saves most a bit first."""
-    choices, left = list(choices), _left(curves, choices, budget)
+    choices, left = list(choices), amount_left(curves, choices, budget)
     waiting = set(range(len(curves)))
     while waiting:
         moves = []
@@ -192,79 +185,6 @@ def _lagrangian(curves: Curves, price: Fraction, budget: float) -> float:
         near = np.flatnonzero(cost <= cost.min() * (1 + 1e-9) + np.finfo(np.float64).tiny)
         total += min(Fraction(float(distortion[i])) + price * Fraction(float(bits[i])) for i in near)
     return _rounded_down(max(total, Fraction(0)))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Layer:
-    """Partial choices over the groups so far: bits, reduced cost, and where each came from."""
-
-    bits: np.ndarray
-    cost: np.ndarray
-    parent: np.ndarray
-    point: np.ndarray
-
-
-def _search(
-    curves: Curves, incumbent: list[int], budget: float, price: float, allowed: float
-) -> tuple[list[int], bool]:
-    """Better choices than the incumbent if there are any, and whether the search came to its end.
-
-    With the reduced cost ``r_i = D_i + λR_i − min_j (D_j + λR_j) ≥ 0`` of a point, the distortion of a choice
-    is ``L(λ) + Σ r + λ·(B − ΣR)``: what is minimised is Σr and the price of what is left over.
-    """
-    reduced = []
-    for bits, distortion in curves:
-        cost = distortion + price * bits
-        reduced.append(cost - cost.min())
-    gap = sum(float(r[i]) for r, i in zip(reduced, incumbent, strict=True))
-    gap += price * (budget - _total(curves, incumbent, 0))
-    useful = [np.flatnonzero(r < gap) for r in reduced]
-    if gap <= 0 or any(points.size == 0 for points in useful):
-        return incumbent, True
-    order = sorted(range(len(curves)), key=lambda g: (useful[g].size, -float(np.ptp(curves[g][0]))))
-    lows = np.array([float(curves[g][0][useful[g]].min()) for g in order])
-    highs = np.array([float(curves[g][0][useful[g]].max()) for g in order])
-    least_after, most_after = (np.append(np.cumsum(x[::-1])[::-1][1:], 0.0) for x in (lows, highs))
-    most_states = max(min(MAX_STATES, MAX_KEPT // len(curves)), 32)
-    layers, exhausted = [_Layer(np.zeros(1), np.zeros(1), np.zeros(1, int), np.zeros(1, int))], True
-    for place, group in enumerate(order):
-        points, last = useful[group], layers[-1]
-        bits = (last.bits[:, None] + curves[group][0][points]).ravel()
-        cost = (last.cost[:, None] + reduced[group][points]).ravel()
-        left_over = np.maximum(budget - bits - most_after[place], 0.0)
-        within = bits + least_after[place] <= budget * (1 + ROUNDING)
-        kept = np.flatnonzero(within & (cost + price * left_over < gap))
-        # Of more bits only less distortion is of use.
-        kept = kept[np.lexsort((cost[kept], bits[kept]))]
-        distortion = cost[kept] - price * bits[kept]
-        best_before = np.append(np.inf, np.minimum.accumulate(distortion)[:-1])[: kept.size]
-        kept = kept[distortion < best_before]
-        if kept.size > most_states:
-            exhausted = False
-            kept = kept[np.sort(np.argpartition(cost[kept], most_states)[:most_states])]
-        if kept.size == 0:
-            return incumbent, exhausted
-        layers.append(_Layer(bits[kept], cost[kept], kept // points.size, points[kept % points.size]))
-    final = layers[-1]
-    state = int(np.argmin(final.cost + price * (budget - final.bits)))
-    choices = list(incumbent)
-    for group, layer in zip(reversed(order), reversed(layers[1:]), strict=True):
-        choices[group], state = int(layer.point[state]), int(layer.parent[state])
-    if _left(curves, choices, allowed) < 0:  # by the rounding of sums: look for one that is surely within
-        if budget < allowed:
-            return incumbent, False
-        return _search(curves, incumbent, budget * (1 - 4 * ROUNDING), price, allowed)[0], False
-    return choices, exhausted
-
-
-def _total(curves: Curves, choices: list[int], axis: int) -> float:
-    """Bits (axis 0) or distortion (axis 1) of a choice, correctly rounded."""
-    return math.fsum(float(curve[axis][i]) for curve, i in zip(curves, choices, strict=True))
-
-
-def _left(curves: Curves, choices: list[int], budget: float) -> Fraction:
-    spent = (Fraction(float(bits[i])) for (bits, _), i in zip(curves, choices, strict=True))
-    return Fraction(budget) - sum(spent, Fraction(0))
 
 
 def _difference(values: np.ndarray, a: int, b: int) -> Fraction:

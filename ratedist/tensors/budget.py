@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ratedist.container import Entry, QuantizedTensor, StoredForm, rdz_size
+from ratedist.container import Entry, QuantizedTensor, RdzEntry, rdz_size
 from ratedist.container.names import printable
 from ratedist.tensors.allocation import allocate
-from ratedist.tensors.tensor import LEAST_CLUSTERS, MOST_CLUSTERS, QuantizationConfig, named, quantize_tensor
+from ratedist.tensors.config import LEAST_CLUSTERS, MOST_CLUSTERS, QuantizationConfig
+from ratedist.tensors.tensor import named, quantize_tensor
 
 # K that are tried: all up to eight, and powers of 2^¼.
 CANDIDATES = (
@@ -80,7 +81,7 @@ def clusters_within_budget(
     Warns:
         UserWarning: tensors whose relative error stays above 0.5.
     """
-    raw = raw or {}
+    raw = dict(raw or {})
     curves = {}
     for name in names:
         curves[name] = _Curve(name, load, config)
@@ -91,7 +92,7 @@ def clusters_within_budget(
     max_bytes = raw_bytes + _most_bytes(asked, num_weights)
 
     def size(choice: Mapping[str, int]) -> int:
-        return rdz_size({name: curves[name].points[K].form for name, K in choice.items()}, raw, metadata)
+        return rdz_size(raw | {name: curves[name].points[K].entry for name, K in choice.items()}, metadata)
 
     cheapest = {name: curve.cheapest for name, curve in curves.items()}
     least = size(cheapest)
@@ -120,7 +121,7 @@ def clusters_within_budget(
 class _Point:
     """One tensor with one K: its part of the file, its part of the loss, its relative error."""
 
-    form: StoredForm
+    entry: RdzEntry
     loss: float
     relative_error: float
 
@@ -128,7 +129,7 @@ class _Point:
     def of(cls, tensor: QuantizedTensor, coder: str) -> _Point:
         relative_error = tensor.distortion and tensor.distortion / (tensor.energy or math.nan)
         loss = tensor.distortion if tensor.weighted else relative_error
-        return cls(StoredForm.of(tensor, coder), loss * tensor.num_weights, relative_error)
+        return cls(tensor.stored(coder).entry, loss * tensor.num_weights, relative_error)
 
 
 class _Curve:
@@ -159,11 +160,11 @@ class _Curve:
     @property
     def cheapest(self) -> int:
         """K of fewest bytes."""
-        return min(self.points, key=lambda K: (self.points[K].form.num_bytes, K))
+        return min(self.points, key=lambda K: (self.points[K].entry.num_bytes, K))
 
     def extra_bytes(self, num_clusters: int) -> float:
         """About what so many clusters take more than the cheapest."""
-        K, entry = self.cheapest, self.points[self.cheapest].form.entry
+        K, entry = self.cheapest, self.points[self.cheapest].entry
         more = min(num_clusters, self._candidates[-1])
         _, *tables = entry.part_bytes
         num_labels = entry.num_weights / entry.block_length
@@ -197,7 +198,9 @@ class _Curve:
 
     def _evaluate(self, num_clusters: int, tensor: np.ndarray, h: np.ndarray | None) -> _Point:
         if num_clusters not in self.points:
-            found = named(self._name, quantize_tensor, tensor, self._config, num_clusters, h)
+            found = named(
+                self._name, quantize_tensor, tensor, self._config, num_clusters=num_clusters, importance=h
+            )
             self.points[num_clusters] = point = _Point.of(found, self._config.coder)
             if point.loss == 0:  # no more are needed
                 self._candidates = [K for K in self._candidates if num_clusters >= K]
@@ -249,9 +252,9 @@ def _choose(
     groups = []
     for name, ks in options.items():
         points = [curves[name].points[K] for K in ks]
-        groups.append(([float(p.form.num_bytes) for p in points], [p.loss for p in points]))
+        groups.append(([float(p.entry.num_bytes) for p in points], [p.loss for p in points]))
     smallest = {name: ks[0] for name, ks in options.items()}
-    overhead = size(smallest) - sum(curves[name].points[K].form.num_bytes for name, K in smallest.items())
+    overhead = size(smallest) - sum(curves[name].points[K].entry.num_bytes for name, K in smallest.items())
     least = sum(min(num_bytes) for num_bytes, _ in groups)
     while max_bytes - overhead >= least:
         places = allocate(groups, max_bytes - overhead).choices

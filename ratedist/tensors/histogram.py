@@ -9,6 +9,7 @@ import numpy as np
 
 from ratedist import _checks
 from ratedist.quantizers.clustering import kmeans
+from ratedist.quantizers.methods import Lloyd, Method
 
 # Weights converted to double precision at once.
 CHUNK = 1 << 20
@@ -31,7 +32,7 @@ def centers_of_many(
     importance: np.ndarray | None,
     num_clusters: int,
     diameter_penalty: float,
-    method: str,
+    method: Method,
 ) -> np.ndarray:
     """Centres that ``kmeans`` gives to cells of neighbouring weights in place of weights.
 
@@ -46,7 +47,7 @@ def centers_of_many(
         importance: shape ``(d,)``, non-negative, not all zero; ``None`` for equal importance.
         num_clusters: K, at most d.
         diameter_penalty: β.
-        method: of ``kmeans``.
+        method: how ``kmeans`` looks for the centres.
 
     Returns:
         at most K ascending centres, float64; fewer where fewer cells are filled. Time is proportional to d,
@@ -59,14 +60,20 @@ def centers_of_many(
     if weights.size < K:
         raise ValueError(f"num_clusters must be at most the number of weights, {weights.size}, got {K}")
     cells = Histogram(weights, importance)
-    found = kmeans(cells.means, min(K, cells.means.size), cells.mass, diameter_penalty)
+    found = kmeans(cells.means, min(K, cells.means.size), cells.mass, diameter_penalty=diameter_penalty)
     divisions = 0
     while cells.scatter.sum() > WITHIN * found.objective and divisions < MAX_DIVISIONS:
         divisions += 1
         cells.divide(max(NEW_CELLS, NEW_CELLS_PER_CENTER * K))
-        found = kmeans(cells.means, min(K, cells.means.size), cells.mass, diameter_penalty)
-    if method != "lloyd":
-        found = kmeans(cells.means, min(K, cells.means.size), cells.mass, diameter_penalty, method)
+        found = kmeans(cells.means, min(K, cells.means.size), cells.mass, diameter_penalty=diameter_penalty)
+    if method != Lloyd():
+        found = kmeans(
+            cells.means,
+            min(K, cells.means.size),
+            cells.mass,
+            method=method,
+            diameter_penalty=diameter_penalty,
+        )
     return np.ldexp(found.centers, cells.exponent)
 
 

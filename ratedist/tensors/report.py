@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
-from ratedist.container import QuantizedTensor, StoredForm
+from ratedist.container import QuantizedTensor, RdzEntry, Sizes
 from ratedist.container.dtypes import num_bytes
 from ratedist.container.names import printable
-from ratedist.container.quantized_tensor import Sizes
+from ratedist.tensors.ratios import Ratios
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,42 +37,19 @@ class Outcome:
     sizes: Sizes | None = None
 
     @classmethod
-    def of(cls, name: str, tensor: QuantizedTensor, form: StoredForm) -> Outcome:
-        """That of a quantised tensor."""
+    def of(cls, name: str, tensor: QuantizedTensor, entry: RdzEntry) -> Outcome:
+        """That of a quantised tensor, and what a file says of it."""
         return cls(
             name,
-            form.dtype,
+            entry.dtype,
             tensor.shape,
             None,
             tensor.num_clusters,
-            8 * form.num_bytes / tensor.num_weights,
+            8 * entry.num_bytes / tensor.num_weights,
             tensor.signal_to_noise,
             tensor.weighted,
             tensor.sizes,
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Ratios:
-    """Compression ratios, compressed over original size.
-
-    Attributes:
-        entropy: labels at their entropy and codebooks, over the weights of the quantised tensors.
-        huffman: labels in Huffman code and codebooks, over the same: eq. (39) of Entropy 2021.
-        bytes_on_disk: bytes of the file over bytes of all tensors, quantised or not.
-    """
-
-    entropy: float | None
-    huffman: float | None
-    bytes_on_disk: float | None
-
-    def __str__(self) -> str:
-        named = (
-            ("entropy", self.entropy),
-            ("Huffman (39)", self.huffman),
-            ("bytes on disk", self.bytes_on_disk),
-        )
-        return ", ".join(f"{name} {'–' if value is None else format(value, '.5f')}" for name, value in named)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +72,8 @@ class QuantizationReport:
     def ratios(self) -> Ratios:
         """The three compression ratios."""
         sizes = [outcome.sizes for outcome in self.outcomes if outcome.sizes is not None]
-        original, codebook = sum(s.original for s in sizes), sum(s.codebook for s in sizes)
         everything = sum(num_bytes(one.dtype, one.shape) for one in self.outcomes)
-        return Ratios(
-            (math.fsum(s.entropy for s in sizes) + codebook) / original if original else None,
-            (sum(s.huffman for s in sizes) + codebook) / original if original else None,
-            self.num_bytes / everything if everything else None,
-        )
+        return Ratios.of(sizes, self.num_bytes, everything)
 
     def __str__(self) -> str:
         lines = [["tensor", "dtype", "shape", "K", "bits a weight", "SNR [dB]"]]

@@ -6,10 +6,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from ratedist.cli import main
-from ratedist.cli.quantize import QuantizeCommand
+from ratedist.cli import main, parse
+from ratedist.cli.quantize import QuantizeCommand, QuantizeOptions
 from ratedist.container import Entry, encode_header, write_tensor_file
 from ratedist.container.dtypes import dtype_name, to_bytes
+from ratedist.tensors.config import QuantizationConfig
 
 # Option → arguments that make a base, and arguments that change what the base writes.
 CHANGES = {
@@ -92,8 +93,22 @@ def run(folder, tmp_path, capsys, arguments):
 
 
 def test_no_option_is_forgotten():
-    fields = {field.name for field in dataclasses.fields(QuantizeCommand)}
-    assert CHANGES.keys() | REFUSALS.keys() | APART == fields
+    options = {field.name for field in dataclasses.fields(QuantizationConfig)}
+    own = {field.name for field in dataclasses.fields(QuantizeCommand)} - {"config"}
+    assert CHANGES.keys() | REFUSALS.keys() | APART == own | options
+
+
+def test_the_command_has_the_options_of_the_record_and_their_defaults(capsys):
+    assert parse(["quantize", "m"]).config == QuantizeOptions()
+    for field in dataclasses.fields(QuantizationConfig):
+        assert getattr(QuantizeOptions(), field.name) == getattr(QuantizationConfig(), field.name)
+    with pytest.raises(SystemExit):
+        parse(["quantize", "--help"])
+    said = capsys.readouterr().out
+    for field in dataclasses.fields(QuantizationConfig):
+        assert f"--{field.name.replace('_', '-')} " in said
+    assert "-k {None}|INT" in said
+    assert "of a tensor" in said
 
 
 @pytest.mark.parametrize(("base", "change"), [case for cases in CHANGES.values() for case in cases], ids=str)

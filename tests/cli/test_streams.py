@@ -12,7 +12,7 @@ from ratedist import interruption
 from ratedist.cli import main
 from ratedist.container import Entry, RdzFile, encode_header, write_tensor_file
 from ratedist.container.dtypes import to_bytes
-from ratedist.tensors import model_file
+from ratedist.tensors import inspection
 
 RATEDIST = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
 
@@ -62,7 +62,7 @@ def test_a_name_that_is_no_text(model, tmp_path):
 def test_a_signal_during_the_verification_does_not_deny_the_file(model, tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(interruption, "_kept", None)
-    monkeypatch.setattr(model_file, "inspect_file", lambda path: said.append(interruption.remains()))
+    monkeypatch.setattr(inspection, "inspect_file", lambda path: said.append(interruption.remains()))
     with pytest.raises(TypeError):  # of what it did not say
         main(["quantize", str(model), "-o", str(tmp_path / "out")])
     assert said == [f"{tmp_path / 'out'} was written"]

@@ -7,7 +7,8 @@ import pytest
 from ratedist.container import QuantizedTensor
 from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.quantizers import kmeans
-from ratedist.tensors.tensor import QuantizationConfig, quantize_tensor
+from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.tensor import quantize_tensor
 
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 
@@ -29,7 +30,7 @@ DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 )
 def test_centres_that_underflow_are_refused(scale, codebook_dtype, dtype, fits, block_length):
     weights = (scale * np.random.default_rng(0).normal(size=2000)).astype(dtype)
-    config = QuantizationConfig(8, codebook_dtype=codebook_dtype, block_length=block_length)
+    config = QuantizationConfig(num_clusters=8, codebook_dtype=codebook_dtype, block_length=block_length)
     if not fits:
         with pytest.raises(ValueError, match="too small for a codebook of"):
             quantize_tensor(weights, config)
@@ -58,7 +59,7 @@ def test_a_result_of_a_quantiser_is_rounded_by_the_same_rule():
 def test_constant_tensors_have_one_centre(dtype, block_length):
     for value in (0.0, 0.1, -7.0):
         weights = np.full((30, 100), value, dtype)
-        found = quantize_tensor(weights, QuantizationConfig(16, block_length=block_length))
+        found = quantize_tensor(weights, QuantizationConfig(num_clusters=16, block_length=block_length))
         assert found.num_clusters == 1
         assert found.sizes.huffman == 0
         np.testing.assert_array_equal(found.reconstruction(), weights.astype(np.float32).astype(dtype))
@@ -80,5 +81,5 @@ def test_rows_that_are_equal_or_unused_are_left_out():
 
 def test_centres_that_rounding_makes_equal_are_one():
     weights = (1 + 1e-4 * np.random.default_rng(1).normal(size=5000)).astype(np.float32)
-    found = quantize_tensor(weights, QuantizationConfig(16, codebook_dtype="float16"))
+    found = quantize_tensor(weights, QuantizationConfig(num_clusters=16, codebook_dtype="float16"))
     assert found.num_clusters == np.unique(found.codebook.astype(float)).size < 16

@@ -12,7 +12,7 @@ import rdz_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratedist.container import Entry, QuantizedTensor, RdzFile, RdzWriter, StoredForm, TensorFile, rdz_size
+from ratedist.container import Entry, QuantizedTensor, RdzFile, RdzWriter, TensorFile, rdz_size
 from ratedist.container.dtypes import dtype_name
 from ratedist.container.rdz_entry import RdzEntry
 from ratedist.container.rdz_index import DTYPE_CODES, decode_index, encode_index
@@ -36,8 +36,7 @@ def everything(path, content):
     with RdzFile(path) as file:
         file.verify()
         for name, entry in file.entries.items():
-            if entry.coder is not None:
-                file.codebook_and_counts(name)
+            assert (file.inspect(name) is None) == (entry.kind == "raw")
         return dict(file.read_many(file.entries))
 
 
@@ -105,9 +104,7 @@ def test_a_coder_that_codes_something_else(tmp_path, monkeypatch, coder):
     """The same counts, all digests right, labels in another order: seen before the file takes its place."""
     if coder == "ans":
         pytest.importorskip("constriction")
-    from ratedist.container import rdz_writer
-
-    right = rdz_writer.coded_labels
+    right = QuantizedTensor.stored
     rdz_files.write(tmp_path / "file", coder)
     before = (tmp_path / "file").read_bytes()
 
@@ -116,8 +113,8 @@ def test_a_coder_that_codes_something_else(tmp_path, monkeypatch, coder):
             tensor = dataclasses.replace(tensor, labels=tensor.labels[::-1])
         return right(tensor, coder)
 
-    monkeypatch.setattr(rdz_writer, "coded_labels", wrong)
-    with pytest.raises(ValueError, match="the labels of 'scalar' would not be decoded as they were given"):
+    monkeypatch.setattr(QuantizedTensor, "stored", wrong)
+    with pytest.raises(ValueError, match="'scalar' would not be decoded as it was given"):
         rdz_files.write(tmp_path / "file", coder)
     assert (tmp_path / "file").read_bytes() == before
 
@@ -354,11 +351,11 @@ def test_the_size_is_known_before_it_is_written(tmp_path, coder):
         f"x{i}": dataclasses.replace(content["scalar"], energy=2.0, weighted=True) for i in range(150)
     }
     rdz_files.write(tmp_path / "file", coder, content)
-    quantized = {
-        name: StoredForm.of(x, coder) for name, x in content.items() if isinstance(x, QuantizedTensor)
+    entries = {
+        name: x.stored(coder).entry if isinstance(x, QuantizedTensor) else Entry(dtype_name(x.dtype), x.shape)
+        for name, x in content.items()
     }
-    raw = {name: Entry(dtype_name(x.dtype), x.shape) for name, x in content.items() if name not in quantized}
-    assert rdz_size(quantized, raw, rdz_files.METADATA) == (tmp_path / "file").stat().st_size
+    assert rdz_size(entries, rdz_files.METADATA) == (tmp_path / "file").stat().st_size
 
 
 def test_it_is_a_safetensors_file(tmp_path):

@@ -6,6 +6,7 @@ from ratedist.networks import controls
 from ratedist.networks.architecture import initialize, logits, mlp
 from ratedist.networks.calibration import calibrated_loss
 from ratedist.networks.losses import evaluate
+from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.tree import quantize_tree
 
 NETWORK = mlp(6, (5,), 3)
@@ -37,7 +38,9 @@ def test_scaling_weights_alone_leaves_the_bias():
 
 
 def test_clipping_to_the_range_of_a_codebook():
-    compressed = quantize_tree(PARAMETERS, 2, include=("*.weight",), min_size=1).reconstruction()
+    compressed = quantize_tree(
+        PARAMETERS, QuantizationConfig(num_clusters=2, include=("*.weight",), min_size=1)
+    ).reconstruction()
     ranges = controls.weight_ranges(compressed)
     clipped = controls.clip_weights(PARAMETERS, ranges)
     for layer, (low, high) in ranges.items():

@@ -42,7 +42,11 @@ def test_on_held_out_samples_of_a_network():
     importance = rd.networks.normalized_importance(curvature)
 
     def losses(beta):
-        tree = rd.quantize_tree(PARAMETERS, 4, importance=importance, diameter_penalty=beta, min_size=100)
+        tree = rd.quantize_tree(
+            PARAMETERS,
+            rd.QuantizationConfig(num_clusters=4, diameter_penalty=beta, min_size=100),
+            importance=importance,
+        )
         return rd.networks.sample_losses(logits_fn, tree.reconstruction(), HOLDOUT)
 
     found = choose_beta([0, 1e4], losses)

@@ -12,7 +12,11 @@ fine_tune = rd.networks.fine_tune_centers
 def quantized(block_length=1, **options):
     ones = jax.tree.map(np.ones_like, PARAMETERS)
     return rd.networks.quantize(
-        PARAMETERS, logits_fn, TRAIN, 4, min_size=100, curvature=ones, block_length=block_length, **options
+        PARAMETERS,
+        logits_fn,
+        TRAIN,
+        rd.QuantizationConfig(num_clusters=4, min_size=100, block_length=block_length, **options),
+        curvature=ones,
     )
 
 

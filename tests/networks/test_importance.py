@@ -9,6 +9,7 @@ from ratedist.networks import importance as importances
 from ratedist.networks import parameter_files
 from ratedist.networks.architecture import initialize, mlp
 from ratedist.quantizers import kmeans
+from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.tree import quantize_tree
 
 PARAMETERS = initialize(mlp(40, (30,), 5), jax.random.key(0))
@@ -88,7 +89,9 @@ def test_the_command_takes_them(tmp_path, capsys):
     ]
     assert main(["quantize", str(tmp_path / "model.safetensors"), "-o", str(out), "-k", "5", *options]) == 0
     assert "compression ratios" in capsys.readouterr().out
-    tree = quantize_tree(PARAMETERS, 5, importance=h, diameter_penalty=3, min_size=100).reconstruction()
+    tree = quantize_tree(
+        PARAMETERS, QuantizationConfig(num_clusters=5, diameter_penalty=3, min_size=100), importance=h
+    ).reconstruction()
     with RdzFile(out) as file:
         for name in ("dense1.weight", "dense2.weight"):
             layer = name.split(".")[0]

@@ -1,3 +1,4 @@
+import dataclasses
 import inspect
 import textwrap
 
@@ -12,8 +13,8 @@ from ratedist.networks import quantization
 from ratedist.networks.calibration import fit_temperature
 from ratedist.networks.curvature import pytrees
 from ratedist.networks.losses import evaluate
+from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.model_file import dequantize_file, quantize_file
-from ratedist.tensors.tensor import QuantizationConfig
 from tests.networks.models import HOLDOUT, PARAMETERS, TEST, TRAIN, logits_fn, samples
 
 quantize = rd.networks.quantize
@@ -22,7 +23,14 @@ CURVATURE = jax.tree.map(np.ones_like, PARAMETERS)
 
 @pytest.fixture(scope="module")
 def result():
-    return quantize(PARAMETERS, logits_fn, TRAIN, 3, holdout=HOLDOUT, test=TEST, min_size=100)
+    return quantize(
+        PARAMETERS,
+        logits_fn,
+        TRAIN,
+        rd.QuantizationConfig(num_clusters=3, min_size=100),
+        holdout=HOLDOUT,
+        test=TEST,
+    )
 
 
 def leaves_agree(one, other):
@@ -43,7 +51,9 @@ def test_it_is_hessian_weighted_k_means_with_the_curvature_of_the_loss(result):
     diagonal = pytrees.gauss_newton_diagonal(logits_fn, PARAMETERS, TRAIN[0])
     leaves_agree(result.curvature, diagonal)
     importance = rd.networks.normalized_importance(diagonal)
-    expected = rd.quantize_tree(PARAMETERS, 3, importance=importance, min_size=100)
+    expected = rd.quantize_tree(
+        PARAMETERS, rd.QuantizationConfig(num_clusters=3, min_size=100), importance=importance
+    )
     for name, tensor in expected.quantized.items():
         np.testing.assert_array_equal(result.tree.quantized[name].labels, tensor.labels)
         np.testing.assert_array_equal(result.tree.quantized[name].codebook, tensor.codebook)
@@ -87,7 +97,14 @@ def test_three_ratios_by_name_and_the_file(result, tmp_path):
 
 
 def test_without_held_out_samples_nothing_is_calibrated(result):
-    found = quantize(PARAMETERS, logits_fn, TRAIN, 3, curvature=result.curvature, test=TEST, min_size=100)
+    found = quantize(
+        PARAMETERS,
+        logits_fn,
+        TRAIN,
+        rd.QuantizationConfig(num_clusters=3, min_size=100),
+        curvature=result.curvature,
+        test=TEST,
+    )
     assert list(found.comparison.rows) == ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
     assert found.curvature_samples == 0
     assert "measured" not in str(found)
@@ -95,7 +112,13 @@ def test_without_held_out_samples_nothing_is_calibrated(result):
 
 
 def test_curvature_on_a_random_part(result):
-    found = quantize(PARAMETERS, logits_fn, TRAIN, 3, curvature_samples=80, min_size=100, seed=4)
+    found = quantize(
+        PARAMETERS,
+        logits_fn,
+        TRAIN,
+        rd.QuantizationConfig(num_clusters=3, min_size=100, seed=4),
+        curvature_samples=80,
+    )
     assert found.curvature_samples == 80
     error = found.curvature_errors["hidden.kernel"].mean
     worst = max(error, found.curvature_errors["output.kernel"].mean)
@@ -110,7 +133,13 @@ def test_a_budget_goes_where_the_curvature_is(result, tmp_path):
     found = {}
     for factor in (1e-4, 1e4):
         scaled = {**diagonal, "output": jax.tree.map(lambda h: h * factor, diagonal["output"])}  # noqa: B023
-        model = quantize(PARAMETERS, logits_fn, TRAIN, bits_per_weight=5.5, curvature=scaled, min_size=100)
+        model = quantize(
+            PARAMETERS,
+            logits_fn,
+            TRAIN,
+            rd.QuantizationConfig(bits_per_weight=5.5, min_size=100),
+            curvature=scaled,
+        )
         # 35 biases stay as they are.
         assert 8 * (model.save(tmp_path / "model.rdz") - 4 * 35) <= 5.5 * 1350
         found[factor] = {name: t.num_clusters for name, t in model.tree.quantized.items()}
@@ -121,17 +150,28 @@ def test_a_budget_goes_where_the_curvature_is(result, tmp_path):
 
 def test_a_budget_is_shared_as_the_curvature_itself_would(result):
     budget = {"bits_per_weight": 6.0, "min_size": 100}
-    model = quantize(PARAMETERS, logits_fn, TRAIN, curvature=result.curvature, **budget)
-    expected = rd.quantize_tree(PARAMETERS, importance=result.curvature, **budget)
+    model = quantize(
+        PARAMETERS, logits_fn, TRAIN, rd.QuantizationConfig(**budget), curvature=result.curvature
+    )
+    expected = rd.quantize_tree(PARAMETERS, rd.QuantizationConfig(**budget), importance=result.curvature)
     for name, tensor in expected.quantized.items():
         assert model.tree.quantized[name].num_clusters == tensor.num_clusters
     zero = jax.tree.map(np.zeros_like, result.curvature)
-    assert quantize(PARAMETERS, logits_fn, TRAIN, curvature=zero, **budget).huffman_ratio < 6 / 32
+    assert (
+        quantize(PARAMETERS, logits_fn, TRAIN, rd.QuantizationConfig(**budget), curvature=zero).huffman_ratio
+        < 6 / 32
+    )
 
 
 def test_penalties(result):
     def diameter(**options):
-        found = quantize(PARAMETERS, logits_fn, TRAIN, 3, curvature=result.curvature, min_size=100, **options)
+        found = quantize(
+            PARAMETERS,
+            logits_fn,
+            TRAIN,
+            rd.QuantizationConfig(num_clusters=3, min_size=100, **options),
+            curvature=result.curvature,
+        )
         return found.tree.quantized["hidden.kernel"].diameter
 
     free, pressed = diameter(), diameter(diameter_penalty=200.0)
@@ -215,7 +255,10 @@ def test_a_pytorch_state_dict(tmp_path):
     rd.networks.save_parameters(tmp_path / "importance.safetensors", importance)
     config = QuantizationConfig(num_clusters=4)
     quantize_file(
-        tmp_path / "model.safetensors", tmp_path / "cli.rdz", config, tmp_path / "importance.safetensors"
+        tmp_path / "model.safetensors",
+        tmp_path / "cli.rdz",
+        config,
+        importance=tmp_path / "importance.safetensors",
     )
     dequantize_file(tmp_path / "cli.rdz", tmp_path / "cli.safetensors")
     with TensorFile(tmp_path / "cli.safetensors") as file:
@@ -242,7 +285,7 @@ def test_the_example_of_the_docstring(tmp_path, monkeypatch, capsys):
         ({"seed": 1, "curvature_samples": None}, "here nothing is random"),
         ({"seed": 1}, "here nothing is random"),
         ({"num_clusters": 3, "bits_per_weight": 4.0, "curvature": CURVATURE}, "must not be given beside"),
-        ({"curvature": [1.0]}, "importance must have the structure"),
+        ({"curvature": [1.0]}, "curvature must have the structure"),
         ({"data": (TRAIN[0], TRAIN[1] + 5), "curvature": CURVATURE}, "labels must lie in"),
         ({"include": ("*bias",), "curvature_samples": 20}, "no leaf to quantise"),
         ({"include": ("nothing",), "curvature_samples": 20}, "include: no tensor has a name like 'nothing'"),
@@ -251,6 +294,9 @@ def test_the_example_of_the_docstring(tmp_path, monkeypatch, capsys):
     ],
 )
 def test_bad_input(change, message):
-    arguments = {"parameters": PARAMETERS, "function": logits_fn, "data": TRAIN} | change
+    names = {field.name for field in dataclasses.fields(rd.QuantizationConfig)}
+    arguments = {"parameters": PARAMETERS, "function": logits_fn, "data": TRAIN}
+    arguments |= {name: value for name, value in change.items() if name not in names}
+    config = rd.QuantizationConfig(**{name: value for name, value in change.items() if name in names})
     with pytest.raises(ValueError, match=message):
-        quantize(**arguments)
+        quantize(config=config, **arguments)

@@ -12,8 +12,9 @@ import ratedist as rd
 from ratedist.container import Entry, encode_header, write_tensor_file
 from ratedist.container.dtypes import dtype_name, to_bytes
 from ratedist.tensors import budget
+from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.model_file import quantize_file
-from ratedist.tensors.tensor import QuantizationConfig, quantize_tensor
+from ratedist.tensors.tensor import quantize_tensor
 
 
 def write_model(path, tensors, metadata=None):
@@ -61,7 +62,7 @@ def test_no_file_is_larger_than_asked(tmp_path, name, block_length):
     options = {"min_size": 1 if "one" in name else 100, "block_length": block_length}
 
     def quantized(bits):
-        return rd.quantize_tree(tree, bits_per_weight=bits, **options)
+        return rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=bits, **options))
 
     least = least_feasible(quantized)
     losses = []
@@ -95,7 +96,7 @@ def test_files_of_models(tmp_path, coder, weighted):
 
     def quantized(bits):
         config = QuantizationConfig(bits_per_weight=bits, coder=coder, min_size=10)
-        return quantize_file(tmp_path / "model", tmp_path / "out.rdz", config, h)
+        return quantize_file(tmp_path / "model", tmp_path / "out.rdz", config, importance=h)
 
     least = least_feasible(quantized)
     for bits in (least, 1.5 * least, 4.0, 6.5, 16.0):
@@ -113,16 +114,16 @@ def test_files_of_models(tmp_path, coder, weighted):
 def test_a_tensor_is_a_constant_only_if_asked(tmp_path):
     tree = {"a": np.random.default_rng(0).normal(size=20_000), "b": np.full(2000, 0.25)}
     with pytest.raises(ValueError, match="bits_per_weight must be at least"):
-        rd.quantize_tree(tree, bits_per_weight=0.5)
+        rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=0.5))
     with pytest.warns(UserWarning, match="1 tensor with an error above 50% of the energy of the weights: a"):
-        found = rd.quantize_tree(tree, bits_per_weight=0.5, min_clusters=1)
+        found = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=0.5, min_clusters=1))
     assert {name: t.num_clusters for name, t in found.quantized.items()} == {"a": 1, "b": 1}
     assert spent(found, tmp_path / "tree.rdz") <= 0.5
     for blocks in (9, 12):  # no candidate lies between
         few = {"w": np.arange(blocks, dtype=np.float32)}
-        exact = rd.quantize_tree(few, bits_per_weight=1e3, min_clusters=9, min_size=1)
+        exact = rd.quantize_tree(few, rd.QuantizationConfig(bits_per_weight=1e3, min_clusters=9, min_size=1))
         assert exact.quantized["w"].num_clusters >= 9
-    several = rd.quantize_tree(tree, bits_per_weight=6, min_clusters=23)
+    several = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=6, min_clusters=23))
     assert several.quantized["a"].num_clusters >= 23
     assert several.quantized["b"].signal_to_noise == np.inf
 
@@ -131,11 +132,11 @@ def test_scale_is_no_importance():
     """Without importances a tensor and the same tensor times 0.02 count alike; with them they do not."""
     w = np.random.default_rng(0).normal(size=(2, 4000))
     tree = {"a": w[0], "b": 0.02 * w[1]}
-    plain = rd.quantize_tree(tree, bits_per_weight=3).quantized
+    plain = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=3)).quantized
     assert abs(plain["a"].signal_to_noise - plain["b"].signal_to_noise) < 3
     assert plain["b"].num_clusters >= 4
     ones = {name: np.ones(4000) for name in tree}
-    weighted = rd.quantize_tree(tree, bits_per_weight=3, importance=ones).quantized
+    weighted = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=3), importance=ones).quantized
     assert weighted["a"].num_clusters > weighted["b"].num_clusters >= 2
     assert min(t.signal_to_noise for t in weighted.values()) > 10 * np.log10(2)  # half the energy
 
@@ -147,7 +148,7 @@ def test_no_tensor_gets_fewer_clusters_than_all_could_have(tmp_path):
         bits = spent(rd.quantize_tree(tree, K), tmp_path / "equal.rdz")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = rd.quantize_tree(tree, bits_per_weight=bits)
+            found = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=bits))
         assert spent(found, tmp_path / "tree.rdz") <= bits
         assert min(tensor.num_clusters for tensor in found.quantized.values()) >= K
 
@@ -160,16 +161,19 @@ def test_near_the_best_of_all_choices(tmp_path, monkeypatch, bits):
     tree = {name: rng.normal(size=d) for name, d in (("a", 4000), ("b", 6000), ("c", 9000))}
     h = {name: np.full(x.shape, s) for (name, x), s in zip(tree.items(), (1.0, 5.0, 0.3), strict=True)}
     each = {
-        name: {K: quantize_tensor(x, QuantizationConfig(), K, h[name]) for K in (2, 3, 4, 6, 8, 16)}
+        name: {
+            K: quantize_tensor(x, QuantizationConfig(), num_clusters=K, importance=h[name])
+            for K in (2, 3, 4, 6, 8, 16)
+        }
         for name, x in tree.items()
     }
     best = np.inf
     for choice in itertools.product(*each.values()):
         parts = {name: each[name][K] for name, K in zip(tree, choice, strict=True)}
-        size = rd.trees.QuantizedTree(parts, {}, tuple(tree), None).save(tmp_path / "tree.rdz")
+        size = rd.QuantizedTree(parts, {}, tuple(tree), None).save(tmp_path / "tree.rdz")
         if 8 * size / 19_000 <= bits:
             best = min(best, sum(t.distortion * t.num_weights for t in parts.values()))
-    found = rd.quantize_tree(tree, bits_per_weight=bits, importance=h).quantized
+    found = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=bits), importance=h).quantized
     loss = sum(t.distortion * t.num_weights for t in found.values())
     assert best <= loss * (1 + 1e-12)
     assert loss <= best * 1.02
@@ -181,11 +185,11 @@ def test_few_numbers_of_clusters_are_tried(monkeypatch):
 
     def counted(tensor, config, num_clusters, importance):
         tried.append(num_clusters)
-        return quantize_tensor(tensor, config, num_clusters, importance)
+        return quantize_tensor(tensor, config, num_clusters=num_clusters, importance=importance)
 
     monkeypatch.setattr(budget, "quantize_tensor", counted)
     w = np.random.default_rng(0).normal(size=20_000)
-    rd.quantize_tree({"w": w}, bits_per_weight=2, block_length=2)
+    rd.quantize_tree({"w": w}, rd.QuantizationConfig(bits_per_weight=2, block_length=2))
     assert len(tried) <= 8
     assert max(tried) <= 45
 
@@ -195,11 +199,11 @@ def test_ceilings_and_floors_in_words():
     with pytest.warns(
         UserWarning, match=r"the budget leaves 1 tensor with an error above 50% .*: w \(\d+%\)"
     ):
-        rd.quantize_tree({"w": heavy}, bits_per_weight=1.1)
+        rd.quantize_tree({"w": heavy}, rd.QuantizationConfig(bits_per_weight=1.1))
     with pytest.raises(ValueError, match=r"with the fewest clusters their 40,000 weights take [\d,]+ bytes"):
-        rd.quantize_tree({"w": heavy}, bits_per_weight=0.001)
+        rd.quantize_tree({"w": heavy}, rd.QuantizationConfig(bits_per_weight=0.001))
     with pytest.raises(ValueError, match="num_clusters must not be given beside bits_per_weight"):
-        rd.quantize_tree({"w": heavy}, 16, bits_per_weight=3)
+        rd.quantize_tree({"w": heavy}, rd.QuantizationConfig(num_clusters=16, bits_per_weight=3))
 
 
 def test_no_room_is_told_from_other_complaints(monkeypatch):
@@ -214,7 +218,9 @@ def test_no_room_is_told_from_other_complaints(monkeypatch):
 
     monkeypatch.setattr(budget._Point, "of", classmethod(spoiled))
     with pytest.raises(ValueError, match="distortions of group 0 must be finite"):
-        rd.quantize_tree({"w": w}, bits_per_weight=3, importance={"w": np.ones(20_000)})
+        rd.quantize_tree(
+            {"w": w}, rd.QuantizationConfig(bits_per_weight=3), importance={"w": np.ones(20_000)}
+        )
 
 
 @pytest.mark.parametrize("accurate", [True, False])
@@ -244,7 +250,7 @@ def test_weights_that_nothing_depends_on():
     w, h = np.zeros(3000), np.zeros(3000)
     w[:1500] = np.random.default_rng(0).normal(size=1500)
     h[1500:] = 1.0
-    found = rd.quantize_tree({"w": w}, bits_per_weight=4, importance={"w": h})
+    found = rd.quantize_tree({"w": w}, rd.QuantizationConfig(bits_per_weight=4), importance={"w": h})
     assert found.quantized["w"].distortion == 0
 
 
@@ -253,6 +259,10 @@ def test_weights_that_nothing_depends_on():
 def test_tensors_of_few_values_lose_nothing_where_there_is_room(values, floor):
     """The clusters that suffice may be met while more of them are still to be tried."""
     w = np.random.default_rng(0).permutation(np.arange(1500) % values).astype(np.float32)
-    tree = rd.quantize_tree({"w": w}, bits_per_weight=8, min_clusters=floor, importance={"w": np.ones(1500)})
+    tree = rd.quantize_tree(
+        {"w": w},
+        rd.QuantizationConfig(bits_per_weight=8, min_clusters=floor),
+        importance={"w": np.ones(1500)},
+    )
     assert tree.quantized["w"].num_clusters == values
     assert tree.quantized["w"].distortion == 0

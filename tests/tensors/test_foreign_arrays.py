@@ -100,7 +100,7 @@ def check(state, expected, folder):
         np.testing.assert_array_equal(loaded["fc1.bias"], expected["fc1.bias"])
         np.testing.assert_array_equal(loaded["fc1.weight"], other.reconstruction()["fc1.weight"])
     importance = {name: np.ones(np.shape(x), np.float32) for name, x in expected.items()}
-    budget = rd.quantize_tree(state, bits_per_weight=5, importance=importance)
+    budget = rd.quantize_tree(state, rd.QuantizationConfig(bits_per_weight=5), importance=importance)
     assert {type(leaf) for leaf in jax.tree.leaves(budget.reconstruction())} == {np.ndarray}
 
 

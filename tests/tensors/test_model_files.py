@@ -24,8 +24,9 @@ from ratedist.container.dtypes import dtype_name, to_bytes
 from ratedist.container.rdz_entry import RdzEntry
 from ratedist.container.rdz_format import header_of
 from ratedist.container.rdz_index import encode_index
-from ratedist.tensors.model_file import dequantize_file, inspect_file, quantize_file
-from ratedist.tensors.tensor import QuantizationConfig
+from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.inspection import inspect_file
+from ratedist.tensors.model_file import dequantize_file, quantize_file
 
 SINGLE = np.dtype(np.float32)
 rng = np.random.default_rng(0)
@@ -52,7 +53,7 @@ def test_tensors_that_are_not_finite_stay_as_they_are(tmp_path):
     bad["mask"][np.tril_indices(50, -1)] = -np.inf
     write(tmp_path / "m", {"good": weights(40, 50), **bad})
     with pytest.warns(UserWarning, match="the weights of 'mask', 'nan' are not finite, and left as they are"):
-        report = quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(4))
+        report = quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4))
     assert {one.name: one.reason for one in report.outcomes if one.reason} == dict.fromkeys(
         bad, "NaN or infinite weights"
     )
@@ -83,10 +84,12 @@ def test_importances_are_looked_at_before_anything_is_computed(tmp_path, monkeyp
     write(tmp_path / "h", given)
     monkeypatch.setattr("ratedist.tensors.model_file.quantize_tensor", None)
     with pytest.raises(ValueError, match=message):
-        quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(4), tmp_path / "h")
+        quantize_file(
+            tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4), importance=tmp_path / "h"
+        )
     monkeypatch.undo()
-    config = QuantizationConfig(4, exclude=("bn.*",))
-    quantize_file(tmp_path / "m", tmp_path / "r", config, tmp_path / "h")
+    config = QuantizationConfig(num_clusters=4, exclude=("bn.*",))
+    quantize_file(tmp_path / "m", tmp_path / "r", config, importance=tmp_path / "h")
 
 
 def test_narrow_dtypes_are_copied_and_alone_are_explained(tmp_path):
@@ -102,7 +105,7 @@ def test_narrow_dtypes_are_copied_and_alone_are_explained(tmp_path):
         }.items()
     }
     write(tmp_path / "m", {"w": weights(2000), **narrow}, packed)
-    quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(4))
+    quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4))
     inspect_file(tmp_path / "r")
     dequantize_file(tmp_path / "r", tmp_path / "back")
     with TensorFile(tmp_path / "m") as before, TensorFile(tmp_path / "back") as after:
@@ -113,14 +116,14 @@ def test_narrow_dtypes_are_copied_and_alone_are_explained(tmp_path):
     with pytest.raises(
         ValueError, match=r"F4, F6_E3M2, F8_E4M3, .* are quantised already.*save the model in BF16"
     ):
-        quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(4))
+        quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4))
 
 
 def test_a_file_that_is_quantised_already(tmp_path):
     write(tmp_path / "m", {"w": weights(2000)})
-    quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(4))
+    quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4))
     with pytest.raises(ValueError, match=r"is a .rdz file, quantised already"):
-        quantize_file(tmp_path / "r", tmp_path / "s", QuantizationConfig(4))
+        quantize_file(tmp_path / "r", tmp_path / "s", QuantizationConfig(num_clusters=4))
 
 
 def test_results_in_the_place_of_an_input(tmp_path):
@@ -129,8 +132,10 @@ def test_results_in_the_place_of_an_input(tmp_path):
     os.link(tmp_path / "h", tmp_path / "same")
     for out in ("m", "h", "same"):
         with pytest.raises(ValueError, match="must not take the place of the input"):
-            quantize_file(tmp_path / "m", tmp_path / out, QuantizationConfig(4), tmp_path / "h")
-    quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(4))
+            quantize_file(
+                tmp_path / "m", tmp_path / out, QuantizationConfig(num_clusters=4), importance=tmp_path / "h"
+            )
+    quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4))
     with pytest.raises(ValueError, match="must not take the place of the input"):
         dequantize_file(tmp_path / "r", tmp_path / "r")
 
@@ -165,7 +170,7 @@ def test_a_small_file_that_becomes_a_large_one(tmp_path, capsys):
 def test_many_small_tensors_are_what_they_are_one_by_one(tmp_path):
     tensors = {f"t{index}": weights(*shape) for index, shape in enumerate([(33, 32), (5, 7), (80, 60)] * 10)}
     write(tmp_path / "m", {**tensors, "raw": np.arange(5)})
-    quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(6, min_size=1))
+    quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=6, min_size=1))
     dequantize_file(tmp_path / "r", tmp_path / "back")
     with RdzFile(tmp_path / "r") as file, TensorFile(tmp_path / "back") as back:
         assert back.entries.keys() == {*tensors, "raw"}

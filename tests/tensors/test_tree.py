@@ -7,7 +7,9 @@ import pytest
 
 import ratedist as rd
 from ratedist.container import RdzFile, RdzWriter
-from ratedist.tensors.tree import LEAVES_KEY, load_tree, quantize_tree
+from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.tree import quantize_tree
+from ratedist.tensors.tree_file import LEAVES_KEY, load_tree
 
 Pair = collections.namedtuple("Pair", ["kernel", "bias"])
 
@@ -54,12 +56,12 @@ def test_ratios_are_three(tmp_path):
     size = result.save(tmp_path / "tree.rdz")
     assert size == (tmp_path / "tree.rdz").stat().st_size
     everything = bits / 8 + 30 * 4 + 2000 * 8
-    assert result.bytes_on_disk_ratio(tmp_path / "tree.rdz") == pytest.approx(size / everything)
+    assert (result.file_bytes(), result.file_ratio) == (size, size / everything)
 
 
 def test_save_and_load(tmp_path):
     tree = parameters()
-    result = quantize_tree(tree, 4, block_length=2)
+    result = quantize_tree(tree, QuantizationConfig(num_clusters=4, block_length=2))
     result.save(tmp_path / "tree.rdz")
     loaded, expected = load_tree(tmp_path / "tree.rdz", tree), result.reconstruction()
     assert jax.tree.structure(loaded) == jax.tree.structure(tree)
@@ -82,10 +84,15 @@ def test_load_into_another_tree(tmp_path, monkeypatch):
 
 def test_selection_and_importance():
     tree = parameters()
-    assert set(quantize_tree(tree, 8, include=("stack*",)).quantized) == {"stack.0", "stack.1"}
-    assert set(quantize_tree(tree, 8, exclude=("stack*",)).quantized) == {"dense.kernel"}
+    assert set(quantize_tree(tree, QuantizationConfig(num_clusters=8, include=("stack*",))).quantized) == {
+        "stack.0",
+        "stack.1",
+    }
+    assert set(quantize_tree(tree, QuantizationConfig(num_clusters=8, exclude=("stack*",))).quantized) == {
+        "dense.kernel"
+    }
     assert set(quantize_tree(tree, 8, select=lambda name, leaf: leaf.ndim == 1).quantized) == {"stack.1"}
-    assert "dense.bias" in quantize_tree(tree, 8, min_size=10).quantized
+    assert "dense.bias" in quantize_tree(tree, QuantizationConfig(num_clusters=8, min_size=10)).quantized
     importance = jax.tree.map(lambda leaf: np.ones(np.shape(leaf)) if hasattr(leaf, "dtype") else leaf, tree)
     weighted = quantize_tree(tree, 8, importance=importance)
     plain = quantize_tree(tree, 8)
@@ -99,7 +106,7 @@ def test_selection_and_importance():
 
 
 def test_budget(tmp_path):
-    result = quantize_tree(parameters(), bits_per_weight=3.5)
+    result = quantize_tree(parameters(), QuantizationConfig(bits_per_weight=3.5))
     # The names of leaves that are no arrays are in the file too.
     size = result.save(tmp_path / "tree.rdz") - 30 * 4 - 2000 * 8
     assert 3.4 < 8 * size / (1200 + 1500 + 1200) <= 3.5
@@ -109,11 +116,13 @@ def test_nothing_to_quantise_and_clashing_names():
     with pytest.raises(ValueError, match="no leaf to quantise"):
         quantize_tree({"a": jnp.zeros(3)}, 2)
     with pytest.raises(ValueError, match="two leaves have the same name"):
-        quantize_tree({"a.b": jnp.zeros(3), "a": {"b": jnp.zeros(3)}}, 2, min_size=1)
+        quantize_tree(
+            {"a.b": jnp.zeros(3), "a": {"b": jnp.zeros(3)}}, QuantizationConfig(num_clusters=2, min_size=1)
+        )
     with pytest.raises(ValueError, match="num_clusters"):
         quantize_tree(parameters(), 0)
     with pytest.raises(ValueError, match="exclude: no tensor has a name like 'dens'"):
-        quantize_tree(parameters(), exclude=("dens",))
+        quantize_tree(parameters(), QuantizationConfig(exclude=("dens",)))
 
 
 def test_options_without_effect_are_refused():
@@ -125,12 +134,15 @@ def test_options_without_effect_are_refused():
         ({"method": "optimal", "block_length": 2}, 'method "optimal" is for block_length 1'),
     ):
         with pytest.raises(ValueError, match=message):
-            quantize_tree(parameters(), **options)
+            quantize_tree(parameters(), QuantizationConfig(**options))
 
 
 def test_method():
     tree = {"w": np.random.default_rng(0).standard_t(2, 3000)}
-    losses = {m: quantize_tree(tree, 9, method=m).quantized["w"].distortion for m in (None, "optimal")}
+    losses = {
+        m: quantize_tree(tree, QuantizationConfig(num_clusters=9, method=m)).quantized["w"].distortion
+        for m in (None, "optimal")
+    }
     optimum = rd.kmeans(tree["w"], 9, method="optimal").objective / 3000
     assert losses["optimal"] == pytest.approx(optimum, rel=1e-6)
     assert losses["optimal"] <= losses[None]

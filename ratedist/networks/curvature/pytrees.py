@@ -18,7 +18,7 @@ from ratedist import _checks
 from ratedist.networks import losses
 from ratedist.networks.curvature.architectures import SamplingError, sampling_error
 from ratedist.networks.curvature.tree_moments import Outputs, num_samples, tree_moments
-from ratedist.tensors.tree import named_leaves
+from ratedist.tensors.leaves import named_leaves
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class SampledTree:
 
     Attributes:
         diagonal: tree of the structure of the parameters, unbiased for the diagonal over all samples.
-        errors: name of a leaf, as ``ratedist.tensors.tree`` has it, → ``SamplingError``.
+        errors: name of a leaf, as ``ratedist.tensors.leaves`` has it, → ``SamplingError``.
         samples: positions of the subset.
     """
 

@@ -1,0 +1,10 @@
+# Every public name of ``ratedist.quantizers``, once: read by type checkers and by ``lazy_loader``.
+from .baselines import entropy_constrained_quantizer as entropy_constrained_quantizer
+from .baselines import uniform_quantizer as uniform_quantizer
+from .clustering import kmeans as kmeans
+from .clustering import optimal_scalar_path as optimal_scalar_path
+from .methods import Algorithm1 as Algorithm1
+from .methods import Lloyd as Lloyd
+from .methods import Optimal as Optimal
+from .objective import quantization_objective as quantization_objective
+from .quantized import Quantized as Quantized

@@ -1,0 +1,159 @@
+"""The options of quantisation, written once: for trees, for networks, for files and for the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import sys
+from collections.abc import Collection
+from typing import Any
+
+from ratedist import _checks
+from ratedist.quantizers.methods import Method, as_method, check_method
+
+# Fewest and most clusters of a tensor that a budget is spent on.
+LEAST_CLUSTERS, MOST_CLUSTERS = 2, 256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QuantizationConfig:
+    """How the tensors of a model are quantised, and which of them.
+
+    ``None`` means not given. An option that nothing depends on is refused. A method is a name, or in Python
+    a record with its own options, such as ``rd.Optimal(time_budget=10)``.
+    """
+
+    num_clusters: int | None = None
+    """K, the number of values that the weights of a tensor can take; 16 if there is no budget either."""
+    bits_per_weight: float | None = None
+    """In place of K, a budget for the file: bits for each weight of a quantised tensor, codebooks, counts and
+    header included. Tensors left as they are come on top. Each tensor gets its own K, at most 256."""
+    min_clusters: int | None = None
+    """Fewest clusters that a budget may give a tensor; 2 if not given. 1 makes constants."""
+    method: str | Method | None = None
+    """How centres are found: lloyd (if not given), optimal, or algorithm1 as printed in the papers."""
+    diameter_penalty: float = 0.0
+    """β, the price of the squared diameter of a codebook."""
+    relative_penalty: bool = False
+    """Take β in units of the total importance of each tensor, free of its scale and size."""
+    block_length: int = 1
+    """m, the number of weights that share a label."""
+    codebook_dtype: str | None = None
+    """Type of the centres in the file: float32, float16 or bfloat16. If not given, that of the tensor, and
+    float32 for a tensor of float64."""
+    coder: str = "huffman"
+    """Code of the labels in the file: huffman, or ans for the entropy coder of the package constriction
+    (ratedist[coding])."""
+    include: tuple[str, ...] = ()
+    """Quantise only tensors whose names are like one of these patterns (* and ?); all, if none is given."""
+    exclude: tuple[str, ...] = ()
+    """Leave tensors whose names are like one of these patterns (* and ?) as they are."""
+    min_size: int = 1024
+    """Leave tensors with fewer weights as they are, and those with fewer blocks than clusters."""
+    seed: int | None = None
+    """Of the random start that blocks of two weights and more need; 0 if not given."""
+
+    @classmethod
+    def of(cls, config: QuantizationConfig | int | None) -> QuantizationConfig:
+        """The record itself, or the one that a number of clusters or nothing at all is short for; checked.
+
+        Raises:
+            ValueError: as ``check``.
+        """
+        found = config if isinstance(config, QuantizationConfig) else cls(num_clusters=config)
+        found.check()
+        return found
+
+    @property
+    def clusters(self) -> int:
+        """K of every tensor, where there is no budget."""
+        return 16 if self.num_clusters is None else self.num_clusters
+
+    @property
+    def kmeans_method(self) -> Method:
+        """The method as a record."""
+        return as_method("lloyd" if self.method is None else self.method)
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for values that make no sense, before anything is read."""
+        # Imported late: to show the help of a command takes none of them.
+        from ratedist.codes.ans import require_constriction
+        from ratedist.container.dtypes import CODEBOOK_DTYPES
+        from ratedist.container.rdz_format import CODERS
+
+        for name in ("block_length", "min_size"):
+            _checks.integer(name, getattr(self, name), 1)
+        for name in ("include", "exclude"):
+            patterns = getattr(self, name)
+            several = isinstance(patterns, Collection) and not isinstance(patterns, str)
+            if not several or not all(isinstance(one, str) for one in patterns):
+                raise ValueError(f"{name} must be a tuple of patterns, got {patterns!r:.80}")
+        if self.num_clusters is not None:
+            _checks.integer("num_clusters", self.num_clusters, 1)
+        _checks.in_range("diameter_penalty", self.diameter_penalty, high=sys.float_info.max)
+        if self.codebook_dtype is not None:
+            _checks.one_of("codebook_dtype", self.codebook_dtype, tuple(CODEBOOK_DTYPES))
+        self._check_budget()
+        self._check_dependence()
+        if _checks.one_of("coder", self.coder, CODERS) == "ans":
+            require_constriction()
+
+    def _check_budget(self) -> None:
+        if self.bits_per_weight is not None:
+            _checks.positive_number("bits_per_weight", self.bits_per_weight)
+            if self.num_clusters is not None:
+                raise ValueError(
+                    "num_clusters must not be given beside bits_per_weight, which chooses K for each tensor; "
+                    f"got {self.num_clusters} and {self.bits_per_weight:g}"
+                )
+        if self.min_clusters is not None:
+            if _checks.integer("min_clusters", self.min_clusters, 1) > MOST_CLUSTERS:
+                raise ValueError(f"min_clusters must be at most {MOST_CLUSTERS}, got {self.min_clusters}")
+            if self.bits_per_weight is None:
+                raise ValueError("min_clusters needs bits_per_weight: without a budget K is num_clusters")
+
+    def _check_dependence(self) -> None:
+        """Refuse what would be ignored."""
+        if self.relative_penalty and self.diameter_penalty == 0:
+            raise ValueError("relative_penalty is a unit of diameter_penalty, and needs one above zero")
+        if self.block_length == 1 and self.seed is not None:
+            raise ValueError("seed is for block_length above 1: with one weight a block nothing is random")
+        if self.seed is not None:
+            _checks.seed(self.seed)
+        check_method(self.kmeans_method, block_length=self.block_length, penalized=self.diameter_penalty > 0)
+
+    def check_patterns(self, names: Collection[str]) -> None:
+        """Raise ``ValueError`` for a pattern that is like none of the names: it would be ignored."""
+        for option, patterns in (("include", self.include), ("exclude", self.exclude)):
+            for pattern in patterns:
+                if pattern != "*" and not any(_is_like(name, pattern) for name in names):
+                    raise ValueError(f"{option}: no tensor has a name like {pattern!r}")
+
+    def reason_to_leave(self, name: str, dtype: Any, size: int) -> str | None:
+        """Why a tensor is to stay as it is, in words; ``None`` if it is to be quantised.
+
+        Args:
+            name: of the tensor.
+            dtype: NumPy's, or the name of one that NumPy has not.
+            size: number of weights.
+        """
+        from ratedist.container.dtypes import NAMES, WEIGHT_DTYPES
+
+        if isinstance(dtype, str) or NAMES.get(dtype) not in WEIGHT_DTYPES:
+            return f"{dtype}, not floating-point of 16 to 64 bits"
+        for pattern in self.exclude:
+            if _is_like(name, pattern):
+                return f"excluded by {pattern!r}"
+        if self.include and not any(_is_like(name, pattern) for pattern in self.include):
+            return "not included"
+        if size < self.min_size:
+            return f"fewer than {self.min_size} weights (min_size)"
+        K = 1 if self.bits_per_weight is not None else self.clusters
+        if size < self.block_length * K:
+            return f"fewer than {K} blocks of {self.block_length}, one for each cluster"
+        return None
+
+
+def _is_like(name: str, pattern: str) -> bool:
+    """Whether a name is like a pattern, or is it: names can have ``*``, ``?`` and ``[`` in them."""
+    return name == pattern or fnmatch.fnmatchcase(name, pattern)

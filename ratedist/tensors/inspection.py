@@ -1,0 +1,97 @@
+"""What a .rdz file holds, a row a tensor, without reconstructing any."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+
+from ratedist.container import RdzFile
+from ratedist.container.compressed_tensor import signal_to_noise
+from ratedist.tensors.ratios import Ratios
+
+# Of a centre with others on average, which bounds the cost of a diameter by the size of the codebook.
+COMPARISONS = 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorRow:
+    """One line of the table of a .rdz file; ``None`` where a tensor is stored as it was.
+
+    Attributes:
+        name: of the tensor.
+        dtype: safetensors name.
+        shape: of the tensor.
+        share: part of the file.
+        num_clusters: K.
+        block_length: m.
+        coder: "huffman" or "ans".
+        codebook_dtype: of the centres.
+        entropy: of the labels, bits a weight.
+        huffman: mean length of the Huffman code, bits a weight.
+        stored: bits a weight that the tensor takes in the file, codebook and counts included.
+        distortion: ``Σ_j h_j (w_j − ŵ_j)² / d``.
+        diameter: ``max_{k,l} |c_k − c_l|``; ``None`` too where it was not computed.
+        weighted: whether the distortion has importances h, or h = 1; ``None`` if the file does not say.
+        signal_to_noise: ``10·log₁₀(Σhw² / Σh(w − ŵ)²)`` in decibels; ``None`` if not known, or infinite.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    share: float
+    num_clusters: int | None = None
+    block_length: int | None = None
+    coder: str | None = None
+    codebook_dtype: str | None = None
+    entropy: float | None = None
+    huffman: float | None = None
+    stored: float | None = None
+    distortion: float | None = None
+    diameter: float | None = None
+    weighted: bool | None = None
+    signal_to_noise: float | None = None
+
+
+def inspect_file(
+    path: str | os.PathLike[str], max_comparisons: float = COMPARISONS
+) -> tuple[list[TensorRow], Ratios]:
+    """A row for each tensor of a .rdz file, and the three compression ratios; all data are verified.
+
+    Labels are not decoded, so that the cost is proportional to the size of the file.
+
+    Args:
+        path: the file.
+        max_comparisons: of a centre with others, for the diameter of codebooks of blocks of more than two;
+            one that would take more (only if it has more than twice as many centres) is not computed.
+
+    Raises:
+        ValueError: as ``RdzFile``.
+    """
+    with RdzFile(path) as file:
+        file.verify()
+        rows, sizes = [], []
+        for name, entry in file.entries.items():
+            row = TensorRow(name, entry.dtype, entry.shape, entry.num_bytes / file.size)
+            told, d = file.inspect(name, max_comparisons), entry.num_weights
+            if told is not None:
+                sizes.append(told.sizes)
+                row = dataclasses.replace(
+                    row,
+                    entropy=told.sizes.entropy / d,
+                    huffman=told.sizes.huffman / d,
+                    stored=8 * entry.num_bytes / d,
+                    distortion=entry.distortion,
+                    weighted=entry.weighted,
+                    signal_to_noise=_signal_to_noise(entry.distortion, entry.energy),
+                    **told.details,
+                )
+            rows.append(row)
+        return rows, Ratios.of(sizes, file.size, file.decoded_bytes)
+
+
+def _signal_to_noise(distortion: float | None, energy: float | None) -> float | None:
+    if distortion is None or energy is None:
+        return None
+    decibels = signal_to_noise(distortion, energy)
+    return decibels if math.isfinite(decibels) else None
