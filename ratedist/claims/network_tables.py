@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ratedist.claims.evidence import Evidence, SampleMean, sample_mean
-from ratedist.claims.numbers import Numbers
+from ratedist.claims.numbers import Comparison, Numbers, Relation, simulated
 
 POINT_COLUMNS = ("compressor", "num_clusters", "diameter_penalty", "block_length")
 QUANTITIES = (
@@ -45,6 +45,14 @@ class Point(NamedTuple):
 
 
 ORIGINAL = Point()
+# β of the papers' regularised curves.
+PRICE = {"mnist": 50.0, "cifar10": 25.0}
+MNIST = "MNIST, 50 networks, the published recipe"
+
+
+def weighted(num_clusters: int, penalty: float = 0.0, block_length: int = 1) -> Point:
+    """Hessian-weighted K-means."""
+    return Point("hessian_weighted", num_clusters, penalty, block_length)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +74,22 @@ class Networks:
         if point not in self.values:
             raise LookupError(f"the table has no rows of {point}")
         return self.values[point][quantity]
+
+
+def change(
+    networks: Networks, quantity: str, relation: Relation, point: Point, other: Point = ORIGINAL
+) -> Comparison:
+    """A risk at one point against that at another, network by network."""
+    name = {"train_loss": "empirical risk", "test_loss": "population risk"}.get(
+        quantity, quantity.replace("_", " ")
+    )
+    label = f"{name} of {point}, minus {other}"
+    return simulated(label, relation, 0.0, networks.change(quantity, point, other))
+
+
+def size(networks: Networks) -> str:
+    """How many networks there are."""
+    return f"{networks.of(ORIGINAL, 'test_loss').size} networks, paired"
 
 
 def read_networks(path: Path) -> Networks:

@@ -18,13 +18,13 @@ from ratedist.theory.bounds.conditional_cgf import (
     conditional_cgf_relaxation,
     product_cgf_bound,
 )
-from ratedist.theory.bounds.generalization import exact_cgf_factor
-from ratedist.theory.bounds.oracle_cgf import oracle_conditional_cgf_bound, oracle_loss_variance
 from ratedist.theory.bounds.gaussian_mean import (
     gaussian_mean_generalization_error,
     gaussian_mean_individual_bound,
     gaussian_mean_individual_information,
 )
+from ratedist.theory.bounds.generalization import exact_cgf_factor
+from ratedist.theory.bounds.oracle_cgf import oracle_conditional_cgf_bound, oracle_loss_variance
 from ratedist.theory.gibbs import (
     gibbs_generalization_error,
     gibbs_posterior,

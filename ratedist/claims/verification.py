@@ -18,10 +18,12 @@ from ratedist.claims import (
     figure2,
     information,
     linear_model,
+    network_variants,
     networks,
     quantization,
     rate_distortion,
     remark2,
+    sampling,
     sharper_bounds,
 )
 from ratedist.claims.claim import Claim, Finding, Verdict
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 CLAIMS: tuple[Claim, ...] = (
     *information.CLAIMS,
     *linear_model.CLAIMS,
+    *sampling.CLAIMS,
     *rate_distortion.CLAIMS,
     *exact_curve.CLAIMS,
     *remark2.CLAIMS,
@@ -46,6 +49,7 @@ CLAIMS: tuple[Claim, ...] = (
     *diameter.CLAIMS,
     *coding.CLAIMS,
     *networks.CLAIMS,
+    *network_variants.CLAIMS,
 )
 
 

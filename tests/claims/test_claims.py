@@ -6,7 +6,7 @@ import math
 import pytest
 
 from ratedist import theory
-from ratedist.claims import CLAIMS, Claim, Evidence, Verdict, frame, linear_model, sharper_bounds, verify
+from ratedist.claims import CLAIMS, Claim, Evidence, Verdict, frame, sampling, sharper_bounds, verify
 from ratedist.claims.finite_example import channels, finite_example
 from ratedist.claims.judging import judge
 from ratedist.linear_model.model import GaussianLinearModel
@@ -83,13 +83,13 @@ def test_wrong_formulae_fail(evidence, monkeypatch, id: str, name: str, factor: 
 
 
 def test_wrong_conditional_mean_fails(evidence, monkeypatch) -> None:
-    true = linear_model._distortions
+    true = sampling._distortions
 
     def without_factor(model: GaussianLinearModel, data, reproduction):
         claimed, actual = true(model, data, reproduction)
         return claimed * model.n / (model.n + 1), actual
 
-    monkeypatch.setattr(linear_model, "_distortions", without_factor)
+    monkeypatch.setattr(sampling, "_distortions", without_factor)
     assert BY_ID["rao-blackwell"].check(evidence).verdict is Verdict.FAILS
 
 
