@@ -22,7 +22,7 @@ from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.weights import two_level_weights
 
 INNER_ALPHAS = (0.9, 0.5, 0.1, 0.02, 0.001)
-# Of the rate quadratures, nats; see the tests of ratedist.theory.oracle.
+# Of the rate quadratures, nats; see the tests of ratedist.theory.oracle_information.
 QUADRATURE = 1e-6
 
 

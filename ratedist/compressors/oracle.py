@@ -12,12 +12,8 @@ from jax.scipy.special import logsumexp
 from ratedist import _checks
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.linear_model.model import GaussianLinearModel
-from ratedist.theory.oracle import (
-    oracle_alpha_at_rate,
-    oracle_gaussian_rate,
-    oracle_output_mixture,
-    oracle_rate,
-)
+from ratedist.theory.oracle import oracle_gaussian_rate
+from ratedist.theory.oracle_information import oracle_alpha_at_rate, oracle_output_mixture, oracle_rate
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,21 +6,37 @@ from ratedist.linear_model.model import GaussianLinearModel, require_model
 
 
 def erm_empirical_risk(model: GaussianLinearModel) -> float:
-    """``E L_S(W) = σ²(n − d)/n``, in units of the loss.
+    """``E L_S(W) = σ²(n − d)/n``, the expected empirical risk of ERM, in units of the loss.
+
+    Args:
+        model: the linear model.
 
     Source: the residual sum of squares is σ²χ² with n − d degrees of freedom; Entropy 2021 eq. (A2).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.erm_empirical_risk(model)
+    0.375
     """
     require_model(model)
     return model.noise_variance * (model.n - model.d) / model.n
 
 
 def erm_population_risk(model: GaussianLinearModel) -> float:
-    """``E L_μ(W) = σ²(1 + d/(n − d − 1))``, in units of the loss.
+    """``E L_μ(W) = σ²(1 + d/(n − d − 1))``, the expected population risk of ERM, in units of the loss.
+
+    Args:
+        model: the linear model, n > d + 1.
 
     Raises:
         ValueError: n <= d + 1, where E‖W − w*‖² is infinite.
 
     Source: Entropy 2021 eq. (A2)–(A3), from ``E A⁻¹ = Σ⁻¹/(n − d − 1)``.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.erm_population_risk(model), 4)
+    2.7241
     """
     require_model(model)
     model.require_finite_risk("the population risk of ERM")
@@ -28,12 +44,20 @@ def erm_population_risk(model: GaussianLinearModel) -> float:
 
 
 def erm_generalization_error(model: GaussianLinearModel) -> float:
-    """``gen = (σ²d/n)(2 + (d + 1)/(n − d − 1))``, in units of the loss.
+    """``gen = (σ²d/n)(2 + (d + 1)/(n − d − 1))``, population minus empirical risk of ERM, units of loss.
+
+    Args:
+        model: the linear model, n > d + 1.
 
     Raises:
         ValueError: n <= d + 1, where E‖W − w*‖² is infinite.
 
     Source: Lemma 3, Entropy 2021 eq. (19); AAAI 2020 eq. (17).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.erm_generalization_error(model), 4)
+    2.3491
     """
     require_model(model)
     model.require_finite_risk("the generalisation error of ERM")
@@ -42,12 +66,20 @@ def erm_generalization_error(model: GaussianLinearModel) -> float:
 
 
 def erm_weight_variance(model: GaussianLinearModel) -> float:
-    """``σ²/(n − d − 1)``, the factor of Σ⁻¹ in Cov W; for Σ = I the variance of one weight.
+    """``σ²/(n − d − 1)``, the factor of Σ⁻¹ in the covariance of ERM's weights (Σ = I: the variance of one).
+
+    Args:
+        model: the linear model, n > d + 1.
 
     Raises:
         ValueError: n <= d + 1, where the variance is infinite.
 
     Source: Entropy 2021, appendix C, after eq. (A11).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.erm_weight_variance(model), 4)
+    0.0345
     """
     require_model(model)
     model.require_finite_risk("the covariance of the ERM weights")

@@ -26,7 +26,12 @@ from ratedist.theory.wishart import wishart_eigenvalue_quadrature
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GibbsPosterior:
-    """``N(mean, precision⁻¹)``: ``mean`` of shape ``(..., d)``, ``precision`` of shape ``(..., d, d)``."""
+    """The law ``N(mean, precision⁻¹)`` of the Gibbs algorithm's weights given a data set.
+
+    Attributes:
+        mean: m, shape ``(..., d)``.
+        precision: Λ, the inverse of the covariance, shape ``(..., d, d)``.
+    """
 
     mean: np.ndarray
     precision: np.ndarray
@@ -39,19 +44,28 @@ def gibbs_posterior(
     inverse_temperature: float,
     prior_variance: float,
 ) -> GibbsPosterior:
-    """The posterior ``N(m, Λ⁻¹)`` of a dataset, ``Λ = 2γA/n + I/τ²``, ``m = Λ⁻¹(2γ/n)XY``.
+    """Gibbs posterior ``N(m, Λ⁻¹)`` given a data set, ``Λ = 2γA/n + I/τ²``, ``m = Λ⁻¹(2γ/n)XY``.
 
     Args:
-        gram: A = XXᵀ, shape ``(..., d, d)``.
-        input_label_product: XY, shape ``(..., d)``.
-        num_samples: n ≥ 1.
+        gram: A = XXᵀ of the data's inputs, shape ``(..., d, d)``.
+        input_label_product: XY, the inputs times the labels, shape ``(..., d)``.
+        num_samples: n ≥ 1, how many samples the data set has.
         inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
         prior_variance: τ² > 0 of the prior N(0, τ²I).
+
+    Returns:
+        :class:`GibbsPosterior` with ``mean`` and ``precision``.
 
     Raises:
         ValueError: shapes that disagree, values that are not finite, γ < 0 or τ² ≤ 0.
 
     Source: docs/bounds.md §5.
+
+    >>> import ratedist as rd
+    >>> gram, product = [[10.0, 0.0], [0.0, 5.0]], [10.0, -5.0]
+    >>> posterior = rd.theory.gibbs_posterior(gram, product, 10, inverse_temperature=5.0, prior_variance=1.0)
+    >>> posterior.mean.round(3)
+    array([ 0.909, -0.833])
     """
     A, b = _checks.real_array("gram", gram), _checks.real_array("input_label_product", input_label_product)
     if A.ndim < 2 or A.shape[:-1] != b.shape or A.shape[-1] != A.shape[-2]:
@@ -72,8 +86,8 @@ def gibbs_generalization_error(
 
     Args:
         model: the linear model, d ≤ 300; its covariance one number.
-        inverse_temperature: γ ≥ 0.
-        prior_variance: τ² > 0.
+        inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
+        prior_variance: τ² > 0 of the prior N(0, τ²I).
 
     Returns:
         The generalisation error in units of the loss: the mean of
@@ -84,6 +98,11 @@ def gibbs_generalization_error(
         ValueError: a covariance that is no multiple of the identity, d > 300, γ < 0 or τ² ≤ 0.
 
     Source: docs/bounds.md §5.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.gibbs_generalization_error(model, inverse_temperature=10.0, prior_variance=1.0), 4)
+    5.5077
     """
     require_model(model)
     eigenvalues, weights, gamma, tau2 = _spectrum(model, inverse_temperature, prior_variance)
@@ -100,10 +119,22 @@ def gibbs_symmetrized_information(
 ) -> float:
     """``I_SKL(Ŵ; S)`` of the Gibbs algorithm in nats, exactly; it is γ times the generalisation error.
 
-    Args and raises as :func:`gibbs_generalization_error`. The mean of
-    :func:`gibbs_symmetrized_information_given_gram`.
+    The mean over A of :func:`gibbs_symmetrized_information_given_gram`, for Σ a multiple of the identity.
+
+    Args:
+        model: the linear model, d ≤ 300; its covariance one number.
+        inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
+        prior_variance: τ² > 0 of the prior N(0, τ²I).
+
+    Raises:
+        ValueError: a covariance that is no multiple of the identity, d > 300, γ < 0 or τ² ≤ 0.
 
     Source: docs/bounds.md §5; Aminian et al. 2021, Theorem 1.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.gibbs_symmetrized_information(model, inverse_temperature=10.0, prior_variance=1.0), 3)
+    55.077
     """
     require_model(model)
     eigenvalues, weights, gamma, tau2 = _spectrum(model, inverse_temperature, prior_variance)
@@ -119,22 +150,30 @@ def gibbs_symmetrized_information(
 def gibbs_generalization_given_gram(
     model: GaussianLinearModel, gram: ArrayLike, inverse_temperature: float, prior_variance: float
 ) -> np.ndarray:
-    """``E[L_μ(Ŵ) − L_S(Ŵ) | A]``, exactly; its mean over A is the generalisation error.
+    """``E[L_μ(Ŵ) − L_S(Ŵ) | A]`` of the Gibbs algorithm, exactly; the mean over A is its gen.
 
     Args:
         model: the linear model.
-        gram: A = XXᵀ, shape ``(..., d, d)``.
-        inverse_temperature: γ ≥ 0.
-        prior_variance: τ² > 0.
+        gram: A = XXᵀ of the data's inputs, shape ``(..., d, d)``.
+        inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
+        prior_variance: τ² > 0 of the prior N(0, τ²I).
 
     Returns:
         ``tr((Σ − A/n)M) + (2σ²/n) tr(Λ⁻¹B)``, shape ``(...)``, in units of the loss, where B = 2γA/n and
         ``M = E[(Ŵ − w*)(Ŵ − w*)ᵀ | A] = Λ⁻¹ + Λ⁻¹(w*w*ᵀ/τ⁴ + (2γσ²/n)B)Λ⁻¹``.
 
     Raises:
-        ValueError: as :func:`gibbs_posterior`.
+        ValueError: a gram of another shape or not finite, γ < 0 or τ² ≤ 0.
 
     Source: docs/bounds.md §5.
+
+    >>> import numpy as np
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+    >>> gram = np.diag([10.0, 15.0, 20.0, 25.0])
+    >>> error = rd.theory.gibbs_generalization_given_gram
+    >>> round(float(error(model, gram, inverse_temperature=10.0, prior_variance=1.0)), 4)
+    0.479
     """
     require_model(model)
     A, B, inverse, gamma, tau2 = _matrices(model, gram, inverse_temperature, prior_variance)
@@ -153,13 +192,28 @@ def gibbs_symmetrized_information_given_gram(
     I_SKL is the mean of ``KL(P_{Ŵ|S} ‖ P_{Ŵ|S'})`` over two independent datasets; the second one and the
     label noise of the first are integrated out.
 
-    Args and raises as :func:`gibbs_generalization_given_gram`.
+    Args:
+        model: the linear model.
+        gram: A = XXᵀ of the data's inputs, shape ``(..., d, d)``.
+        inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
+        prior_variance: τ² > 0 of the prior N(0, τ²I).
 
     Returns:
         ``½tr(Λ̄Λ⁻¹) − d/2 + ½tr(Λ̄V) − 2γ m̄ᵀΣw* + ½tr(ΛV)``, shape ``(...)``, in nats, with
         ``Λ̄ = 2γΣ + I/τ²``, ``m̄ = Λ⁻¹Bw*`` and ``V = E[mmᵀ | A] = Λ⁻¹(Bw*w*ᵀB + (2γσ²/n)B)Λ⁻¹``.
 
+    Raises:
+        ValueError: a gram of another shape or not finite, γ < 0 or τ² ≤ 0.
+
     Source: docs/bounds.md §5; Aminian et al. 2021, Theorem 1.
+
+    >>> import numpy as np
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+    >>> gram = np.diag([10.0, 15.0, 20.0, 25.0])
+    >>> information = rd.theory.gibbs_symmetrized_information_given_gram
+    >>> round(float(information(model, gram, inverse_temperature=10.0, prior_variance=1.0)), 3)
+    -0.21
     """
     require_model(model)
     _, B, inverse, gamma, tau2 = _matrices(model, gram, inverse_temperature, prior_variance)

@@ -1,4 +1,4 @@
-r"""The oracle's test channel: its risks in closed form, its rate, and the Gaussian bound on that rate.
+r"""The oracle's test channel: its risks in closed form, and the Gaussian bound on its rate.
 
 The channel knows w*: ``Ŵ = (1 − α)W + αw* + ξ``, ``ξ ~ N(0, (1 − α)(D/d) Σ⁻¹)``, ``α = nD/(dσ²)``
 (Entropy 2021 eq. (26); AAAI 2020 eq. (25)). α = 1 sends nothing, α = 0 sends W itself.
@@ -6,28 +6,33 @@ The channel knows w*: ``Ŵ = (1 − α)W + αw* + ξ``, ``ξ ~ N(0, (1 − α)(D
 
 from __future__ import annotations
 
-from typing import overload
-
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import root_scalar
-from scipy.special import gammaln, logsumexp
-from scipy.stats import chi2
 
 from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, require_model
-from ratedist.theory.numerics import exp_remainder
-
-# Quadrature in the logarithm of a χ² variable. Its tails beyond this probability are dropped.
-TAIL_PROBABILITY = 1e-18
-# Nodes per standard deviation of the narrowest factor: the trapezoidal rule converges geometrically, and
-# at two the rates at d = 50, n = 80 already agree with those at twelve to all printed digits.
-NODES_PER_WIDTH = 3
-LARGEST_EXPONENT = 700.0
 
 
 def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
-    """``α = nD/(dσ²)`` for a distortion ``0 ≤ D ≤ dσ²/n`` (any shape), as in Entropy 2021 eq. (26)."""
+    """``α = nD/(dσ²)``, the parameter of the oracle's channel that has distortion D.
+
+    Args:
+        model: the linear model, σ² > 0.
+        distortion: D from 0 to dσ²/n, any shape, in units of the loss.
+
+    Returns:
+        α in [0, 1], the shape of ``distortion``.
+
+    Raises:
+        ValueError: a distortion out of range, or σ² = 0.
+
+    Source: Entropy 2021 eq. (26).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.oracle_alpha(model, [0.0, 0.25, 0.625])
+    array([0. , 0.4, 1. ])
+    """
     require_model(model)
     limit = oracle_distortion(model, 1.0)
     if limit == 0:
@@ -37,19 +42,48 @@ def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarra
 
 
 def oracle_distortion(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
-    """``E d_S = αdσ²/n``, for α in [0, 1] of any shape. Source: Entropy 2021 eq. (A12)."""
+    """``E d_S = αdσ²/n``, the distortion of the oracle's channel, in units of the loss.
+
+    Args:
+        model: the linear model.
+        alpha: the share α in [0, 1] of the largest distortion dσ²/n, any shape: 1 sends nothing, 0 sends W
+            itself.
+
+    Raises:
+        ValueError: α outside [0, 1].
+
+    Source: Entropy 2021 eq. (A12).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.oracle_distortion(model, [0.0, 0.5, 1.0])
+    array([0.    , 0.3125, 0.625 ])
+    """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     return a * model.d * model.noise_variance / model.n
 
 
 def oracle_population_risk(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
-    """``E L_μ(Ŵ) = σ² + (1 − α)²dσ²/(n − d − 1) + α(1 − α)dσ²/n``, α in [0, 1] of any shape.
+    """``E L_μ(Ŵ) = σ² + (1 − α)²dσ²/(n − d − 1) + α(1 − α)dσ²/n``, the oracle's population risk.
+
+    Args:
+        model: the linear model, n > d + 1 (any n ≥ d at α = 1, where Ŵ = w* and the risk is σ²).
+        alpha: the share α in [0, 1] of the largest distortion dσ²/n, any shape: 1 sends nothing, 0 sends W
+            itself.
+
+    Returns:
+        In units of the loss, the shape of ``alpha``.
 
     Raises:
-        ValueError: α outside [0, 1], or n <= d + 1 with α < 1. At α = 1, Ŵ = w*, it is σ² at every n.
+        ValueError: α outside [0, 1], or n <= d + 1 with α < 1.
 
     Source: docs/derivations.md §3.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.oracle_population_risk(model, [0.0, 0.5, 1.0]).round(4)
+    array([2.7241, 1.5873, 1.    ])
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
@@ -58,12 +92,25 @@ def oracle_population_risk(model: GaussianLinearModel, alpha: ArrayLike) -> np.n
 
 
 def oracle_generalization_error(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
-    """``gen = (1 − α)²dσ²/(n − d − 1) + (1 − α²)dσ²/n``, α in [0, 1] of any shape.
+    """``gen = (1 − α)²dσ²/(n − d − 1) + (1 − α²)dσ²/n``, the oracle's generalisation error.
+
+    Args:
+        model: the linear model, n > d + 1 (any n ≥ d at α = 1, where Ŵ = w* and the error is 0).
+        alpha: the share α in [0, 1] of the largest distortion dσ²/n, any shape: 1 sends nothing, 0 sends W
+            itself.
+
+    Returns:
+        In units of the loss, the shape of ``alpha``.
 
     Raises:
-        ValueError: α outside [0, 1], or n <= d + 1 with α < 1. At α = 1 it is 0 at every n.
+        ValueError: α outside [0, 1], or n <= d + 1 with α < 1.
 
     Source: docs/derivations.md §3.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.oracle_generalization_error(model, [0.1, 0.5, 1.0]).round(4)
+    array([2.0153, 0.8998, 0.    ])
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
@@ -79,147 +126,30 @@ def _passed_on(model: GaussianLinearModel, a: np.ndarray, quantity: str) -> np.n
 
 
 def oracle_gaussian_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
-    """Upper bound ``(d/2) ln(1 + (1 − α)n/(α(n − d − 1)))`` nats: the rate if W were Gaussian.
+    """``(d/2) ln(1 + (1 − α)n/(α(n − d − 1)))`` nats: the oracle's rate if W were Gaussian.
 
-    Args and raises as :func:`oracle_population_risk`. Infinite at α = 0.
+    An upper bound on :func:`oracle_rate`, because the Gaussian maximises the rate at given covariance.
+
+    Args:
+        model: the linear model, n > d + 1.
+        alpha: the share α in [0, 1] of the largest distortion dσ²/n, any shape: 1 sends nothing, 0 sends W
+            itself.
+
+    Returns:
+        Nats for the whole weight vector, the shape of ``alpha``; infinite at α = 0, zero at α = 1.
+
+    Raises:
+        ValueError: α outside [0, 1], or n <= d + 1.
 
     Source: Entropy 2021 eq. (A13), step (a), with D = αdσ²/n.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.oracle_gaussian_rate(model, [0.1, 0.643, 1.0]).round(2)
+    array([81.29, 23.22,  0.  ])
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     model.require_finite_risk("the Gaussian bound on the oracle's rate")
     with np.errstate(divide="ignore"):
         return model.d / 2 * np.log1p((1 - a) * model.n / (a * (model.n - model.d - 1)))
-
-
-def oracle_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
-    r"""The rate ``I(W; Ŵ) = h(Ŵ) − h(ξ)`` of the oracle's channel, by quadrature of unproved error.
-
-    W is multivariate t: given ``g ~ χ²`` with ν = n − d + 1 degrees of freedom it is Gaussian. So Ŵ − w*
-    is a Gaussian mixture over g with variance ``v(g) = (1 − α)²σ²/g + (1 − α)ασ²/n`` a coordinate (after
-    whitening by Σ), and its log-density depends on a radius only.
-
-    Args:
-        model: the linear model, n ≥ d. The rate does not depend on σ², Σ or w*.
-        alpha: α in [0, 1], any shape.
-
-    Returns:
-        Nats for the whole weight vector, the shape of ``alpha``; infinite at α = 0, zero at α = 1.
-        Below :func:`oracle_gaussian_rate`, because the Gaussian maximises the rate at given covariance.
-        Twice the nodes and wider tails changed it by 6e-7 nats or less, by 1e-9 or less from d = 2 on
-        (ten models, six α). Where a proved bound on the rate is needed, take the Gaussian one.
-
-    Raises:
-        ValueError: α outside [0, 1].
-
-    Source: docs/derivations.md §3.
-    """
-    require_model(model)
-    a = _checks.in_range("alpha", alpha, high=1.0)
-    return np.vectorize(lambda one: _exact_rate(model, float(one)), otypes=[np.float64])(a)
-
-
-@overload
-def oracle_alpha_at_rate(model: GaussianLinearModel, rate: float) -> float: ...
-@overload
-def oracle_alpha_at_rate(model: GaussianLinearModel, rate: ArrayLike) -> float | np.ndarray: ...
-def oracle_alpha_at_rate(model: GaussianLinearModel, rate: ArrayLike) -> float | np.ndarray:
-    """The α in [0, 1] whose rate :func:`oracle_rate` is ``rate`` nats (infinite rate: α = 0).
-
-    Args:
-        model: the linear model, n ≥ d.
-        rate: R ≥ 0 in nats, any shape.
-
-    Returns:
-        One float for one rate, else an array of the shape of ``rate``. A search for each: some ten
-        evaluations of :func:`oracle_rate`.
-
-    Raises:
-        ValueError: a negative rate.
-    """
-    require_model(model)
-    R = _checks.in_range("rate", rate)
-    alphas = np.array([_alpha_at_rate(model, float(one)) for one in R.ravel()]).reshape(R.shape)
-    return float(alphas) if R.ndim == 0 else alphas
-
-
-def oracle_output_mixture(model: GaussianLinearModel, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-    """The law of the whitened output ``x = Σ^{1/2}(Ŵ − w*)/σ`` as a finite Gaussian mixture, 0 < α < 1.
-
-    The log-density at x is ``logsumexp(offset − |x|²·precision)``: one node for each value of g.
-
-    Returns:
-        ``offset`` and ``precision``, both shape ``(num_nodes,)``: the logarithm of weight times
-        normalisation, and 1/(2v(g)) with v as in :func:`oracle_rate` for σ² = 1.
-    """
-    require_model(model)
-    log_g, log_weight = _log_chi_square_nodes(model.degrees_of_freedom, model.n + 1)
-    variance = (1 - alpha) ** 2 * np.exp(-log_g) + (1 - alpha) * alpha / model.n
-    return log_weight - model.d / 2 * np.log(2 * np.pi * variance), 1 / (2 * variance)
-
-
-def _alpha_at_rate(model: GaussianLinearModel, R: float) -> float:
-    if R == 0:
-        return 1.0
-    if 2 * R / model.d > LARGEST_EXPONENT:  # α would underflow; the channel passes W itself
-        return 0.0
-
-    def excess(log_alpha: float) -> float:
-        return _exact_rate(model, float(np.exp(log_alpha))) - R
-
-    # Where the Gaussian bound exists it lies above the exact rate, so its α lies above the one sought.
-    m = max(model.n - model.d - 1, 0)
-    highest = -float(np.log1p(m / model.n * np.expm1(2 * R / model.d)))
-    lowest = highest - 1.0
-    if excess(highest) > 0:  # the two rates agree to rounding; at α = 1 the rate is 0
-        lowest, highest = highest, 0.0
-    while excess(lowest) < 0:
-        highest, lowest = lowest, lowest - 2.0
-    return float(np.exp(root_scalar(excess, bracket=(lowest, highest), xtol=1e-14).root))
-
-
-def _exact_rate(model: GaussianLinearModel, alpha: float) -> float:
-    if alpha == 0:
-        return np.inf
-    if alpha == 1:
-        return 0.0
-    d = model.d
-    offset, precision = oracle_output_mixture(model, alpha)
-    # |x|² given g is χ²_d/(2 precision); the outer quadrature runs over its logarithm.
-    log_square = _nodes(
-        float(np.log(chi2.ppf(TAIL_PROBABILITY, d) / (2 * precision.max()))),
-        float(np.log(chi2.isf(TAIL_PROBABILITY, d) / (2 * precision.min()))),
-        d,
-    )
-    step = log_square[1] - log_square[0]
-    entropy = total = 0.0
-    for block in np.array_split(log_square, max(1, log_square.size * offset.size // 2_000_000)):
-        log_density = logsumexp(offset - np.exp(block)[:, None] * precision, axis=1)
-        # From the density of x to that of log |x|²: times π^{d/2}/Γ(d/2) |x|^d.
-        log_mass = log_density + d / 2 * (np.log(np.pi) + block) - gammaln(d / 2)
-        mass = step * np.exp(log_mass)
-        total += np.sum(mass)
-        entropy -= np.sum(mass * log_density)
-    noise_entropy = d / 2 * np.log(2 * np.pi * np.e * (1 - alpha) * alpha / model.n)
-    # Near α = 1 and for n far above d the rates differ by less than rounding.
-    rate = max(float(entropy / total - noise_entropy), 0.0)
-    return min(rate, float(oracle_gaussian_rate(model, alpha))) if model.n > d + 1 else rate
-
-
-def _log_chi_square_nodes(degrees_of_freedom: int, sharpness: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes t and log-weights of the law of ``t = ln g``, g ~ χ², for integrands of width √(2/sharpness)."""
-    nu = degrees_of_freedom
-    x = _nodes(
-        float(np.log(chi2.ppf(TAIL_PROBABILITY, nu) / nu)),
-        float(np.log(chi2.isf(TAIL_PROBABILITY, nu) / nu)),
-        sharpness,
-    )
-    # With x = ln(g/ν) the log-density is −(ν/2)(eˣ − 1 − x) and a constant: nothing large is subtracted.
-    log_weight = -nu / 2 * exp_remainder(x)
-    return x + np.log(nu), log_weight - np.asarray(logsumexp(log_weight))
-
-
-def _nodes(low: float, high: float, sharpness: int) -> np.ndarray:
-    """Equally spaced nodes for the trapezoidal rule on a factor of width √(2/sharpness)."""
-    count = int(np.ceil(NODES_PER_WIDTH * (high - low) * np.sqrt(sharpness / 2))) + 2
-    return np.linspace(low, high, count)

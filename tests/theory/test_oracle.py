@@ -7,7 +7,7 @@ from scipy.stats import chi2
 
 import ratedist as rd
 from ratedist import theory
-from ratedist.theory import oracle
+from ratedist.theory import oracle_information
 from ratedist.theory.bounds import oracle_cgf
 from tests.statistics import assert_agrees
 
@@ -110,7 +110,7 @@ def test_finer_quadrature_changes_nothing_that_is_printed(d: int, n: int, monkey
     alphas = np.array([1e-3, 0.1, 0.9])
     rates = theory.oracle_rate(model, alphas)
     bounds = [theory.oracle_conditional_cgf_bound(model, alpha).value for alpha in alphas]
-    for module in (oracle, oracle_cgf):
+    for module in (oracle_information, oracle_cgf):
         monkeypatch.setattr(module, "NODES_PER_WIDTH", 2 * module.NODES_PER_WIDTH)
         monkeypatch.setattr(module, "TAIL_PROBABILITY", 1e-22)
     np.testing.assert_allclose(theory.oracle_rate(model, alphas), rates, rtol=0, atol=1e-9)

@@ -122,7 +122,7 @@ def squared_loss_hessian_diagonal(
     >>> inputs, labels = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([0, 1])
     >>> squared_loss_hessian_diagonal(lambda w, x: x @ w, np.zeros((2, 3)), inputs, labels).round(3)
     array([[0.689, 0.355, 0.355],
-           [1.421, 2.755, 1.421]])
+           [1.421, 2.754, 1.421]])
     """
     if isinstance(model, Architecture):
         options = _of_architecture(chunk, leaf_by_leaf, progress)

@@ -33,10 +33,13 @@ LARGEST_LOG_SLOPE = 700.0
 class CgfBound:
     """An upper bound on the generalisation error, minimised over the slope λ > 0.
 
-    ``value`` and its standard error ``sem`` are in units of the loss; ``sem`` is 0 for quadrature nodes.
     From samples, ``value`` estimates B(``slope``) without bias for a slope chosen on other samples, so its
-    expectation is a valid bound and never below the infimum. ``slope`` is 0 at rate 0, infinite at an
-    infinite one.
+    expectation is a valid bound and never below the infimum.
+
+    Attributes:
+        value: the bound in units of the loss.
+        slope: the λ it is taken at; 0 at rate 0, infinite at an infinite one.
+        sem: standard error of ``value`` in units of the loss; 0 for quadrature nodes.
     """
 
     value: float
@@ -47,7 +50,9 @@ class CgfBound:
 def conditional_cgf_bound(
     model: GaussianLinearModel, rate: ArrayLike, loss_variance: ArrayLike, weights: ArrayLike | None = None
 ) -> CgfBound:
-    """``gen ≤ inf_{λ>0} [η + λ E σ_ℓ² − ½ E ln(1 + 2λσ_ℓ²)]/λ``, η = R/n; never above the exact-CGF bound.
+    """The sharpest bound on gen: ``inf_{λ>0} [η + λ E σ_ℓ² − ½ E ln(1 + 2λσ_ℓ²)]/λ``, η = R/n.
+
+    It is nowhere above :func:`exact_cgf_bound`, and needs no compact reproduction set.
 
     Args:
         model: the linear model; supplies n, and σ² to check ``loss_variance`` against.
@@ -66,6 +71,13 @@ def conditional_cgf_bound(
             negative or do not sum to 1.
 
     Source: docs/bounds.md §2.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
+    >>> rate = rd.theory.oracle_rate(model, 0.5)
+    >>> round(rd.theory.conditional_cgf_bound(model, rate, variance, weights).value, 3)
+    1.277
     """
     eta, s, w = _checked(model, rate, loss_variance, weights)
     return _minimised(s, w, eta, _conditional_log_slope, _conditional_terms)
@@ -74,12 +86,34 @@ def conditional_cgf_bound(
 def conditional_cgf_relaxation(
     model: GaussianLinearModel, rate: ArrayLike, loss_variance: ArrayLike, weights: ArrayLike | None = None
 ) -> CgfBound:
-    """``gen ≤ 2√(E[σ_ℓ⁴] η)``: the conditional-CGF bound with (A6) in place of (A5). For comparison.
+    """``gen ≤ 2√(E[σ_ℓ⁴] η)``, η = R/n: the conditional-CGF bound with (A6) in place of (A5), for comparison.
 
-    Samples are split as in :func:`conditional_cgf_bound`, since it is ``inf_λ [η/λ + λ E σ_ℓ⁴]``.
-    Args, returns, raises as there.
+    Being ``inf_λ [η/λ + λ E σ_ℓ⁴]``, it is estimated as :func:`conditional_cgf_bound` is.
+
+    Args:
+        model: the linear model; supplies n, and σ² to check ``loss_variance`` against.
+        rate: R ≥ 0 in nats, an upper bound on I(W; Ŵ). Beside samples also one value a sample, shape
+            ``(m,)``, whose expectation is that bound, such as the code length of each trial.
+        loss_variance: σ_ℓ² = ‖Ŵ − w*‖²_Σ + σ², that is the population risk of each reproduction, shape
+            ``(m,)``: independent samples, or quadrature nodes if ``weights`` is given.
+        weights: probabilities of the nodes, shape ``(m,)``, summing to 1. Without them the samples are
+            split: λ is chosen on the first half and B(λ) averaged over the second.
+
+    Returns:
+        :class:`CgfBound`, never below that of :func:`conditional_cgf_bound` on the same nodes.
+
+    Raises:
+        ValueError: negative rate, σ_ℓ² below σ² or not finite, fewer than 4 samples, weights that are
+            negative or do not sum to 1.
 
     Source: docs/bounds.md §2.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
+    >>> rate = rd.theory.oracle_rate(model, 0.5)
+    >>> round(rd.theory.conditional_cgf_relaxation(model, rate, variance, weights).value, 3)
+    2.049
     """
     eta, s, w = _checked(model, rate, loss_variance, weights)
     return _minimised(s, w, eta, _quadratic_log_slope, _quadratic_terms)
@@ -88,15 +122,33 @@ def conditional_cgf_relaxation(
 def product_cgf_bound(
     model: GaussianLinearModel, rate: ArrayLike, loss_variance: ArrayLike, weights: ArrayLike
 ) -> CgfBound:
-    """``gen ≤ inf_{λ>0} [η + λ E σ_ℓ² + ln E (1 + 2λσ_ℓ²)^{−1/2}]/λ``: the older form, for comparison only.
+    """``gen ≤ inf_{λ>0} [η + λ E σ_ℓ² + ln E (1 + 2λσ_ℓ²)^{−1/2}]/λ``, η = R/n: an older form, to compare.
 
     The cumulant of the loss under the product of the laws of Ŵ and Z. Never below
     :func:`conditional_cgf_bound` (Jensen). It takes quadrature nodes only, because the logarithm of a
     sample mean is biased towards too small a bound.
 
-    Args, returns, raises: as :func:`conditional_cgf_bound`.
+    Args:
+        model: the linear model; supplies n, and σ² to check ``loss_variance`` against.
+        rate: R ≥ 0 in nats, an upper bound on I(W; Ŵ).
+        loss_variance: quadrature nodes for σ_ℓ² = ‖Ŵ − w*‖²_Σ + σ², shape ``(m,)``.
+        weights: probabilities of the nodes, shape ``(m,)``, summing to 1.
+
+    Returns:
+        :class:`CgfBound` with ``sem`` 0.
+
+    Raises:
+        ValueError: negative rate, σ_ℓ² below σ² or not finite, weights that are missing, negative or do not
+            sum to 1.
 
     Source: Bu, Zou & Veeravalli, IEEE JSAIT 1 (2020) 121–130, Theorem 1, with Σ_i I(Ŵ; Z_i) ≤ I(Ŵ; S).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
+    >>> rate = rd.theory.oracle_rate(model, 0.5)
+    >>> round(rd.theory.product_cgf_bound(model, rate, variance, weights).value, 3)
+    1.278
     """
     per_sample, s, w = _checked(model, rate, loss_variance, weights)
     if w is None:

@@ -20,11 +20,8 @@ from scipy.special import lambertw
 from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, require_model
 from ratedist.theory.bounds.generalization import exact_cgf_bound, proposition1_bound, worst_loss_variance
-from ratedist.theory.bounds.rate_distortion import (
-    distortion_rate_bound,
-    distortion_rate_envelope,
-    distortion_rate_tight,
-)
+from ratedist.theory.bounds.rate_distortion import distortion_rate_bound, distortion_rate_tight
+from ratedist.theory.bounds.time_sharing import distortion_rate_envelope
 
 DISTORTION_RATES = {
     "paper": distortion_rate_bound,
@@ -43,7 +40,12 @@ SATURATION = 1e-12
 
 
 class Corollary1Minimum(NamedTuple):
-    """The rate in nats that minimises the bound of Corollary 1, and the bound there, in units of the loss."""
+    """The rate that minimises the bound of Corollary 1, and the bound there.
+
+    Attributes:
+        rate: R in nats.
+        value: the bound in units of the loss.
+    """
 
     rate: float
     value: float
@@ -57,15 +59,16 @@ def corollary1_bound(
     generalization_bound: str = "proposition1",
     norm: str = "euclidean",
 ) -> np.ndarray:
-    """``min E[L_μ(Ŵ) − L_S(W)] ≤ 2σ*²√(R/n) + D(R)``, or either term by its tighter form.
+    """Corollary 1: ``min E[L_μ(Ŵ) − L_S(W)] ≤ 2σ*²√(R/n) + D(R)``, or either term by its tighter form.
 
     Args:
         model: the linear model, n > d + 1.
-        rate: R ≥ 0 in nats, any shape.
-        radius: √C(w*) of the reproduction set and its ``norm``, as in
-            :func:`~ratedist.theory.bounds.generalization.worst_loss_variance`.
-        distortion_rate: ``"paper"`` (25), ``"tight"`` or its convex ``"envelope"``.
-        generalization_bound: ``"proposition1"`` (21) or ``"exact_cgf"``.
+        rate: R ≥ 0 in nats for the whole weight vector, any shape.
+        radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
+            it (not its square). Finite, at least 0.
+        distortion_rate: the bound on D(R): ``"paper"`` (25), ``"tight"`` or its convex ``"envelope"``.
+        generalization_bound: the bound on gen: ``"proposition1"`` (21) or ``"exact_cgf"``.
+        norm: the norm that ``radius`` is in, ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ.
 
     Returns:
         The bound in units of the loss, the shape of ``rate``.
@@ -74,6 +77,11 @@ def corollary1_bound(
         ValueError: n <= d + 1, a negative rate or radius, or an unknown name.
 
     Source: Corollary 1, Entropy 2021 eq. (28), with ``"paper"`` and ``"proposition1"``.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.corollary1_bound(model, [0.0, 30.0], radius=0.0).round(4)
+    array([1.7241, 1.744 ])
     """
     require_model(model)
     first, second = _terms(model, radius, distortion_rate, generalization_bound, norm)
@@ -94,13 +102,28 @@ def corollary1_minimizer(
     ``f ≥ first(a) + second(b)`` on [a, b]; intervals that this rules out are dropped and the others halved,
     up to the rate at which the first term alone passes the best value found.
 
-    Args and raises as :func:`corollary1_bound`.
+    Args:
+        model: the linear model, n > d + 1.
+        radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
+            it (not its square). Finite, at least 0.
+        distortion_rate: the bound on D(R): ``"paper"`` (25), ``"tight"`` or its convex ``"envelope"``.
+        generalization_bound: the bound on gen: ``"proposition1"`` (21) or ``"exact_cgf"``.
+        norm: the norm that ``radius`` is in, ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ.
 
     Returns:
         ``(rate, value)``, the value within 1e-9 relative of the global minimum. At (d, n) = (50, 80),
         σ² = 1, the rate is 0 and the value 1.7241 even for radius 0.
 
+    Raises:
+        ValueError: n <= d + 1, a negative radius, or an unknown name.
+
     Source: docs/bounds.md §3; Entropy 2021 eq. (28).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rate, value = rd.theory.corollary1_minimizer(model, radius=0.0)
+    >>> rate, round(value, 4)
+    (0.0, 1.7241)
     """
     require_model(model)
     first, second = _terms(model, radius, distortion_rate, generalization_bound, norm)
@@ -162,12 +185,24 @@ def corollary1_stationary_rate(
 
     It is a *local* minimum only; compare :func:`corollary1_minimizer`, which may be R = 0 all the same.
 
-    Args and raises as :func:`corollary1_bound`.
+    Args:
+        model: the linear model, n > d + 1.
+        radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
+            it (not its square). Finite, at least 0.
+        norm: the norm that ``radius`` is in, ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ.
 
     Returns:
         The rate in nats (30.7 at (50, 80), σ² = 1, radius 0), or ``None`` if (28) increases throughout.
 
+    Raises:
+        ValueError: n <= d + 1, a negative radius, or an unknown norm.
+
     Source: docs/bounds.md §3.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.corollary1_stationary_rate(model, radius=0.0), 1)
+    30.7
     """
     require_model(model)
     d = model.d

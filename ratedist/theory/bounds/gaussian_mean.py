@@ -33,31 +33,60 @@ def gaussian_mean_generalization_error(
         ValueError: d < 1, n < 1 or σ² < 0.
 
     Source: Bu, Zou & Veeravalli, IEEE JSAIT 1 (2020) 121–130, section IV-A; docs/bounds.md §4.
+
+    >>> import ratedist as rd
+    >>> rd.theory.gaussian_mean_generalization_error(dimension=3, num_samples=10)
+    0.6
     """
     d, n, s2 = _checked(dimension, num_samples, noise_variance)
     return 2 * s2 * d / n
 
 
 def gaussian_mean_individual_information(dimension: int, num_samples: int) -> float:
-    """``I(W; Z_i) = (d/2) ln(n/(n − 1))`` nats, the same for every i; infinite for n = 1.
+    """``I(W; Z_i) = (d/2) ln(n/(n − 1))`` nats: what the mean W of n Gaussians tells about one of them.
 
-    Args and raises as :func:`gaussian_mean_generalization_error`.
+    Args:
+        dimension: d ≥ 1.
+        num_samples: n ≥ 1.
 
-    Source: as there.
+    Returns:
+        Nats, the same for every i; infinite for n = 1.
+
+    Raises:
+        ValueError: d < 1 or n < 1.
+
+    Source: Bu, Zou & Veeravalli, IEEE JSAIT 1 (2020) 121–130, section IV-A; docs/bounds.md §4.
+
+    >>> import ratedist as rd
+    >>> round(rd.theory.gaussian_mean_individual_information(3, 10), 4)
+    0.158
     """
     d, n, _ = _checked(dimension, num_samples, 1.0)
     return -d / 2 * math.log1p(-1 / n) if n > 1 else math.inf
 
 
 def gaussian_mean_individual_bound(dimension: int, num_samples: int, noise_variance: float = 1.0) -> float:
-    """``gen ≤ σ²d(1 + 1/n) y``, ``−y − ln(1 − y) = 2I(W; Z_i)/d``: the individual-sample bound, exact CGF.
+    """Individual-sample bound ``gen ≤ σ²d(1 + 1/n) y``, ``−y − ln(1 − y) = 2I(W; Z_i)/d``, with exact CGF.
 
     Under the product of the laws of W and Z_i the loss is σ²(1 + 1/n) χ²_d, whose cumulant is d times
     the one of Proposition 1.
 
-    Args, returns, raises: as :func:`gaussian_mean_generalization_error`.
+    Args:
+        dimension: d ≥ 1.
+        num_samples: n ≥ 1.
+        noise_variance: σ² ≥ 0, the variance of one coordinate.
+
+    Returns:
+        The bound on the generalisation error in units of the loss.
+
+    Raises:
+        ValueError: d < 1, n < 1 or σ² < 0.
 
     Source: Bu, Zou & Veeravalli 2020, Theorem 1, with the χ² cumulant kept exact; docs/bounds.md §4.
+
+    >>> import ratedist as rd
+    >>> round(rd.theory.gaussian_mean_individual_bound(3, 10), 4)
+    1.2925
     """
     d, n, s2 = _checked(dimension, num_samples, noise_variance)
     return float(s2 * d * (1 + 1 / n) * exact_cgf_factor(gaussian_mean_individual_information(d, n) / d))

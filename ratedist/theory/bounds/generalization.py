@@ -20,13 +20,13 @@ NORMS = ("euclidean", "covariance")
 
 
 def sub_gaussian_bound(sub_gaussian_parameter: float, rate: ArrayLike, num_samples: int) -> np.ndarray:
-    """``|gen| ≤ √(2s²R/n)`` for a loss that is s-sub-Gaussian at every (compressed) hypothesis.
+    """Bound ``|gen| ≤ √(2s²R/n)`` for a loss that is s-sub-Gaussian at every (compressed) hypothesis.
 
     Args:
         sub_gaussian_parameter: s ≥ 0, with ``ln E exp(λ(ℓ − Eℓ)) ≤ s²λ²/2`` for every real λ. It belongs
             to the loss and has nothing to do with the label noise; a loss in [a, b] has s = (b − a)/2.
         rate: R ≥ 0 in nats, any shape: I(S; W) for Lemma 2, ``min{I(W; Ŵ), I(S; W)}`` for Theorem 1.
-        num_samples: n ≥ 1.
+        num_samples: n ≥ 1 training samples.
 
     Returns:
         The bound in units of the loss, the shape of ``rate``.
@@ -35,6 +35,10 @@ def sub_gaussian_bound(sub_gaussian_parameter: float, rate: ArrayLike, num_sampl
         ValueError: s or R negative or NaN, n < 1.
 
     Source: Entropy 2021 Lemma 2 (9) and Theorem 1 (10).
+
+    >>> import ratedist as rd
+    >>> rd.theory.sub_gaussian_bound(0.5, [2.0, 8.0], num_samples=100)
+    array([0.1, 0.2])
     """
     s = _checks.number("sub_gaussian_parameter", sub_gaussian_parameter)
     n = _checks.integer("num_samples", num_samples, 1, LARGEST_COUNT)
@@ -63,6 +67,11 @@ def codebook_squared_radius(model: GaussianLinearModel, centers: ArrayLike, norm
         ValueError: no centres, centres that are not finite, or an unknown norm.
 
     Source: Entropy 2021 eq. (20).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.codebook_squared_radius(model, [-1.0, 1.0])
+    200.0
     """
     require_model(model)
     c = _checks.real_array("centers", centers)
@@ -80,11 +89,27 @@ def codebook_squared_radius(model: GaussianLinearModel, centers: ArrayLike, norm
 
 
 def codebook_radius(model: GaussianLinearModel, centers: ArrayLike, norm: str = "euclidean") -> float:
-    """``√C(w*)``, the root of :func:`codebook_squared_radius`: what every bound here takes as ``radius``.
+    """``√C(w*)``, how far the reproductions of a fixed codebook lie from w* at most: the bounds' ``radius``.
 
-    Args and raises as there; give the bound the same ``norm``. √200 for the centres ±1 at w* = ±1, d = 50.
+    The root of :func:`codebook_squared_radius`.
+
+    Args:
+        model: the linear model.
+        centers: the K ≥ 1 centres, fixed before the data, shape ``(K,)``.
+        norm: ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ. Give the bound the same one.
+
+    Returns:
+        √200 for the centres ±1 at w* = ±1, d = 50.
+
+    Raises:
+        ValueError: no centres, centres that are not finite, or an unknown norm.
 
     Source: Entropy 2021 eq. (20).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.codebook_radius(model, [-1.0, 1.0]), 3)
+    14.142
     """
     return math.sqrt(codebook_squared_radius(model, centers, norm))
 
@@ -94,16 +119,25 @@ def worst_loss_variance(model: GaussianLinearModel, radius: float, norm: str = "
 
     Args:
         model: the linear model.
-        radius: √C(w*) as :func:`codebook_radius` returns it, not its square, or ``sup ‖ŵ − w*‖_Σ`` if
-            ``norm`` says so; finite, at least 0.
-        norm: ``"euclidean"`` (the papers) or ``"covariance"``: then σ*² = radius² + σ², which is never
-            larger for the same reproduction set, and smaller unless the worst ŵ − w* is a top eigenvector.
+        radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
+            it (not its square). Finite, at least 0.
+        norm: the norm that ``radius`` is in. ``"euclidean"`` is the papers'. With ``"covariance"``, ‖ŵ −
+            w*‖_Σ, σ*² is radius² + σ²: for the same set never larger, and smaller unless the worst ŵ − w* is
+            a top eigenvector of Σ.
+
+    Returns:
+        σ*² in units of the loss.
 
     Raises:
         ValueError: a radius that is negative or not finite (the reproduction set is then not compact and
             no such bound exists), or an unknown norm.
 
     Source: Entropy 2021 Proposition 1, after eq. (21).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.worst_loss_variance(model, radius=10.0), 6)
+    101.0
     """
     require_model(model)
     r = _checks.number("radius", radius, high=np.finfo(np.float64).max)
@@ -114,7 +148,7 @@ def worst_loss_variance(model: GaussianLinearModel, radius: float, norm: str = "
 def proposition1_bound(
     model: GaussianLinearModel, rate: ArrayLike, radius: float, norm: str = "euclidean"
 ) -> np.ndarray:
-    """``gen ≤ 2(C‖Σ‖ + σ²)√(R/n)`` for a *compact* reproduction set and a *finite* rate.
+    """Bound ``gen ≤ 2(C‖Σ‖ + σ²)√(R/n)`` for a *compact* reproduction set and a *finite* rate: Proposition 1.
 
     Neither holds by itself: the oracle's Gaussian reproduction is unbounded, and real-valued centres
     computed from W have infinite rate. It applies to a codebook fixed before the data. With a radius
@@ -122,8 +156,10 @@ def proposition1_bound(
 
     Args:
         model: the linear model.
-        rate: R ≥ 0 in nats, any shape.
-        radius: √C(w*) and its ``norm``, as in :func:`worst_loss_variance`.
+        rate: R ≥ 0 in nats for the whole weight vector, any shape: an upper bound on I(W; Ŵ).
+        radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
+            it (not its square). Finite, at least 0.
+        norm: the norm that ``radius`` is in, ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ.
 
     Returns:
         The bound in units of the loss, the shape of ``rate``.
@@ -132,6 +168,12 @@ def proposition1_bound(
         ValueError: a negative rate or radius, or an unknown norm.
 
     Source: Proposition 1, Entropy 2021 eq. (21).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> radius = rd.theory.codebook_radius(model, [-1.0, 1.0])
+    >>> rd.theory.proposition1_bound(model, [0.2, 20.0], radius).round(2)
+    array([ 20.1, 201. ])
     """
     require_model(model)
     R = _checks.in_range("rate", rate)
@@ -142,13 +184,31 @@ def proposition1_bound(
 def exact_cgf_bound(
     model: GaussianLinearModel, rate: ArrayLike, radius: float, norm: str = "euclidean"
 ) -> np.ndarray:
-    """``gen ≤ σ*² y``, ``−y − ln(1 − y) = 2R/n``: Proposition 1 with the χ² cumulant (A5) kept exact.
+    """Bound ``gen ≤ σ*² y``, ``−y − ln(1 − y) = 2R/n``: Proposition 1 with the χ² cumulant (A5) kept exact.
 
-    Never above :func:`proposition1_bound`, and never above σ*² however large the rate. The same premises.
+    Never above :func:`proposition1_bound`, and never above σ*² = C‖Σ‖ + σ² however large the rate. It needs
+    the same premises: a compact reproduction set, such as a codebook fixed before the data.
 
-    Args, returns, raises: as :func:`proposition1_bound`.
+    Args:
+        model: the linear model.
+        rate: R ≥ 0 in nats for the whole weight vector, any shape: an upper bound on I(W; Ŵ).
+        radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
+            it (not its square). Finite, at least 0.
+        norm: the norm that ``radius`` is in, ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ.
+
+    Returns:
+        The bound in units of the loss, the shape of ``rate``.
+
+    Raises:
+        ValueError: a negative rate or radius, or an unknown norm.
 
     Source: docs/bounds.md §1; Entropy 2021 (A5) in place of (A6).
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> radius = rd.theory.codebook_radius(model, [-1.0, 1.0])
+    >>> rd.theory.exact_cgf_bound(model, [0.2, 20.0], radius).round(2)
+    array([ 19.44, 140.36])
     """
     require_model(model)
     R = _checks.in_range("rate", rate)
@@ -171,5 +231,9 @@ def exact_cgf_factor(rate_per_sample: ArrayLike) -> np.ndarray:
         ValueError: η negative or NaN.
 
     Source: docs/bounds.md §1.
+
+    >>> import ratedist as rd
+    >>> rd.theory.exact_cgf_factor([0.0, 0.01, 1.0]).round(4)
+    array([0.    , 0.1869, 0.9475])
     """
     return -np.expm1(-log_slope_root(rate_per_sample))

@@ -10,7 +10,7 @@ from scipy.stats import chi2
 from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, require_model
 from ratedist.theory.bounds.conditional_cgf import CgfBound, conditional_cgf_bound
-from ratedist.theory.oracle import oracle_rate
+from ratedist.theory.oracle_information import oracle_rate
 
 # Quadrature in the logarithm of a χ² variable: tails dropped, nodes per standard deviation.
 TAIL_PROBABILITY = 1e-18
@@ -38,6 +38,11 @@ def oracle_conditional_cgf_bound(model: GaussianLinearModel, alpha: float) -> Cg
         ValueError: α outside [0, 1], or n <= d + 1.
 
     Source: docs/bounds.md §2.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.oracle_conditional_cgf_bound(model, 0.5).value, 4)
+    1.2769
     """
     require_model(model)
     variance, weights = oracle_loss_variance(model, alpha)
@@ -61,6 +66,12 @@ def oracle_loss_variance(model: GaussianLinearModel, alpha: float) -> tuple[np.n
         ValueError: α outside [0, 1], or n <= d + 1.
 
     Source: docs/bounds.md §2.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
+    >>> round(float(weights @ variance), 4), round(float(rd.theory.oracle_population_risk(model, 0.5)), 4)
+    (1.5873, 1.5873)
     """
     require_model(model)
     a = _checks.number("alpha", alpha, high=1.0)

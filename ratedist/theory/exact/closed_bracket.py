@@ -23,16 +23,22 @@ LEAST_SHARE = 1e-12  # of D₀ down to which time sharing is looked at
 
 
 class RateBracket(NamedTuple):
-    """Two bounds on R(D) in nats for the whole weight vector, each of the shape of D."""
+    """Two bounds on R(D).
+
+    Attributes:
+        lower: nats for the whole weight vector, the shape of D.
+        upper: nats for the whole weight vector, the shape of D.
+    """
 
     lower: np.ndarray
     upper: np.ndarray
 
 
 def rate_distortion_bracket(model: GaussianLinearModel, distortion: ArrayLike) -> RateBracket:
-    r"""Closed bounds ``(d/2) ln(D₀/D) ≤ R(D) ≤ …`` on the exact curve, D₀ = dσ²/n; both are 0 from D₀ on.
+    r"""Closed bounds from both sides on the exact curve: ``(d/2) ln(D₀/D) ≤ R(D) ≤ …``, D₀ = dσ²/n.
 
-    Below, the rate of an encoder and a decoder that know the Gram matrix. Above, the least of
+    Both are 0 from D₀ on. Below, the rate of an encoder and a decoder that know the Gram matrix. Above, the
+    least of
 
     .. math:: \tfrac d2\ln\Bigl(1 + \tfrac{n}{n-d-1}\bigl(\tfrac{D_0}D - 1\bigr)\Bigr)\qquad (n > d + 1),
 
@@ -44,10 +50,19 @@ def rate_distortion_bracket(model: GaussianLinearModel, distortion: ArrayLike) -
         model: the linear model, n ≥ d, σ² > 0.
         distortion: D above zero, any shape, in units of the loss.
 
+    Returns:
+        ``(lower, upper)``, both in nats for the whole weight vector and of the shape of ``distortion``.
+
     Raises:
         ValueError: σ² = 0, or a distortion that is not positive.
 
     Derived in docs/exact-rate-distortion.md, section 10.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> lower, upper = rd.theory.rate_distortion_bracket(model, [0.1, 0.402, 0.7])
+    >>> lower.round(2), upper.round(2)
+    (array([45.81, 11.03,  0.  ]), array([68.42, 23.21,  0.  ]))
     """
     require_model(model)
     distortion = _checks.in_range("distortion", distortion, open_low=True)

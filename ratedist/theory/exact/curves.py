@@ -20,49 +20,15 @@ from numpy.typing import ArrayLike
 from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, require_model
 from ratedist.theory.exact import closed_bracket
+from ratedist.theory.exact.certified_curve import TINY, RateDistortionCurve, curve_of
 from ratedist.theory.exact.criticality import least_critical_slope, local_critical_slope, unit_critical_slope
 from ratedist.theory.exact.effort import Effort, UnsolvedError
 from ratedist.theory.exact.log_gamma import digamma_rise, log_rising
-from ratedist.theory.exact.points import CERTIFIED_GAP, CERTIFIED_RELATIVE_GAP, point_at_slope
+from ratedist.theory.exact.points import point_at_slope
 from ratedist.theory.exact.radial_source import RadialSource
 from ratedist.theory.exact.search import Answer, at_distortion, at_rate
 
-ROUNDING = 1e-6  # nats by which a lower bound may exceed the rate before it counts as an error
 TIME_LIMIT = 60.0  # seconds
-TINY = 1e-300
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class RateDistortionCurve:
-    """Points of the exact curve, all arrays of shape ``(m,)``, rates in nats for the whole weight vector.
-
-    Attributes:
-        slopes: λ = −dR/dD, nats per unit of distortion; where a point is not certified, that of ``rate``.
-        distortion: D.
-        rate: achievable at D: a channel of at most this mutual information and this distortion exists.
-        rate_lower: no channel of distortion at most D has less mutual information than this.
-        certified: whether ``gap`` is at most ``CERTIFIED_GAP`` = 0.001 nats and ``relative_gap`` at most
-            ``CERTIFIED_RELATIVE_GAP`` = 1%, and neither below zero by more than rounding. The two bounds are
-            bounds either way, and every number is finite.
-        reason: why a point is not certified, one string each, empty where it is.
-    """
-
-    slopes: np.ndarray
-    distortion: np.ndarray
-    rate: np.ndarray
-    rate_lower: np.ndarray
-    certified: np.ndarray
-    reason: tuple[str, ...]
-
-    @property
-    def gap(self) -> np.ndarray:
-        """``rate − rate_lower`` in nats, shape ``(m,)``."""
-        return self.rate - self.rate_lower
-
-    @property
-    def relative_gap(self) -> np.ndarray:
-        """``gap / rate``, shape ``(m,)``; 0 where the rate is 0."""
-        return np.divide(self.gap, self.rate, out=np.zeros_like(self.gap), where=self.rate > 0)
 
 
 def rate_distortion(
@@ -73,7 +39,7 @@ def rate_distortion(
     time_limit: float = TIME_LIMIT,
     progress: bool = False,
 ) -> RateDistortionCurve:
-    """Exact rate–distortion function at given slopes λ = −dR/dD.
+    """Exact rate–distortion function at given slopes λ = −dR/dD, as a curve of certified points.
 
     A point takes one to four seconds up to some thirty times the critical slope, d = 2000 included, and
     0.3 GB. Farther up, and near n = d + 1, it takes up to a minute and 1.3 GB: 40 seconds at (50, 52) and a
@@ -99,6 +65,12 @@ def rate_distortion(
         ModuleNotFoundError: ``rigorous`` without python-flint.
 
     Derived in docs/exact-rate-distortion.md; neither paper has it.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
+    >>> curve = rd.theory.rate_distortion(model, [10.0])
+    >>> curve.distortion.round(3), curve.rate.round(3), curve.certified
+    (array([0.055]), array([0.941]), array([ True]))
     """
     source, noise_variance = _unit_problem(model)
     slopes = np.atleast_1d(_checks.real_array("slopes", slopes))
@@ -113,12 +85,12 @@ def rate_distortion(
                 unit_slope = float(slope) * noise_variance
                 answers.append(rigorous_at_slope(source, unit_slope, noise_variance, effort))
                 effort.advance()
-        return _curve(answers, 1.0, slopes)  # rounded already, in the units of the model
+        return curve_of(answers, 1.0, slopes)  # rounded already, in the units of the model
     with Effort(time_limit, progress=progress, total=slopes.size) as effort:
         for slope in slopes:
             answers.append(_at_slope(source, float(slope) * noise_variance, effort))
             effort.advance()
-    return _curve(answers, noise_variance, slopes)
+    return curve_of(answers, noise_variance, slopes)
 
 
 def rate_at_distortion(
@@ -128,20 +100,31 @@ def rate_at_distortion(
     time_limit: float = TIME_LIMIT,
     progress: bool = False,
 ) -> RateDistortionCurve:
-    """Exact R(D) at given distortions, as a curve with one point for each (exactly at that distortion).
+    """Exact R(D) at given distortions, as a curve with one certified point for each, at that very distortion.
 
     Time sharing between two points of the curve, refined until it meets the lower bound; where the
     curve is straight the two points stay apart. Each costs three to ten points of ``rate_distortion``.
+    A bound in closed form, as an array, is :func:`rate_distortion_tight`.
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
-        distortion: D above zero, finite, shape ``()`` or ``(m,)``. From dσ²/n on the rate is 0.
-        time_limit: seconds for each, looked at every few seconds. What is known by then is returned, or the
-            closed bracket where that is sharper; not certified unless the gap is small enough, with a reason.
+        distortion: D above zero, finite, in units of the loss, shape ``()`` or ``(m,)``. From dσ²/n on the
+            rate is 0.
+        time_limit: seconds for each distortion, looked at every few seconds. What is known by then is
+            returned, or the closed bracket where that is sharper; not certified unless the gap is small
+            enough, with a reason.
         progress: show a bar on standard error once two seconds have passed.
 
+    Returns:
+        A curve of m points in the order of ``distortion``; rates in nats for the whole weight vector.
+
     Raises:
-        ValueError: distortions that are not finite and positive, and as ``rate_distortion``.
+        ValueError: distortions that are not finite and positive, σ² = 0, or a ``time_limit`` not above zero.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
+    >>> rd.theory.rate_at_distortion(model, 0.1).rate.round(3)
+    array([0.599])
     """
     source, noise_variance = _unit_problem(model)
     targets = np.atleast_1d(_checks.real_array("distortion", distortion))
@@ -152,7 +135,7 @@ def rate_at_distortion(
         for target in targets:
             effort.restart()
             answers.append(at_distortion(source, float(target) / noise_variance, effort))
-    return dataclasses.replace(_curve(answers, noise_variance), distortion=targets)
+    return dataclasses.replace(curve_of(answers, noise_variance), distortion=targets)
 
 
 def distortion_at_rate(
@@ -162,19 +145,30 @@ def distortion_at_rate(
     time_limit: float = TIME_LIMIT,
     progress: bool = False,
 ) -> RateDistortionCurve:
-    """Exact D(R) at given rates in nats, as a curve with one point for each (exactly at that rate).
+    """Exact D(R) at given rates, as a curve with one certified point for each, at that very rate.
 
-    Each costs three to ten points of ``rate_distortion``.
+    Each costs three to ten points of ``rate_distortion``: seconds. A bound in closed form, as an array, is
+    :func:`distortion_rate_tight`.
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
         rate: nats for the whole weight vector, finite and at least zero, shape ``()`` or ``(m,)``.
-        time_limit: as in ``rate_at_distortion``.
+        time_limit: seconds for each rate, looked at every few seconds. What is known by then is returned,
+            or the closed bracket where that is sharper; not certified unless the gap is small enough, with a
+            reason.
         progress: show a bar on standard error once two seconds have passed.
 
+    Returns:
+        A curve of m points in the order of ``rate``; distortion in units of the loss.
+
     Raises:
-        ValueError: rates that are negative, not finite or beyond what float64 can follow, and as
-            ``rate_distortion``.
+        ValueError: rates that are negative, not finite or beyond what float64 can follow, σ² = 0, or a
+            ``time_limit`` not above zero.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
+    >>> rd.theory.distortion_at_rate(model, 0.5).distortion.round(3)
+    array([0.117])
     """
     source, noise_variance = _unit_problem(model)
     targets = np.atleast_1d(_checks.real_array("rate", rate))
@@ -188,7 +182,7 @@ def distortion_at_rate(
         for target in targets:
             effort.restart()
             answers.append(at_rate(source, float(target), effort))
-    return _curve(answers, noise_variance)
+    return curve_of(answers, noise_variance)
 
 
 def critical_slope(
@@ -210,6 +204,11 @@ def critical_slope(
     Raises:
         ValueError: σ² = 0, or a search beyond its limits of time and memory; the message has the proved
             bracket.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> round(rd.theory.critical_slope(model), 2)
+    100.71
     """
     source, noise_variance = _unit_problem(model)
     with Effort(time_limit, progress=progress) as effort:
@@ -237,7 +236,15 @@ def high_rate_asymptote(model: GaussianLinearModel, distortion: ArrayLike) -> np
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.
-        distortion: D above zero.
+        distortion: D above zero, finite, in units of the loss, any shape.
+
+    Raises:
+        ValueError: σ² = 0, or distortions that are not finite and positive.
+
+    >>> import ratedist as rd
+    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+    >>> rd.theory.high_rate_asymptote(model, [0.001, 0.01]).round(2)
+    array([185.77, 128.2 ])
     """
     source, noise_variance = _unit_problem(model)
     distortion = _checks.in_range("distortion", distortion, high=np.finfo(np.float64).max, open_low=True)
@@ -280,26 +287,3 @@ def _at_slope(source: RadialSource, slope: float, effort: Effort) -> Answer:
         max(point.intercept_lower - point.slope * distortion, closed_bracket.lower(source, distortion)),
         point.reason,
     )
-
-
-def _curve(
-    answers: list[Answer], noise_variance: float, slopes: np.ndarray | None = None
-) -> RateDistortionCurve:
-    """The curve of these answers, which are for σ² = 1."""
-    # A mutual information is at least zero; the rate can only be below by rounding.
-    rate = np.array([max(answer.rate, 0.0) for answer in answers])
-    lower = np.array([max(answer.rate_lower, 0.0) for answer in answers])
-    gap = rate - lower
-    # A lower bound above the rate by more than rounding could only mean that one of the two is wrong.
-    certified = (gap <= np.minimum(CERTIFIED_GAP, CERTIFIED_RELATIVE_GAP * rate + TINY)) & (gap >= -ROUNDING)
-    reasons = tuple(
-        ""
-        if good
-        else f"the gap is {size:.2g} nats and {size / max(of, TINY):.2g} of the rate, not from 0 to "
-        f"{CERTIFIED_GAP:g} and {CERTIFIED_RELATIVE_GAP:g}: {answer.reason}"
-        for good, size, of, answer in zip(certified, gap, rate, answers, strict=True)
-    )
-    if slopes is None:
-        slopes = np.array([answer.slope for answer in answers]) / noise_variance
-    distortion = np.array([answer.distortion for answer in answers]) * noise_variance
-    return RateDistortionCurve(slopes, distortion, rate, lower, certified, reasons)

@@ -18,22 +18,30 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import root_scalar
-from scipy.special import expit, logsumexp
+from scipy.special import logsumexp
 
 from ratedist import _checks
-from ratedist.theory.sources.discrete import RateDistortionPoint, optimal_output
+from ratedist.theory.sources.atoms import (
+    SEARCH_SPACING,
+    TOLERANCE,
+    Atoms,
+    exchange,
+    log_c,
+    log_folded_kernel,
+    newton,
+    squared_error,
+)
+from ratedist.theory.sources.discrete import RateDistortionPoint
 from ratedist.theory.sources.panel_errors import PanelErrors, panel_errors
 
-# In units of the kernel's width 1/√(2λ): panels of the quadrature, first atoms, search for maxima.
-PANEL, ATOM_SPACING, SEARCH_SPACING = 1.5, 0.35, 0.05
+# Panels of the quadrature in units of the kernel's width 1/√(2λ).
+PANEL = 1.5
 NODES_PER_PANEL = 16
-# Nats: where exchange stops and Newton begins, and how finely the supremum of ln c is bounded.
-EXCHANGE_TOLERANCE, TOLERANCE = 1e-6, 1e-10
-NEWTON_STEPS = 8
+
+
 # The Laplace source (scale 1) is cut here for the dual bound, ε = 3e-8; beyond the end, of probability 3e-20,
 # the channel is that of the end.
 LAPLACE_CUT, LAPLACE_END = 17.5, 45.0
@@ -66,13 +74,6 @@ class _Source:
         return math.exp(-self.decay * self.breaks[-1]) if self.decay else 0.0
 
 
-class _Atoms(NamedTuple):
-    """A discrete output law: |y| of each atom and its mass, shape ``(k,)``."""
-
-    places: np.ndarray
-    masses: np.ndarray
-
-
 def uniform_rate_distortion(width: float, slope: float) -> RateDistortionPoint:
     """A point of R(D) of the uniform source of the given width, squared error, at slope λ.
 
@@ -88,6 +89,11 @@ def uniform_rate_distortion(width: float, slope: float) -> RateDistortionPoint:
         ValueError: width or slope not above 0, or a slope so steep that the work is out of proportion.
 
     Source: docs/bounds.md §6.
+
+    >>> import ratedist as rd
+    >>> point = rd.theory.uniform_rate_distortion(width=1.0, slope=8.0)
+    >>> round(point.distortion, 4), round(point.rate, 4), point.gap < 1e-6
+    (0.0536, 0.2035, True)
     """
     half = _checks.positive_number("width", width) / 2
     unit_slope = _unit_slope(slope, half, 1.0)
@@ -104,12 +110,18 @@ def laplace_rate_distortion(scale: float, slope: float) -> RateDistortionPoint:
         slope: λ > 0 in nats per unit of distortion.
 
     Returns:
-        As :func:`uniform_rate_distortion`; at unit variance and 1 bit D = 0.2171224.
+        The point and its bracket; ``output`` holds the masses of the atoms at y ≥ 0 (one at y > 0
+        stands for ±y). At unit variance and 1 bit D = 0.2171224.
 
     Raises:
-        ValueError: as :func:`uniform_rate_distortion`.
+        ValueError: scale or slope not above 0, or a slope so steep that the work is out of proportion.
 
     Source: docs/bounds.md §6.
+
+    >>> import ratedist as rd
+    >>> point = rd.theory.laplace_rate_distortion(scale=1.0, slope=0.5)
+    >>> round(point.distortion, 4), round(point.rate, 4), point.gap < 1e-6
+    (0.9521, 0.3091, True)
     """
     b = _checks.positive_number("scale", scale)
     unit_slope = _unit_slope(slope, b, LAPLACE_CUT)
@@ -121,12 +133,27 @@ def laplace_rate_distortion(scale: float, slope: float) -> RateDistortionPoint:
 def point_at_rate(
     curve: Callable[[float], RateDistortionPoint], rate: float, slope: float = 1.0
 ) -> RateDistortionPoint:
-    """The point of ``curve`` (slope → point) whose rate is ``rate`` nats, searched from ``slope`` outwards.
+    """The point of a curve that has a given rate, where the curve is known as a function of its slope.
 
     A curve with straight parts has one slope for many rates; the point returned then is an end of the part.
 
+    Args:
+        curve: a function from the slope λ > 0 to a :class:`RateDistortionPoint`, rising in rate.
+        rate: R > 0 in nats, finite.
+        slope: where the search starts, λ > 0 in nats per unit of distortion.
+
+    Returns:
+        The point of ``curve`` whose rate is ``rate``.
+
     Raises:
         ValueError: a rate that is not finite and above 0, or that no slope within 2⁶⁰ of the start reaches.
+
+    >>> import ratedist as rd
+    >>> def curve(slope):
+    ...     return rd.theory.blahut_arimoto([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], slope)
+    ...
+    >>> round(rd.theory.point_at_rate(curve, 0.5 * rd.units.NATS_PER_BIT).distortion, 4)
+    0.11
     """
     if not callable(curve):
         raise ValueError(f"curve must be a function from a slope to a point, got {curve!r:.80}")
@@ -155,25 +182,27 @@ def _point(source: _Source, slope: float) -> RateDistortionPoint:
     p = source.weights[source.inside] / source.weights[source.inside].sum()
     x = source.nodes[source.inside]
     search = np.linspace(0.0, source.cut, math.ceil(source.cut * math.sqrt(2 * slope) / SEARCH_SPACING) + 1)
-    masses, grouped = _exchange(x, p, slope, search)
-    candidates = [masses, _newton(x, p, slope, grouped, source.cut)]
+    masses, grouped = exchange(x, p, slope, search)
+    candidates = [masses, newton(x, p, slope, grouped, source.cut)]
     return min((_certified(source, slope, search, one) for one in candidates), key=lambda point: point.gap)
 
 
-def _certified(source: _Source, slope: float, search: np.ndarray, law: _Atoms) -> RateDistortionPoint:
+def _certified(source: _Source, slope: float, search: np.ndarray, law: Atoms) -> RateDistortionPoint:
     """The bracket an output law gives: achieved by the whole source, dual for its part within the cut."""
-    log_channel = _log_kernel(source.nodes, law.places, slope) + np.log(law.masses)
+    log_channel = log_folded_kernel(source.nodes, law.places, slope) + np.log(law.masses)
     log_z = np.asarray(logsumexp(log_channel, axis=1))
     channel = np.exp(log_channel - log_z[:, None])
     output = source.weights @ channel
-    D = float(source.weights @ np.sum(channel * _squared_error(source.nodes, law.places, slope), axis=1))
+    D = float(source.weights @ np.sum(channel * squared_error(source.nodes, law.places, slope), axis=1))
     within, without = (_errors(source, law, slope, part) for part in ("inside", "outside"))
     if not math.isfinite(within.log_normalizer + without.log_normalizer):
         return RateDistortionPoint(slope, D, math.inf, 0.0, output)
     # Beyond the last panel the channel is that of its end, whose divergence from q is at most −ln Z there.
     end = source.breaks[-1:]
     farthest = float(end[0] + law.places.max())
-    beyond_log_z = float(np.asarray(logsumexp(_log_kernel(end, law.places, slope) + np.log(law.masses))))
+    beyond_log_z = float(
+        np.asarray(logsumexp(log_folded_kernel(end, law.places, slope) + np.log(law.masses)))
+    )
     beyond_distortion = farthest**2 + 2 * farthest + 2  # E (X + y)² given X > end, of scale 1
     distortion = D + within.distortion + without.distortion + source.beyond * beyond_distortion
 
@@ -183,108 +212,26 @@ def _certified(source: _Source, slope: float, search: np.ndarray, law: _Atoms) -
     output_error = within.output + without.output + source.beyond
     divergence = float(output[used] @ log_ratio) - output_error * float(np.sum(np.abs(log_ratio) + 1))
     rate = -slope * (D - within.distortion - without.distortion) - float(source.weights @ log_z)
-    rate += within.log_normalizer + without.log_normalizer - source.beyond * min(beyond_log_z, 0.0)
+    rate += within.log_normalizer + without.log_normalizer - source.beyond * min(float(beyond_log_z), 0.0)
     rate -= max(divergence, 0.0)
 
     p, x, log_z = source.weights[source.inside], source.nodes[source.inside], log_z[source.inside]
     dual = -slope * distortion - float(p @ log_z) - within.log_normalizer
     tolerance = max(TOLERANCE, abs(rate - dual) / 10)
-    supremum = _supremum(lambda y: _log_c(y, x, p / source.share, log_z, slope), search, slope, tolerance)
+    supremum = _supremum(lambda y: log_c(y, x, p / source.share, log_z, slope), search, slope, tolerance)
     supremum += math.log1p(within.multiplied_kernel / source.share * math.exp(-supremum))
     return RateDistortionPoint(
         slope, distortion, max(rate, 0.0), max(dual - source.share * supremum, 0.0), output
     )
 
 
-def _errors(source: _Source, law: _Atoms, slope: float, part: str) -> PanelErrors:
+def _errors(source: _Source, law: Atoms, slope: float, part: str) -> PanelErrors:
     """Bounds on the errors of the sums over the panels within the cut, or over the others."""
     low, high = source.breaks[:-1], source.breaks[1:]
     chosen = (low < source.cut) == (part == "inside")
     return panel_errors(
         low[chosen], high[chosen], source.decay, law.places, law.masses, slope, NODES_PER_PANEL
     )
-
-
-def _exchange(x: np.ndarray, p: np.ndarray, slope: float, search: np.ndarray) -> tuple[_Atoms, _Atoms]:
-    """The law found by exchange, and the same with the mass around each maximum of c put there."""
-    y = search[:: round(ATOM_SPACING / SEARCH_SPACING)]
-    while True:
-        log_kernel = _log_kernel(x, y, slope)
-        offset = log_kernel.max(axis=1)
-        kernel = np.exp(log_kernel - offset[:, None])
-        q = optimal_output(p, kernel, np.full(y.size, 1 / y.size), EXCHANGE_TOLERANCE / 10)
-        log_z = np.log(kernel @ q) + offset
-        maxima = _maxima(search, _log_c(search, x, p, log_z, slope))
-        height = _log_c(maxima, x, p, log_z, slope)
-        if height.max() < EXCHANGE_TOLERANCE:
-            break
-        kept = q > TOLERANCE * np.exp(-y)
-        y = np.concatenate([y[kept], maxima[height > 0]])
-    nearest = np.argmin(np.abs(y[:, None] - maxima), axis=1)
-    grouped = np.bincount(nearest, weights=q, minlength=maxima.size)
-    return _Atoms(y, q), _Atoms(maxima[grouped > 0], grouped[grouped > 0])
-
-
-def _newton(x: np.ndarray, p: np.ndarray, slope: float, start: _Atoms, cut: float) -> _Atoms:
-    """Newton's method for c = 1, c′ = 0 at every atom: the minimum of ``−E ln Z + Σq`` over (ln q, y).
-
-    Unknowns are scaled by √q, which gives atoms of very different mass the same weight in the equations.
-    """
-    y, q = start.places, start.masses
-    free = np.flatnonzero((y > 0) & (y < cut))
-    rows = q.size + np.arange(free.size)
-    for _ in range(NEWTON_STEPS):
-        log_kernel = _log_kernel(x, y, slope)
-        log_z = np.asarray(logsumexp(log_kernel + np.log(q), axis=1))
-        root = np.sqrt(q)
-        share = root * np.exp(log_kernel - log_z[:, None])
-        # K′/K and K″/K with respect to y; the two signs in the kernel have odds exp(−4λxy).
-        far = expit(-4 * slope * x[:, None] * y)
-        first = 2 * slope * (x[:, None] * (1 - 2 * far) - y)
-        second = first**2 - 2 * slope + 4 * far * (1 - far) * (2 * slope * x[:, None]) ** 2
-        c, c1, c2 = (p @ (share * factor) / root for factor in (1.0, first, second))
-        jacobian = np.sqrt(p)[:, None] * np.concatenate([share, (share * first)[:, free]], axis=1)
-        hessian = jacobian.T @ jacobian + np.diag(np.concatenate([1 - c, -c2[free]]))
-        hessian[free, rows] -= c1[free]
-        hessian[rows, free] -= c1[free]
-        try:
-            step = np.linalg.solve(hessian, np.concatenate([root * (c - 1), (root * c1)[free]]))
-        except np.linalg.LinAlgError:  # two atoms have met
-            return start
-        q = q * np.exp(np.clip(step[: q.size] / root, -1, 1))
-        y = y.copy()
-        y[free] = np.clip(y[free] + step[q.size :] / root[free], 0.0, cut)
-    return _Atoms(y, q / q.sum())
-
-
-def _log_kernel(x: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
-    """``ln ½(exp(−λ(x − y)²) + exp(−λ(x + y)²))``: the kernel for |X| = x and an output ±y."""
-    x = x[:, None]
-    return -slope * (x - y) ** 2 + np.log1p(np.exp(-4 * slope * x * y)) - math.log(2)
-
-
-def _squared_error(x: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
-    """Mean squared error given |X| = x and |X̂| = y under the channel: the far sign has odds exp(−4λxy)."""
-    x = x[:, None]
-    return (x - y) ** 2 + 4 * x * y * expit(-4 * slope * x * y)
-
-
-def _log_c(y: np.ndarray, x: np.ndarray, p: np.ndarray, log_z: np.ndarray, slope: float) -> np.ndarray:
-    blocks = np.array_split(y, max(1, y.size * x.size // 4_000_000))
-    with np.errstate(over="ignore"):  # a law that Newton spoiled has c = ∞ somewhere, and is discarded for it
-        return np.log(
-            np.concatenate([p @ np.exp(_log_kernel(x, one, slope) - log_z[:, None]) for one in blocks])
-        )
-
-
-def _maxima(y: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Local maxima over the nodes ``y``, moved to the top of the parabola through three nodes."""
-    padded = np.concatenate([[-np.inf], value, [-np.inf]])
-    top = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] > padded[2:]))
-    inner = top[(top > 0) & (top < y.size - 1)]
-    left, middle, right = value[inner - 1], value[inner], value[inner + 1]
-    moved = y[inner] + (y[1] - y[0]) * (left - right) / (2 * (left - 2 * middle + right))
-    return np.concatenate([y[top[(top == 0) | (top == y.size - 1)]], moved])
 
 
 def _supremum(

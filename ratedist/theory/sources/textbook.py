@@ -7,7 +7,6 @@ Sources without a closed form: :mod:`ratedist.theory.sources.discrete` (discrete
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -33,6 +32,10 @@ def bernoulli_rate(probability: float, distortion: ArrayLike) -> np.ndarray:
         ValueError: p outside [0, 1] or D < 0.
 
     Source: CT06, Theorem 10.3.1.
+
+    >>> import ratedist as rd
+    >>> rd.units.nats_to_bits(rd.theory.bernoulli_rate(0.5, [0.0, 0.1, 0.5])).round(4)
+    array([1.   , 0.531, 0.   ])
     """
     p = _checks.number("probability", probability, high=1.0)
     D = np.minimum(_checks.in_range("distortion", distortion), min(p, 1 - p))
@@ -40,16 +43,23 @@ def bernoulli_rate(probability: float, distortion: ArrayLike) -> np.ndarray:
 
 
 def gaussian_rate(variance: float, distortion: ArrayLike) -> np.ndarray:
-    """``R(D) = ½ (ln(σ²/D))⁺`` nats a symbol: Gaussian source, squared error.
+    """``R(D) = ½ (ln(σ²/D))⁺``: Gaussian source, squared error.
 
     Args:
-        variance: σ² > 0.
-        distortion: D ≥ 0, any shape.
+        variance: σ² > 0 of the source.
+        distortion: D ≥ 0, the mean squared error allowed, any shape.
+
+    Returns:
+        Nats a symbol, the shape of ``distortion``.
 
     Raises:
         ValueError: σ² ≤ 0 or D < 0.
 
     Source: CT06, Theorem 10.3.2.
+
+    >>> import ratedist as rd
+    >>> rd.units.nats_to_bits(rd.theory.gaussian_rate(1.0, [0.0625, 0.25, 2.0]))
+    array([2., 1., 0.])
     """
     s2 = _checks.positive_number("variance", variance)
     D = _checks.in_range("distortion", distortion)
@@ -58,21 +68,46 @@ def gaussian_rate(variance: float, distortion: ArrayLike) -> np.ndarray:
 
 
 def gaussian_distortion(variance: float, rate: ArrayLike) -> np.ndarray:
-    """``D(R) = σ² exp(−2R)``: the inverse of :func:`gaussian_rate`, R ≥ 0 in nats, any shape."""
+    """``D(R) = σ² exp(−2R)``: Gaussian source, squared error; the inverse of :func:`gaussian_rate`.
+
+    Args:
+        variance: σ² > 0 of the source.
+        rate: R ≥ 0 in nats a symbol, any shape.
+
+    Returns:
+        Mean squared error, the shape of ``rate``.
+
+    Raises:
+        ValueError: σ² ≤ 0 or R < 0.
+
+    Source: CT06, Theorem 10.3.2.
+
+    >>> import numpy as np
+    >>> import ratedist as rd
+    >>> rd.theory.gaussian_distortion(1.0, rd.units.bits_to_nats(np.array([0.0, 1.0, 2.0])))
+    array([1.    , 0.25  , 0.0625])
+    """
     return _checks.positive_number("variance", variance) * np.exp(-2 * _checks.in_range("rate", rate))
 
 
 def laplace_rate(scale: float, distortion: ArrayLike) -> np.ndarray:
-    """``R(D) = (−ln(D/b))⁺`` nats a symbol: Laplace source of density exp(−|x|/b)/(2b), *absolute* error.
+    """``R(D) = (−ln(D/b))⁺``: Laplace source of density exp(−|x|/b)/(2b), *absolute* error.
 
     Args:
-        scale: b > 0; the variance is 2b².
-        distortion: D ≥ 0, any shape.
+        scale: b > 0 of the source; its variance is 2b².
+        distortion: D ≥ 0, the mean absolute error allowed, any shape.
+
+    Returns:
+        Nats a symbol, the shape of ``distortion``.
 
     Raises:
         ValueError: b ≤ 0 or D < 0.
 
     Source: Berger, section 4.3.
+
+    >>> import ratedist as rd
+    >>> rd.units.nats_to_bits(rd.theory.laplace_rate(1.0, [0.25, 0.5, 2.0]))
+    array([2., 1., 0.])
     """
     b = _checks.positive_number("scale", scale)
     D = _checks.in_range("distortion", distortion)
@@ -81,18 +116,27 @@ def laplace_rate(scale: float, distortion: ArrayLike) -> np.ndarray:
 
 
 def shannon_lower_bound(differential_entropy: float, distortion: ArrayLike) -> np.ndarray:
-    """``R(D) ≥ (h(X) − ½ ln(2πeD))⁺`` nats a symbol, for squared error and any source with a density.
+    """Shannon's lower bound ``R(D) ≥ (h(X) − ½ ln(2πeD))⁺``, for squared error and any source with a density.
 
     Exact for the Gaussian; for the others approached as D → 0.
 
     Args:
-        differential_entropy: h(X) in nats, see :func:`laplace_entropy` and :func:`uniform_entropy`.
-        distortion: D ≥ 0, any shape.
+        differential_entropy: h(X) of the source in nats, see :func:`laplace_entropy` and
+            :func:`uniform_entropy`.
+        distortion: D ≥ 0, the mean squared error allowed, any shape.
+
+    Returns:
+        Nats a symbol, the shape of ``distortion``.
 
     Raises:
         ValueError: h not finite or D < 0.
 
     Source: Berger, section 4.3; CT06, problem 10.6.
+
+    >>> import ratedist as rd
+    >>> entropy = rd.theory.uniform_entropy(12**0.5)
+    >>> rd.units.nats_to_bits(rd.theory.shannon_lower_bound(entropy, [0.1756495]).round(6)).round(4)
+    array([1.])
     """
     h = _checks.number("differential_entropy", differential_entropy, -LARGEST, LARGEST)
     D = _checks.in_range("distortion", distortion)
@@ -101,97 +145,78 @@ def shannon_lower_bound(differential_entropy: float, distortion: ArrayLike) -> n
 
 
 def shannon_lower_bound_distortion(differential_entropy: float, rate: ArrayLike) -> np.ndarray:
-    """``D(R) ≥ exp(2h(X) − 2R)/(2πe)``: the inverse of :func:`shannon_lower_bound`, R ≥ 0 in nats.
+    """``D(R) ≥ exp(2h(X) − 2R)/(2πe)`` for squared error: the inverse of :func:`shannon_lower_bound`.
 
-    At 1 bit and unit variance: Laplace 0.2163140, uniform 0.1756495.
+    Args:
+        differential_entropy: h(X) of the source in nats, see :func:`laplace_entropy` and
+            :func:`uniform_entropy`.
+        rate: R ≥ 0 in nats a symbol, any shape.
+
+    Returns:
+        Mean squared error, the shape of ``rate``. At 1 bit and unit variance: Laplace 0.2163140, uniform
+        0.1756495.
+
+    Raises:
+        ValueError: h not finite or R < 0.
+
+    Source: Berger, section 4.3; CT06, problem 10.6.
+
+    >>> import numpy as np
+    >>> import ratedist as rd
+    >>> entropy, bits = rd.theory.laplace_entropy(0.5**0.5), np.array([1.0, 2.0])
+    >>> rd.theory.shannon_lower_bound_distortion(entropy, rd.units.bits_to_nats(bits)).round(4)
+    array([0.2163, 0.0541])
     """
     h = _checks.number("differential_entropy", differential_entropy, -LARGEST, LARGEST)
     return np.exp(2 * h - 2 * _checks.in_range("rate", rate)) / (2 * math.pi * math.e)
 
 
 def gaussian_entropy(variance: float) -> float:
-    """``h = ½ ln(2πeσ²)`` nats."""
+    """Differential entropy ``h = ½ ln(2πeσ²)`` of a Gaussian, in nats.
+
+    Args:
+        variance: σ² > 0.
+
+    Raises:
+        ValueError: σ² ≤ 0.
+
+    >>> import ratedist as rd
+    >>> round(rd.theory.gaussian_entropy(1.0), 4)
+    1.4189
+    """
     return math.log(2 * math.pi * math.e * _checks.positive_number("variance", variance)) / 2
 
 
 def laplace_entropy(scale: float) -> float:
-    """``h = 1 + ln(2b)`` nats, b the scale (variance 2b²)."""
+    """Differential entropy ``h = 1 + ln(2b)`` of the density exp(−|x|/b)/(2b), in nats.
+
+    Args:
+        scale: b > 0; the variance is 2b².
+
+    Raises:
+        ValueError: b ≤ 0.
+
+    >>> import ratedist as rd
+    >>> rd.theory.laplace_entropy(0.5)
+    1.0
+    """
     return 1 + math.log(2 * _checks.positive_number("scale", scale))
 
 
 def uniform_entropy(width: float) -> float:
-    """``h = ln(width)`` nats (variance width²/12)."""
+    """Differential entropy ``h = ln(width)`` of the uniform law on an interval, in nats.
+
+    Args:
+        width: of the interval, above 0; the variance is width²/12.
+
+    Raises:
+        ValueError: a width not above 0.
+
+    >>> import ratedist as rd
+    >>> rd.theory.uniform_entropy(1.0)
+    0.0
+    """
     return math.log(_checks.positive_number("width", width))
-
-
-def remote_gaussian_distortion(source_variance: float, noise_variance: float, rate: ArrayLike) -> np.ndarray:
-    r"""``D(R) = PN/(P + N) + P²/(P + N) exp(−2R)``: a Gaussian seen only through noise, squared error.
-
-    The encoder sees Y = X + noise and must describe X. It is optimal to estimate first and then to code
-    the estimate; the first term is lost whatever the rate.
-
-    Args:
-        source_variance: P > 0, of X.
-        noise_variance: N ≥ 0.
-        rate: R ≥ 0 in nats a symbol, any shape.
-
-    Returns:
-        Distortion, the shape of ``rate``; 0.625 for P = N = 1 at one bit.
-
-    Raises:
-        ValueError: P ≤ 0, N < 0 or R < 0.
-
-    Source: Dobrushin & Tsybakov, IRE Trans. IT-8 (1962) 293–304; Wolf & Ziv, IEEE Trans. IT-16 (1970).
-    """
-    P = _checks.positive_number("source_variance", source_variance)
-    N = _checks.number("noise_variance", noise_variance, high=LARGEST)
-    R = _checks.in_range("rate", rate)
-    return P * (N / (P + N)) + P * (P / (P + N)) * np.exp(-2 * R)
-
-
-def remote_gaussian_rate(source_variance: float, noise_variance: float, distortion: ArrayLike) -> np.ndarray:
-    """Inverse of :func:`remote_gaussian_distortion`: infinite where D ≤ PN/(P + N), zero for D ≥ P."""
-    P = _checks.positive_number("source_variance", source_variance)
-    N = _checks.number("noise_variance", noise_variance, high=LARGEST)
-    D = _checks.in_range("distortion", distortion)
-    seen = P * (P / (P + N))
-    return np.where(D >= P, 0.0, gaussian_rate(seen, np.maximum(D - P * (N / (P + N)), 0.0)))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SuccessiveRefinement:
-    """A Gaussian described in stages: ``covariance`` is that of ``(X, X̂_1, …, X̂_k)``, shape ``(k+1, k+1)``.
-
-    ``distortions``, shape ``(k,)``, are those after each stage.
-    """
-
-    distortions: np.ndarray
-    covariance: np.ndarray
-
-
-def gaussian_successive_refinement(variance: float, rates: ArrayLike) -> SuccessiveRefinement:
-    """After stages of ``R_1, …, R_k`` nats the distortion is ``σ² exp(−2(R_1 + … + R_j))``: no rate is lost.
-
-    The reproductions form the Markov chain X̂_1 – … – X̂_k – X with Var X̂_j = Cov(X, X̂_j) = σ² − D_j, so that
-    I(X; X̂_1, …, X̂_j) = R_1 + … + R_j: describing a Gaussian coarsely first costs nothing later.
-
-    Args:
-        variance: σ² > 0.
-        rates: R_j ≥ 0 in nats, shape ``(k,)``, the *increment* of each stage.
-
-    Raises:
-        ValueError: σ² ≤ 0, a negative rate, or not a vector.
-
-    Source: Equitz & Cover, IEEE Trans. IT-37 (1991) 269–275, Theorem 4.
-    """
-    s2 = _checks.positive_number("variance", variance)
-    increments = _checks.in_range("rates", rates)
-    if increments.ndim != 1 or increments.size == 0:
-        raise ValueError(f"rates must have shape (k,) with k >= 1, got shape {increments.shape}")
-    distortions = s2 * np.exp(-2 * np.cumsum(increments))
-    # Cov of any two of (X̂_1, …, X̂_k, X) is the variance of the coarser; X is the finest of all.
-    explained = np.concatenate([[s2], s2 - distortions])
-    return SuccessiveRefinement(distortions, np.minimum.outer(explained, explained))
 
 
 def _binary_entropy(p: np.ndarray) -> np.ndarray:

@@ -43,6 +43,11 @@ def reverse_water_filling(variances: ArrayLike, water_level: ArrayLike) -> Water
         ValueError: a negative variance, θ ≤ 0, or variances that are no vector.
 
     Source: CT06, Theorem 10.3.3.
+
+    >>> import ratedist as rd
+    >>> point = rd.theory.reverse_water_filling([4.0, 1.0, 0.25], water_level=0.5)
+    >>> point.distortion, round(rd.units.nats_to_bits(point.rate), 6)
+    (1.25, 2.0)
     """
     s2 = _vector(variances)
     theta = _positive("water_level", water_level)
@@ -52,14 +57,23 @@ def reverse_water_filling(variances: ArrayLike, water_level: ArrayLike) -> Water
 
 
 def water_filling_at_distortion(variances: ArrayLike, distortion: ArrayLike) -> WaterFilling:
-    """Reverse water-filling at total distortion 0 < D ≤ Σσ_i² (larger D needs no rate either).
+    """Reverse water-filling at a distortion D: how a Gaussian vector's components share it at least rate.
 
     Args:
-        variances: σ_i² ≥ 0, shape ``(m,)``.
-        distortion: D > 0, finite, any shape.
+        variances: σ_i² ≥ 0 of independent components, shape ``(m,)``.
+        distortion: D > 0, finite, any shape: the total squared error. From Σσ_i² on no rate is needed.
+
+    Returns:
+        :class:`WaterFilling` with the water level, D, the rate in nats and the distortion of each component.
 
     Raises:
         ValueError: D ≤ 0, variances that are negative or all zero, or variances that are no vector.
+
+    Source: CT06, Theorem 10.3.3.
+
+    >>> import ratedist as rd
+    >>> rd.theory.water_filling_at_distortion([4.0, 1.0, 0.25], 1.25).component_distortions
+    array([0.5 , 0.5 , 0.25])
     """
     s2 = np.sort(_vector(variances))
     D = np.minimum(_positive("distortion", distortion), s2.sum())
@@ -73,14 +87,23 @@ def water_filling_at_distortion(variances: ArrayLike, distortion: ArrayLike) -> 
 
 
 def water_filling_at_rate(variances: ArrayLike, rate: ArrayLike) -> WaterFilling:
-    """Reverse water-filling at a finite rate R ≥ 0, nats for the whole vector.
+    """Reverse water-filling at a rate R: how a Gaussian vector's components share it at least distortion.
 
     Args:
-        variances: σ_i² ≥ 0, shape ``(m,)``.
-        rate: R ≥ 0, any shape.
+        variances: σ_i² ≥ 0 of independent components, shape ``(m,)``.
+        rate: R ≥ 0, finite, in nats for the whole vector, any shape.
+
+    Returns:
+        :class:`WaterFilling` with the water level, the distortion, R and the distortion of each component.
 
     Raises:
         ValueError: R negative or infinite, variances that are negative or all zero, or that are no vector.
+
+    Source: CT06, Theorem 10.3.3.
+
+    >>> import ratedist as rd
+    >>> round(rd.theory.water_filling_at_rate([4.0, 1.0, 0.25], rd.units.bits_to_nats(2.0)).distortion, 6)
+    1.25
     """
     R = _checks.in_range("rate", rate, high=np.finfo(np.float64).max)
     s2 = np.sort(_vector(variances))[::-1]

@@ -21,8 +21,8 @@ from ratedist.theory.oracle import (
     oracle_gaussian_rate,
     oracle_generalization_error,
     oracle_population_risk,
-    oracle_rate,
 )
+from ratedist.theory.oracle_information import oracle_rate
 
 FIGURE2 = GaussianLinearModel(80, two_level_weights(50))
 NOISELESS = GaussianLinearModel(80, two_level_weights(50), 0.0)

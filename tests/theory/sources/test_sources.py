@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ratedist.theory.sources.gaussian_schemes import (
+    gaussian_successive_refinement,
+    remote_gaussian_distortion,
+    remote_gaussian_rate,
+)
 from ratedist.theory.sources.textbook import (
     bernoulli_rate,
     gaussian_distortion,
     gaussian_entropy,
     gaussian_rate,
-    gaussian_successive_refinement,
     laplace_entropy,
     laplace_rate,
-    remote_gaussian_distortion,
-    remote_gaussian_rate,
     shannon_lower_bound,
     shannon_lower_bound_distortion,
     uniform_entropy,
