@@ -14,7 +14,10 @@ import pytest
 import ratedist as rd
 
 ROOT = pathlib.Path(rd.__file__).parent
-LAZY = ["ratedist", "ratedist.networks", "ratedist.theory"]
+LAZY = [
+    ".".join(("ratedist", *path.relative_to(ROOT).parent.parts))
+    for path in sorted(ROOT.rglob("__init__.pyi"))
+]
 
 
 @pytest.mark.parametrize("room", LAZY)
