@@ -75,6 +75,13 @@ def allocate(groups: Sequence[tuple[ArrayLike, ArrayLike]], total_bits: float) -
             be added, a budget below what the cheapest points take together.
 
     Source: Shoham & Gersho 1988; Everett 1963; Dyer, Riha & Walker 1995 (the search).
+
+    Example:
+        >>> import ratedist as rd
+        >>> small, large = ([0, 1, 2], [1.0, 0.25, 0.0625]), ([0, 1, 2], [16.0, 4.0, 1.0])
+        >>> found = rd.allocate([small, large], 2)  # both bits go where they save more
+        >>> found.choices, found.total_bits, found.total_distortion, found.optimal
+        ((0, 2), 2.0, 2.0, True)
     """
     if not isinstance(groups, Iterable):
         raise ValueError(f"groups must be pairs of bits and distortions, got {groups!r:.80}")

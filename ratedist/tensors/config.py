@@ -21,6 +21,12 @@ class QuantizationConfig:
 
     ``None`` means not given. An option that nothing depends on is refused. A method is a name, or in Python
     a record with its own options, such as ``rd.Optimal(time_budget=10)``.
+
+    Example:
+        >>> import numpy as np, ratedist as rd
+        >>> options = rd.QuantizationConfig(bits_per_weight=3, exclude=("*norm*",))
+        >>> options.reason_to_leave("block.norm.weight", np.dtype(np.float32), 4096)
+        "excluded by '*norm*'"
     """
 
     num_clusters: int | None = None

@@ -133,6 +133,18 @@ def quantize_tree(
 
     Warns:
         UserWarning: leaves whose error stays above half their energy within a budget.
+
+    Example:
+        >>> import numpy as np, ratedist as rd
+        >>> kernel = np.random.default_rng(0).normal(size=(256, 64)).astype(np.float32)
+        >>> parameters = {"dense": {"kernel": kernel, "bias": np.zeros(64, np.float32)}}
+        >>> tree = rd.quantize_tree(parameters, 4)  # four values for the kernel, the bias as it was
+        >>> len(np.unique(tree.reconstruction()["dense"]["kernel"]))
+        4
+        >>> options = rd.QuantizationConfig(bits_per_weight=3.5)
+        >>> budget = rd.quantize_tree(parameters, options)  # as many values as 3.5 bits a weight allow
+        >>> budget.quantized["dense.kernel"].num_clusters
+        11
     """
     config = QuantizationConfig.of(config)
     leaves, structure = named_leaves(parameters)

@@ -33,6 +33,20 @@ def load_tree(path: str | os.PathLike[str], like: Any) -> Any:
     Raises:
         ValueError: as ``RdzFile``; arrays of other names, shapes or dtypes; numbers and strings that are
             not those of the tree that was saved.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import numpy as np, ratedist as rd
+        >>> parameters = {"kernel": np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)}
+        >>> tree = rd.quantize_tree(parameters, 4)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "model.rdz"
+        ...     size = tree.save(path)
+        ...     loaded = rd.load_tree(path, parameters)
+        >>> parameters["kernel"].nbytes // size  # times smaller
+        9
+        >>> bool(np.all(loaded["kernel"] == tree.reconstruction()["kernel"]))
+        True
     """
     leaves, structure = named_leaves(like)
     arrays = {name for name, leaf in leaves.items() if is_array(leaf)}
