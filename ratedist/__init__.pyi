@@ -32,9 +32,9 @@ from .quantizers import Lloyd as Lloyd
 from .quantizers import Optimal as Optimal
 from .quantizers import Quantized as Quantized
 from .quantizers import kmeans as kmeans
+from .simulation.estimates import RiskEstimates as RiskEstimates
 from .simulation.random_codes import bernoulli_random_code_distortion as bernoulli_random_code_distortion
 from .simulation.random_codes import random_code_distortion as random_code_distortion
-from .simulation.results import RiskEstimates as RiskEstimates
 from .simulation.results import SimulationResult as SimulationResult
 from .simulation.runner import simulate as simulate
 from .tensors.allocation import Allocation as Allocation

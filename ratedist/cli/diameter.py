@@ -105,5 +105,5 @@ def describe(config: DiameterConfig) -> str:
     """The setting in one line, for the head of the figure."""
     parts = setting(next(iter(config.models().values())), config.covariance)
     parts.append(f"{config.penalty} penalty, centres of {config.center_bits} bits")
-    parts.append(f"{config.trials:,} trials, error bars of two standard errors")
+    parts.append(f"{config.num_trials:,} trials, error bars of two standard errors")
     return ", ".join(parts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ratedist import interruption
 from ratedist.cli.stopwatch import Stopwatch
-from ratedist.experiments.figure2 import Figure2Config
+from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.model_options import input_files, option_name, setting
 from ratedist.files import require_target, require_writable, write_together
 
@@ -84,6 +84,6 @@ def describe(config: Figure2Config) -> str:
     parts = setting(config.model(), config.covariance)
     name = option_name(config.w_star)
     parts.append("w* = ±1" if name == "two-level" else f"w*: {name}")
-    parts.append(f"{config.trials:,} trials, error bars of two standard errors")
+    parts.append(f"{config.num_trials:,} trials, error bars of two standard errors")
     rate = config.rate.replace("_", " ")
     return ", ".join(parts) + f"; abscissa of K-means: {rate}, no bound on I(W; Ŵ)"

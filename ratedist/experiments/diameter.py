@@ -14,13 +14,14 @@ from ratedist.experiments.diameter_findings import Point, excess_over_optimum, f
 from ratedist.experiments.model_options import configuration_record
 from ratedist.experiments.table import Table, versions
 from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.units import nats_to_bits
 
 if TYPE_CHECKING:
     from ratedist.simulation.results import SimulationResult
 
 CHOOSING = 1
-QUANTITIES = ("population_risk", "distortion", "generalization_error")
+QUANTITIES = tuple(name for name in RISK_NAMES if name != "empirical_risk")
 RATES = ("assignment_entropy", "huffman_length", "description_length")
 COLUMNS = (
     "w_star",
@@ -79,10 +80,12 @@ def run(config: DiameterConfig, *, progress: bool = False) -> Table:
     compress = jax.jit(jax.vmap(lambda bound, *own: bound.compress(*own), in_axes=(None, 0, 0, 0)))
     for kind, model in models.items():
         key = jax.random.key(config.seed)
-        result = simulate(model, compressors, config.trials, key, "statistics", progress=progress)
+        result = simulate(model, compressors, config.num_trials, key, "statistics", progress=progress)
         # What is best is chosen on trials of its own: on the same ones, its gain would be too large.
         choosing_key = jax.random.fold_in(key, CHOOSING)
-        choosing = simulate(model, compressors, config.trials, choosing_key, "statistics", progress=progress)
+        choosing = simulate(
+            model, compressors, config.num_trials, choosing_key, "statistics", progress=progress
+        )
         erm_rows = _erm_rows(model)
         rows += [{"w_star": kind, **row} for row in erm_rows]
         rows += [{"w_star": kind, **_row(point, result)} for point in points]

@@ -8,7 +8,13 @@ from typing import Literal, get_args
 
 from ratedist import _checks
 from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
-from ratedist.experiments.model_options import CovarianceOption, WeightsOption, linear_model, option_name
+from ratedist.experiments.model_options import (
+    CovarianceOption,
+    NumTrials,
+    WeightsOption,
+    linear_model,
+    option_name,
+)
 from ratedist.linear_model.model import GaussianLinearModel
 
 Penalty = Literal["squared", "linear"]
@@ -34,7 +40,7 @@ class DiameterConfig:
     """Prices β on the diameter, above zero and ascending; zero is always run."""
     penalty: Penalty = "squared"
     """β times the squared diameter (the papers'), or β/2 times the diameter (their released code's)."""
-    trials: int = 4_000
+    num_trials: NumTrials = 4_000
     """Monte Carlo trials for each w*; as many more, of their own, choose K and β."""
     certified_trials: int = 3
     """Trials for each w* in which the descent is compared with the certified global optimum; 0 for none."""
@@ -56,7 +62,7 @@ class DiameterConfig:
         for name, values in (("clusters", self.clusters), ("diameter_penalties", self.diameter_penalties)):
             if any(later <= earlier for earlier, later in itertools.pairwise(values)):
                 raise ValueError(f"{name} must ascend, got {', '.join(map(str, values))}")
-        _checks.integer("trials", self.trials, 2)
+        _checks.integer("num_trials", self.num_trials, 2)
         _checks.integer("certified_trials", self.certified_trials, 0)
         _checks.integer("center_bits", self.center_bits, MINIMUM_BITS, MAXIMUM_BITS)
         _checks.seed(self.seed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import tyro
 
 from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, ar1_covariance
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     CovarianceOption = str | ArrayLike
 else:
     WeightsOption = CovarianceOption = str
+
+# On the command line it is ``--trials``.
+NumTrials = Annotated[int, tyro.conf.arg(name="trials")]
 
 DEFAULT_D = 50
 NAMED_WEIGHTS = ("two-level", "gaussian", "sparse")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from ratedist import _checks
+from ratedist.experiments.model_options import NumTrials
 from ratedist.experiments.table import Table, versions
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.weights import two_level_weights
@@ -20,14 +21,14 @@ COLUMNS = ("true_weight", "fitted_weight", "compressed_weight")
 class TwoClustersConfig:
     """The setting of the papers' Figure 2, at two clusters."""
 
-    trials: int = 10_000
+    num_trials: NumTrials = 10_000
     """Data sets, one fit each, over which the risks are averaged."""
     seed: int = 0
     """Seed of every random draw."""
 
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting without a picture."""
-        _checks.integer("trials", self.trials, 2)
+        _checks.integer("num_trials", self.num_trials, 2)
         _checks.seed(self.seed)
 
     def model(self) -> GaussianLinearModel:
@@ -60,13 +61,13 @@ def run(config: TwoClustersConfig) -> Table:
     model = config.model()
     key = jax.random.key(config.seed)
     # The trials are those of Figure 2 with this seed, and the fit is of none of them.
-    example_key = jax.random.fold_in(key, config.trials)
+    example_key = jax.random.fold_in(key, config.num_trials)
     arrays = ModelArrays.of(model)
     fitted = draw_dataset(example_key, arrays, model.n).weights
     quantized = kmeans(fitted, 2, method="optimal")
     compressed = jax.numpy.asarray(quantized.reconstruction, fitted.dtype)
     compressors = {"erm": ERM(), "two_clusters": KMeans(2)}
-    result = simulate(model, compressors, config.trials, key)
+    result = simulate(model, compressors, config.num_trials, key)
     difference = result.difference("two_clusters", "erm").population_risk
     record = {
         "experiment": "two-clusters",

@@ -66,5 +66,5 @@ def _risks(axes: Axes, risks: Mapping[str, Mapping[str, float]], setting: Mappin
     axes.text(setting["noise_variance"] + 0.06, -0.5, "the noise alone", va="center")
     axes.set_yticks([-place for place in range(len(BARS))], [label for label, _, _ in BARS.values()])
     axes.set(xlim=(0, 1.6 * max(risk["mean"] for risk in risks.values())), xlabel="squared loss")
-    axes.set_title(f"Loss on new data, {setting['trials']:,} fits", loc="left")
+    axes.set_title(f"Loss on new data, {setting['num_trials']:,} fits", loc="left")
     axes.grid(visible=False, axis="y")

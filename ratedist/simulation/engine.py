@@ -30,7 +30,7 @@ from ratedist.compressors.tracing import trace_output
 from ratedist.linear_model.samplers import Sampler
 from ratedist.linear_model.sampling import ModelArrays
 from ratedist.simulation import trials
-from ratedist.simulation.results import SQUARED_DISTANCE
+from ratedist.simulation.estimates import SQUARED_DISTANCE
 
 # Each compilation keeps some 600 memory maps, of which Linux gives a process 65,530.
 MAX_KEPT = 40

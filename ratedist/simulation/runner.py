@@ -32,7 +32,8 @@ from ratedist.linear_model.sampling import ModelArrays
 from ratedist.quantizers.traced.optimal import SHORT_VECTOR
 from ratedist.simulation import checkpoint, trials
 from ratedist.simulation.engine import Plan, limit_kept_compilations, run_batch, traced_rates, trial_indices
-from ratedist.simulation.results import SimulationResult, Source
+from ratedist.simulation.estimates import Source
+from ratedist.simulation.results import SimulationResult
 
 BATCH_BYTES = 64 * 2**20
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.

@@ -15,7 +15,7 @@ from scipy.linalg import get_lapack_funcs
 from ratedist.compressors.base import RATE_TOLERANCE, SIGNED_RATE, PreparedCompressor
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
-from ratedist.simulation.results import RATE_PREFIX, SQUARED_DISTANCE
+from ratedist.simulation.estimates import RATE_PREFIX, SQUARED_DISTANCE
 
 # Values of all trials that are kept, at most.
 SAMPLES_BYTES = 2**30

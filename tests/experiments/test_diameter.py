@@ -19,7 +19,7 @@ from tests.statistics import assert_agrees
 
 CONFIG = DiameterConfig(
     d=20, n=32, w_star=("two-level", "gaussian"), clusters=(2, 3), diameter_penalties=(0.1, 1.0, 4.0),
-    trials=400, certified_trials=2,
+    num_trials=400, certified_trials=2,
 )  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def test_figure2_of_ones_own_model_from_the_command(folder: pathlib.Path, tmp_pa
     erm = pd.read_csv(tmp_path / "figure2.csv").query("algorithm == 'erm'")["population_risk"].item()
     assert erm == pytest.approx(erm_population_risk(model))
     table = figure2.run(
-        Figure2Config(n=12, w_star=W_STAR, covariance=SIGMA, trials=40, max_clusters=2, seed=0)
+        Figure2Config(n=12, w_star=W_STAR, covariance=SIGMA, num_trials=40, max_clusters=2, seed=0)
     )
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "figure2.csv")[["population_risk"]], table.frame[["population_risk"]]
@@ -107,7 +107,7 @@ def test_the_best_penalty_is_chosen_on_trials_of_its_own(monkeypatch: pytest.Mon
     monkeypatch.setattr(runner, "simulate", watched)
     config = DiameterConfig(
         n=12, w_star=(W_STAR, "two-level"), d=6, clusters=(2,), diameter_penalties=(0.1, 0.2, 0.3),
-        trials=30, certified_trials=0,
+        num_trials=30, certified_trials=0,
     )  # fmt: skip
     record = diameter.run(config).record
     json.loads(json.dumps(record))

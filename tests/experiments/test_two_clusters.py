@@ -14,7 +14,7 @@ W_STAR = np.where(np.arange(D) % 2 == 0, 1.0, -1.0)
 
 @pytest.fixture(scope="module")
 def table() -> Table:
-    return run(TwoClustersConfig(trials=400))
+    return run(TwoClustersConfig(num_trials=400))
 
 
 def two_values(fitted: np.ndarray) -> np.ndarray:
@@ -71,5 +71,5 @@ def test_the_picture_can_be_read(table: Table) -> None:
 
 
 def test_bad_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match="trials must be at least 2, got 1"):
-        TwoClustersConfig(trials=1).check()
+    with pytest.raises(ValueError, match="num_trials must be at least 2, got 1"):
+        TwoClustersConfig(num_trials=1).check()

@@ -1,0 +1,72 @@
+"""The setting of Figure 2; it needs no JAX, so the command line can show its options at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal, get_args
+
+from ratedist import _checks
+from ratedist.experiments.model_options import CovarianceOption, NumTrials, WeightsOption, linear_model
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.quantities import SamplerName
+
+Method = Literal["optimal", "lloyd", "both"]
+Rate = Literal["assignment_entropy", "fixed_length", "description_length"]
+CHOICES = {
+    name: get_args(kind) for name, kind in {"method": Method, "sampler": SamplerName, "rate": Rate}.items()
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Figure2Config:
+    """The setting of Figure 2; the defaults are the papers' where they say."""
+
+    d: int | None = None
+    """Number of weights; if not given, 50 or as many as a file of true weights has."""
+    n: int = 80
+    """Number of training samples, above d + 1."""
+    noise_variance: float = 1.0
+    """Variance of the noise in the outputs."""
+    covariance: CovarianceOption = "identity"
+    """Covariance of the inputs: "identity", "ar1:RHO" with correlation RHO of neighbours, or a .npy file."""
+    w_star: WeightsOption = "two-level"
+    """True weights: "two-level" (+1 and -1 in turn), "gaussian", "sparse" (a fifth +-1), or a .npy file."""
+    num_trials: NumTrials = 10_000
+    """Monte Carlo trials."""
+    max_clusters: int = 16
+    """Largest number K of clusters; every K from 1 on is run."""
+    method: Method = "optimal"
+    """K-means by its global optimum, by Lloyd's iteration from one random start (the papers'), or both."""
+    sampler: SamplerName = "auto"
+    """What is drawn: data sets, their sufficient statistics, or the ERM weights alone (the fastest)."""
+    rate: Rate = "assignment_entropy"
+    """Which rate of K-means is the abscissa."""
+    center_bits: int | None = None
+    """Bits of a centre in the description length, 32 if not given; the centres are really rounded to them.
+    For --rate description_length only."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    def check(self) -> None:
+        """Raise ``ValueError``, in words, for a setting that has no Figure 2."""
+        for name, choices in CHOICES.items():
+            _checks.one_of(name, getattr(self, name), choices)
+        _checks.integer("num_trials", self.num_trials, 2)
+        _checks.seed(self.seed)
+        model = self.model()
+        if _checks.integer("max_clusters", self.max_clusters, 1) > model.d:
+            raise ValueError(f"max_clusters must be at most d = {model.d}, got {self.max_clusters}")
+        if self.center_bits is not None and self.rate != "description_length":
+            raise ValueError(
+                f"center_bits is for rate description_length, got {self.center_bits} with {self.rate}"
+            )
+        model.require_finite_risk("Figure 2")
+
+    @property
+    def methods(self) -> tuple[Literal["optimal", "lloyd"], ...]:
+        """The ways of K-means that are run."""
+        return ("optimal", "lloyd") if self.method == "both" else (self.method,)
+
+    def model(self) -> GaussianLinearModel:
+        """The linear model of this configuration."""
+        return linear_model(self.w_star, self.covariance, self.d, self.n, self.noise_variance, self.seed)
