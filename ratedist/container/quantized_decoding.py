@@ -48,7 +48,7 @@ def inspect(entry: RdzEntry, parts: Parts, max_comparisons: float = math.inf) ->
     Args:
         entry: of the tensor.
         parts: its bytes.
-        max_comparisons: as in ``codebook_diameter``.
+        max_comparisons: of a centre with others on average, beyond which the diameter is left out.
     """
     _, codebook, counts = _tables(entry, parts)
     details: dict[str, Any] = {

@@ -131,7 +131,8 @@ class RdzFile:
 
         Args:
             name: of the tensor.
-            max_comparisons: as in ``codebook_diameter``, for what would take longer than reading.
+            max_comparisons: of a centre with others on average, beyond which the diameter of a codebook of long
+                blocks is left out.
 
         Raises:
             ValueError: as ``read``.

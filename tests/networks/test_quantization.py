@@ -265,6 +265,24 @@ def test_a_pytorch_state_dict(tmp_path):
         np.testing.assert_array_equal(file.read("fc1.weight"), back["fc1.weight"])
 
 
+def test_a_model_is_flattened_once(monkeypatch, result):
+    """Parameters and curvature are taken apart once each; what follows goes by name."""
+    seen = []
+    flatten = jax.tree_util.tree_flatten_with_path
+
+    def counted(tree, *arguments, **options):
+        seen.append(tree)
+        return flatten(tree, *arguments, **options)
+
+    monkeypatch.setattr(quantization, "compare", lambda *_, **__: None)
+    monkeypatch.setattr(jax.tree_util, "tree_flatten_with_path", counted)
+    config = rd.QuantizationConfig(bits_per_weight=6.0, min_size=100)
+    quantize(PARAMETERS, logits_fn, TRAIN, config, curvature=result.curvature)
+    assert [one is other for one, other in zip(seen, (PARAMETERS, result.curvature), strict=True)] == [
+        True
+    ] * 2
+
+
 def test_the_example_of_the_docstring(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     text = inspect.getdoc(quantization.quantize).split("::\n\n")[1].split("\n\nArgs:")[0]

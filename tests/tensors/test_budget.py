@@ -235,7 +235,7 @@ def test_nothing_is_chosen_where_there_is_no_room(accurate, monkeypatch):
             curve.nearest(K)
 
     def size(choice):
-        return 1000 + sum(curves[name].points[K].form.num_bytes for name, K in choice.items())
+        return 1000 + sum(curves[name].points[K].entry.num_bytes for name, K in choice.items())
 
     floor = {"a": 3, "b": 3}
     sizes = [size(dict(zip(tree, pair, strict=True))) for pair in itertools.product((3, 4), repeat=2)]
