@@ -131,8 +131,7 @@ class RdzFile:
 
         Args:
             name: of the tensor.
-            max_comparisons: of a centre with others on average, beyond which the diameter of a codebook of long
-                blocks is left out.
+            max_comparisons: of a centre with others on average, beyond which a diameter is left out.
 
         Raises:
             ValueError: as ``read``.
