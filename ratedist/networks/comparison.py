@@ -86,13 +86,14 @@ def compare(
     Args:
         function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where
             ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample.
-        before: parameters, any pytree.
-        after: others, in a tree of the same structure.
+        before: parameters before the change, any pytree.
+        after: parameters after the change, in a tree of the same structure.
         train: what the model was trained on, ``(inputs, labels)``; for a loss any pytree of arrays with
             samples along the first axis.
-        holdout: samples that it was not trained on, of the same form. Without them there are no temperatures.
-        test: of the same form.
-        returns: "logits" or "loss".
+        holdout: samples that the model was not trained on, of the form of ``train``. Without them there are
+            no temperatures.
+        test: samples to be judged on besides, of the form of ``train``.
+        returns: "logits" or "loss", what ``function`` returns.
         columns: names of the two sides.
 
     Raises:
@@ -136,10 +137,11 @@ def sample_losses(
     """The loss of each sample.
 
     Args:
-        function: as in ``compare``.
+        function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where
+            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample.
         parameters: any pytree.
-        samples: ``(inputs, labels)``, or for a loss any pytree of arrays.
-        returns: "logits" or "loss".
+        samples: ``(inputs, labels)``, or for a loss any pytree of arrays with samples along the first axis.
+        returns: "logits" or "loss", what ``function`` returns.
 
     Returns:
         Float64 of shape ``(samples,)``; nats, if made of logits.
