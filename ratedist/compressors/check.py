@@ -46,6 +46,13 @@ def check_compressor(
     Raises:
         ValueError: one line for each check that failed: its name, what was expected and what came; a model
             whose 256 Hessians do not fit in memory.
+
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+        >>> passed = rd.check_compressor(rd.FixedCodebook([-1.0, 1.0]), model)
+        >>> passed[:3]
+        ('declaration', 'model_answers', 'structure')
     """
     if not isinstance(model, GaussianLinearModel):
         raise ValueError(f"model must be a GaussianLinearModel, got {model!r}")

@@ -47,6 +47,17 @@ def compressor(
     Raises:
         ValueError: what is not callable, unknown names, ``markov=True`` beside a Hessian, rates that are
             negative or not numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import ratedist as rd
+        >>> def keep_signs(key, weights, context):
+        ...     signs = jnp.where(weights < 0, -1.0, 1.0)
+        ...     return rd.Compressed(signs, {"bits": jnp.log(2.0) * weights.size})
+        >>> signs = rd.compressor(keep_signs, markov=True, heavy_tailed=())
+        >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+        >>> "purity" in rd.check_compressor(signs, model)
+        True
     """
     if not callable(function) or isinstance(function, type):
         raise ValueError(f"function must be called as function(key, weights, context), got {function!r}")

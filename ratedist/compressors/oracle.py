@@ -21,13 +21,19 @@ class Oracle:
     """``Ŵ = (1 − α)W + αw* + ξ``, ``ξ ~ N(0, (1 − α)(D/d)Σ⁻¹)``, ``D = αdσ²/n``.
 
     Args:
-        alpha: α in [0, 1]; 1 sends nothing, 0 sends W. Or:
-        rate: the exact rate I(W; Ŵ) in nats, from which α follows.
+        alpha: α in [0, 1], the share of the largest distortion dσ²/n: 1 sends nothing, 0 sends W. Give it or
+            ``rate``.
+        rate: the exact rate I(W; Ŵ) in nats for the whole vector, from which α follows. Give it or ``alpha``.
 
     Rates: ``mutual_information`` (exact, by quadrature), ``gaussian_bound`` (never below it) and, for
     0 < α < 1, ``information_density``, whose mean over trials is the mutual information.
 
     Source: Entropy 2021 eq. (26); AAAI 2020 eq. (25).
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.Oracle(alpha=0.5).alpha, rd.Oracle(rate=20.0).rate
+        (0.5, 20.0)
     """
 
     alpha: float | None = None

@@ -38,6 +38,15 @@ class GaussianLinearModel:
             not symmetric positive definite.
 
     Source: Entropy 2021 eq. (16)–(18); AAAI 2020 eq. (14)–(16).
+
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50), noise_variance=1.0)
+        >>> model.d, model.n, model.degrees_of_freedom
+        (50, 80, 31)
+        >>> correlated = rd.GaussianLinearModel(20, [1.0, -1.0, 0.5], covariance=rd.ar1_covariance(3, 0.5))
+        >>> round(correlated.covariance_norm, 4)
+        1.8431
     """
 
     n: int
@@ -138,7 +147,22 @@ def _canonical_covariance(covariance: ArrayLike | None, d: int) -> np.ndarray:
 
 
 def ar1_covariance(d: int, correlation: float) -> np.ndarray:
-    """Σ_ij = correlation^|i−j|, shape ``(d, d)``: unit variances, neighbours correlated."""
+    """Covariance with unit variances and correlated neighbours: Σ_ij = correlation^|i−j|, shape ``(d, d)``.
+
+    Args:
+        d: number of weights, at least 1.
+        correlation: of neighbours, strictly between −1 and 1.
+
+    Raises:
+        ValueError: d < 1, or a correlation out of range.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.ar1_covariance(3, 0.5)
+        array([[1.  , 0.5 , 0.25],
+               [0.5 , 1.  , 0.5 ],
+               [0.25, 0.5 , 1.  ]])
+    """
     d = _checks.integer("d", d, 1)
     rho = float(_checks.real_array("correlation", correlation))
     if not -1 < rho < 1:

@@ -49,17 +49,17 @@ def kmeans(
     β = ``diameter_penalty``, m = ``block_length``.
 
     Args:
-        weights: shape ``(d,)``.
-        num_clusters: at most the number of blocks, ⌈d/m⌉. Above the number of distinct weights that matter
-            some centres are repeated.
-        importance: shape ``(d,)``, non-negative, not all zero; ``None`` for equal importance. A weight of
-            importance zero costs nothing and goes to the nearest centre.
+        weights: the values to be quantised, shape ``(d,)``.
+        num_clusters: K centres, at most the number of blocks, ⌈d/m⌉. Above the number of distinct weights
+            that matter some centres are repeated.
+        importance: h of each weight, shape ``(d,)``, non-negative, not all zero; ``None`` for equal h. A
+            weight of importance zero costs nothing and goes to the nearest centre.
         method: how the centres are found, ``rd.Lloyd(...)``, ``rd.Optimal(...)`` or ``rd.Algorithm1(...)``,
             each with its own options; "lloyd", "optimal" or "algorithm1" for one with its defaults. Lloyd
             alternates assignment and exact centre update and never ascends. The optimum is for scalars, takes
             time in proportion to K d log d and memory of 24 d log₂ d + 4 K d bytes, and at β > 0 holds to
             within its ``lower_bound``. Algorithm 1 is as printed, and may ascend.
-        diameter_penalty: at least 0.
+        diameter_penalty: β, the price on the diameter of the codebook in units of h, at least 0.
         penalty: "squared" as above, or "linear", ``(β/2) max|c_k − c_l|``, which is what the code released
             with the article charges (scalars only, and not what "algorithm1" solves).
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
@@ -80,6 +80,16 @@ def kmeans(
 
     Source: Entropy 2021 eq. (30), (34), (35) and Algorithm 1; AAAI 2020 sec. 4. Erratum: (36) is not the
     assignment that minimises (35) unless each H is a multiple of the identity; "lloyd" mends this.
+
+    Example:
+        >>> import ratedist as rd
+        >>> weights = [-1.1, -0.9, 0.2, 1.0, 1.2]
+        >>> found = rd.kmeans(weights, 2, method="optimal")
+        >>> found.centers.round(2), found.labels, round(found.objective, 4)
+        (array([-1. ,  0.8]), array([0, 0, 1, 1, 1], dtype=uint8), 0.58)
+        >>> importance = [1.0, 1.0, 1.0, 1.0, 9.0]
+        >>> rd.kmeans(weights, 2, importance, method=rd.Lloyd(init="linear")).centers.round(2)
+        array([-1.  ,  1.09])
     """
     w, h = checked_weights(weights, importance)
     beta = _checks.real_array("diameter_penalty", diameter_penalty)

@@ -84,6 +84,17 @@ def simulate(
             declares what cannot be or returns what it must not (also NaN, infinities and negative rates),
             samples of more than 1 GiB or beside a checkpoint,
             a trial that needs more memory than the machine has, or a checkpoint of another run.
+
+    Example:
+        >>> import jax
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+        >>> compressors = {"erm": rd.ERM(), "kmeans": rd.KMeans(num_clusters=2)}
+        >>> result = rd.simulate(model, compressors, num_trials=500, key=jax.random.key(0))
+        >>> abs(result["erm"].population_risk.standard_errors_from(rd.theory.erm_population_risk(model))) < 4
+        True
+        >>> result.difference("kmeans", "erm").population_risk.mean < 0  # two clusters are better here
+        True
     """
     num_trials = _checks.integer("num_trials", num_trials, 1, MAX_TRIALS)
     key = trials.checked_key(key)

@@ -96,7 +96,7 @@ def check_values(columns: Mapping[str, Column], weights: jax.Array, indices: jax
     for quantity, (names, values) in columns.items():
         bad, expected = ~np.isfinite(values), "finite"
         if not bad.any():
-            bad = np.abs(values) > LARGEST_VALUE
+            bad = np.abs(values, dtype=np.float64) > LARGEST_VALUE  # beyond single precision
             expected = f"at most {LARGEST_VALUE:g} in size, for its standard error: rescale the problem"
         rate = quantity.removeprefix(RATE_PREFIX)
         if rate not in (quantity, SIGNED_RATE) and not bad.any():

@@ -13,10 +13,11 @@ def erm_empirical_risk(model: GaussianLinearModel) -> float:
 
     Source: the residual sum of squares is σ²χ² with n − d degrees of freedom; Entropy 2021 eq. (A2).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.erm_empirical_risk(model)
-    0.375
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.erm_empirical_risk(model)
+        0.375
     """
     require_model(model)
     return model.noise_variance * (model.n - model.d) / model.n
@@ -33,10 +34,11 @@ def erm_population_risk(model: GaussianLinearModel) -> float:
 
     Source: Entropy 2021 eq. (A2)–(A3), from ``E A⁻¹ = Σ⁻¹/(n − d − 1)``.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.erm_population_risk(model), 4)
-    2.7241
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.erm_population_risk(model), 4)
+        2.7241
     """
     require_model(model)
     model.require_finite_risk("the population risk of ERM")
@@ -54,10 +56,11 @@ def erm_generalization_error(model: GaussianLinearModel) -> float:
 
     Source: Lemma 3, Entropy 2021 eq. (19); AAAI 2020 eq. (17).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.erm_generalization_error(model), 4)
-    2.3491
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.erm_generalization_error(model), 4)
+        2.3491
     """
     require_model(model)
     model.require_finite_risk("the generalisation error of ERM")
@@ -76,10 +79,11 @@ def erm_weight_variance(model: GaussianLinearModel) -> float:
 
     Source: Entropy 2021, appendix C, after eq. (A11).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.erm_weight_variance(model), 4)
-    0.0345
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.erm_weight_variance(model), 4)
+        0.0345
     """
     require_model(model)
     model.require_finite_risk("the covariance of the ERM weights")

@@ -61,11 +61,14 @@ def gibbs_posterior(
 
     Source: docs/bounds.md §5.
 
-    >>> import ratedist as rd
-    >>> gram, product = [[10.0, 0.0], [0.0, 5.0]], [10.0, -5.0]
-    >>> posterior = rd.theory.gibbs_posterior(gram, product, 10, inverse_temperature=5.0, prior_variance=1.0)
-    >>> posterior.mean.round(3)
-    array([ 0.909, -0.833])
+    Example:
+        >>> import ratedist as rd
+        >>> gram, product = [[10.0, 0.0], [0.0, 5.0]], [10.0, -5.0]
+        >>> posterior = rd.theory.gibbs_posterior(
+        ...     gram, product, 10, inverse_temperature=5.0, prior_variance=1.0
+        ... )
+        >>> posterior.mean.round(3)
+        array([ 0.909, -0.833])
     """
     A, b = _checks.real_array("gram", gram), _checks.real_array("input_label_product", input_label_product)
     if A.ndim < 2 or A.shape[:-1] != b.shape or A.shape[-1] != A.shape[-2]:
@@ -99,10 +102,13 @@ def gibbs_generalization_error(
 
     Source: docs/bounds.md §5.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.gibbs_generalization_error(model, inverse_temperature=10.0, prior_variance=1.0), 4)
-    5.5077
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(
+        ...     rd.theory.gibbs_generalization_error(model, inverse_temperature=10.0, prior_variance=1.0), 4
+        ... )
+        5.5077
     """
     require_model(model)
     eigenvalues, weights, gamma, tau2 = _spectrum(model, inverse_temperature, prior_variance)
@@ -131,10 +137,14 @@ def gibbs_symmetrized_information(
 
     Source: docs/bounds.md §5; Aminian et al. 2021, Theorem 1.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.gibbs_symmetrized_information(model, inverse_temperature=10.0, prior_variance=1.0), 3)
-    55.077
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(
+        ...     rd.theory.gibbs_symmetrized_information(model, inverse_temperature=10.0, prior_variance=1.0),
+        ...     3,
+        ... )
+        55.077
     """
     require_model(model)
     eigenvalues, weights, gamma, tau2 = _spectrum(model, inverse_temperature, prior_variance)
@@ -167,13 +177,14 @@ def gibbs_generalization_given_gram(
 
     Source: docs/bounds.md §5.
 
-    >>> import numpy as np
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
-    >>> gram = np.diag([10.0, 15.0, 20.0, 25.0])
-    >>> error = rd.theory.gibbs_generalization_given_gram
-    >>> round(float(error(model, gram, inverse_temperature=10.0, prior_variance=1.0)), 4)
-    0.479
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+        >>> gram = np.diag([10.0, 15.0, 20.0, 25.0])
+        >>> error = rd.theory.gibbs_generalization_given_gram
+        >>> round(float(error(model, gram, inverse_temperature=10.0, prior_variance=1.0)), 4)
+        0.479
     """
     require_model(model)
     A, B, inverse, gamma, tau2 = _matrices(model, gram, inverse_temperature, prior_variance)
@@ -207,13 +218,14 @@ def gibbs_symmetrized_information_given_gram(
 
     Source: docs/bounds.md §5; Aminian et al. 2021, Theorem 1.
 
-    >>> import numpy as np
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
-    >>> gram = np.diag([10.0, 15.0, 20.0, 25.0])
-    >>> information = rd.theory.gibbs_symmetrized_information_given_gram
-    >>> round(float(information(model, gram, inverse_temperature=10.0, prior_variance=1.0)), 3)
-    -0.21
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+        >>> gram = np.diag([10.0, 15.0, 20.0, 25.0])
+        >>> information = rd.theory.gibbs_symmetrized_information_given_gram
+        >>> round(float(information(model, gram, inverse_temperature=10.0, prior_variance=1.0)), 3)
+        -0.21
     """
     require_model(model)
     _, B, inverse, gamma, tau2 = _matrices(model, gram, inverse_temperature, prior_variance)

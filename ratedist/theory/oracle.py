@@ -28,10 +28,11 @@ def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarra
 
     Source: Entropy 2021 eq. (26).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.oracle_alpha(model, [0.0, 0.25, 0.625])
-    array([0. , 0.4, 1. ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.oracle_alpha(model, [0.0, 0.25, 0.625])
+        array([0. , 0.4, 1. ])
     """
     require_model(model)
     limit = oracle_distortion(model, 1.0)
@@ -54,10 +55,11 @@ def oracle_distortion(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarra
 
     Source: Entropy 2021 eq. (A12).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.oracle_distortion(model, [0.0, 0.5, 1.0])
-    array([0.    , 0.3125, 0.625 ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.oracle_distortion(model, [0.0, 0.5, 1.0])
+        array([0.    , 0.3125, 0.625 ])
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
@@ -80,10 +82,11 @@ def oracle_population_risk(model: GaussianLinearModel, alpha: ArrayLike) -> np.n
 
     Source: docs/derivations.md §3.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.oracle_population_risk(model, [0.0, 0.5, 1.0]).round(4)
-    array([2.7241, 1.5873, 1.    ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.oracle_population_risk(model, [0.0, 0.5, 1.0]).round(4)
+        array([2.7241, 1.5873, 1.    ])
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
@@ -107,10 +110,11 @@ def oracle_generalization_error(model: GaussianLinearModel, alpha: ArrayLike) ->
 
     Source: docs/derivations.md §3.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.oracle_generalization_error(model, [0.1, 0.5, 1.0]).round(4)
-    array([2.0153, 0.8998, 0.    ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.oracle_generalization_error(model, [0.1, 0.5, 1.0]).round(4)
+        array([2.0153, 0.8998, 0.    ])
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
@@ -143,10 +147,11 @@ def oracle_gaussian_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.nda
 
     Source: Entropy 2021 eq. (A13), step (a), with D = αdσ²/n.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.oracle_gaussian_rate(model, [0.1, 0.643, 1.0]).round(2)
-    array([81.29, 23.22,  0.  ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.oracle_gaussian_rate(model, [0.1, 0.643, 1.0]).round(2)
+        array([81.29, 23.22,  0.  ])
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)

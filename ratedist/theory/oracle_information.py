@@ -45,10 +45,11 @@ def oracle_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
 
     Source: docs/derivations.md §3.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.oracle_rate(model, [0.1, 0.643, 1.0]).round(2)
-    array([80.96, 23.14,  0.  ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.oracle_rate(model, [0.1, 0.643, 1.0]).round(2)
+        array([80.96, 23.14,  0.  ])
     """
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
@@ -73,10 +74,11 @@ def oracle_alpha_at_rate(model: GaussianLinearModel, rate: ArrayLike) -> float |
     Raises:
         ValueError: a negative rate.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.oracle_alpha_at_rate(model, 20.0), 3)
-    0.692
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.oracle_alpha_at_rate(model, 20.0), 3)
+        0.692
     """
     require_model(model)
     R = _checks.in_range("rate", rate)

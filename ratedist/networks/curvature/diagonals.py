@@ -70,12 +70,13 @@ def gauss_newton_diagonal(
         ValueError: no samples, arrays or logits of the wrong shape, nothing to differentiate,
             ``leaf_by_leaf`` with an ``Architecture``, or a ``model`` that is neither.
 
-    >>> import jax, numpy as np
-    >>> inputs = np.array([[1.0, 0.0], [0.0, 2.0]])
-    >>> weights = np.zeros((2, 3))
-    >>> gauss_newton_diagonal(lambda w, x: x @ w, weights, inputs).round(3)
-    array([[0.111, 0.111, 0.111],
-           [0.444, 0.444, 0.444]])
+    Example:
+        >>> import jax, numpy as np
+        >>> inputs = np.array([[1.0, 0.0], [0.0, 2.0]])
+        >>> weights = np.zeros((2, 3))
+        >>> gauss_newton_diagonal(lambda w, x: x @ w, weights, inputs).round(3)
+        array([[0.111, 0.111, 0.111],
+               [0.444, 0.444, 0.444]])
     """
     if isinstance(model, Architecture):
         options = _of_architecture(chunk, leaf_by_leaf, progress)
@@ -118,11 +119,12 @@ def squared_loss_hessian_diagonal(
     Raises:
         ValueError: as :func:`gauss_newton_diagonal`; labels that are no classes.
 
-    >>> import numpy as np
-    >>> inputs, labels = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([0, 1])
-    >>> squared_loss_hessian_diagonal(lambda w, x: x @ w, np.zeros((2, 3)), inputs, labels).round(3)
-    array([[0.689, 0.355, 0.355],
-           [1.421, 2.754, 1.421]])
+    Example:
+        >>> import numpy as np
+        >>> inputs, labels = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([0, 1])
+        >>> squared_loss_hessian_diagonal(lambda w, x: x @ w, np.zeros((2, 3)), inputs, labels).round(3)
+        array([[0.689, 0.355, 0.355],
+               [1.421, 2.754, 1.421]])
     """
     if isinstance(model, Architecture):
         options = _of_architecture(chunk, leaf_by_leaf, progress)
@@ -162,11 +164,12 @@ def empirical_fisher_diagonal(
     Raises:
         ValueError: as :func:`gauss_newton_diagonal`; labels that are missing or too many.
 
-    >>> import numpy as np
-    >>> x, y = np.array([1.0, 2.0]), np.array([1.0, 0.0])
-    >>> loss_fn = lambda slope, samples: (slope * samples[0] - samples[1]) ** 2
-    >>> float(empirical_fisher_diagonal(loss_fn, np.array(2.0), (x, y)))
-    130.0
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.array([1.0, 2.0]), np.array([1.0, 0.0])
+        >>> loss_fn = lambda slope, samples: (slope * samples[0] - samples[1]) ** 2
+        >>> float(empirical_fisher_diagonal(loss_fn, np.array(2.0), (x, y)))
+        130.0
     """
     if isinstance(model, Architecture):
         if labels is None:
@@ -227,13 +230,14 @@ def sample_gauss_newton_diagonal(
         ValueError: as :func:`gauss_newton_diagonal`; a subset of fewer than two samples, or more than there
             are.
 
-    >>> import jax, numpy as np
-    >>> inputs = np.array([[1.0, 0.0], [0.0, 2.0]])
-    >>> found = sample_gauss_newton_diagonal(
-    ...     lambda w, x: x @ w["layer"], {"layer": np.zeros((2, 3))}, inputs, 2, jax.random.key(0)
-    ... )
-    >>> found.diagonal["layer"].round(3)[0], found.errors["layer"].mean
-    (array([0.111, 0.111, 0.111]), 0.0)
+    Example:
+        >>> import jax, numpy as np
+        >>> inputs = np.array([[1.0, 0.0], [0.0, 2.0]])
+        >>> found = sample_gauss_newton_diagonal(
+        ...     lambda w, x: x @ w["layer"], {"layer": np.zeros((2, 3))}, inputs, 2, jax.random.key(0)
+        ... )
+        >>> found.diagonal["layer"].round(3)[0], found.errors["layer"].mean
+        (array([0.111, 0.111, 0.111]), 0.0)
     """
     if isinstance(model, Architecture):
         options = _of_architecture(chunk, leaf_by_leaf, progress)

@@ -72,12 +72,13 @@ def conditional_cgf_bound(
 
     Source: docs/bounds.md §2.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
-    >>> rate = rd.theory.oracle_rate(model, 0.5)
-    >>> round(rd.theory.conditional_cgf_bound(model, rate, variance, weights).value, 3)
-    1.277
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
+        >>> rate = rd.theory.oracle_rate(model, 0.5)
+        >>> round(rd.theory.conditional_cgf_bound(model, rate, variance, weights).value, 3)
+        1.277
     """
     eta, s, w = _checked(model, rate, loss_variance, weights)
     return _minimised(s, w, eta, _conditional_log_slope, _conditional_terms)
@@ -108,12 +109,13 @@ def conditional_cgf_relaxation(
 
     Source: docs/bounds.md §2.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
-    >>> rate = rd.theory.oracle_rate(model, 0.5)
-    >>> round(rd.theory.conditional_cgf_relaxation(model, rate, variance, weights).value, 3)
-    2.049
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
+        >>> rate = rd.theory.oracle_rate(model, 0.5)
+        >>> round(rd.theory.conditional_cgf_relaxation(model, rate, variance, weights).value, 3)
+        2.049
     """
     eta, s, w = _checked(model, rate, loss_variance, weights)
     return _minimised(s, w, eta, _quadratic_log_slope, _quadratic_terms)
@@ -143,12 +145,13 @@ def product_cgf_bound(
 
     Source: Bu, Zou & Veeravalli, IEEE JSAIT 1 (2020) 121–130, Theorem 1, with Σ_i I(Ŵ; Z_i) ≤ I(Ŵ; S).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
-    >>> rate = rd.theory.oracle_rate(model, 0.5)
-    >>> round(rd.theory.product_cgf_bound(model, rate, variance, weights).value, 3)
-    1.278
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
+        >>> rate = rd.theory.oracle_rate(model, 0.5)
+        >>> round(rd.theory.product_cgf_bound(model, rate, variance, weights).value, 3)
+        1.278
     """
     per_sample, s, w = _checked(model, rate, loss_variance, weights)
     if w is None:

@@ -78,10 +78,11 @@ def corollary1_bound(
 
     Source: Corollary 1, Entropy 2021 eq. (28), with ``"paper"`` and ``"proposition1"``.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.corollary1_bound(model, [0.0, 30.0], radius=0.0).round(4)
-    array([1.7241, 1.744 ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.corollary1_bound(model, [0.0, 30.0], radius=0.0).round(4)
+        array([1.7241, 1.744 ])
     """
     require_model(model)
     first, second = _terms(model, radius, distortion_rate, generalization_bound, norm)
@@ -119,11 +120,12 @@ def corollary1_minimizer(
 
     Source: docs/bounds.md §3; Entropy 2021 eq. (28).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rate, value = rd.theory.corollary1_minimizer(model, radius=0.0)
-    >>> rate, round(value, 4)
-    (0.0, 1.7241)
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rate, value = rd.theory.corollary1_minimizer(model, radius=0.0)
+        >>> rate, round(value, 4)
+        (0.0, 1.7241)
     """
     require_model(model)
     first, second = _terms(model, radius, distortion_rate, generalization_bound, norm)
@@ -199,10 +201,11 @@ def corollary1_stationary_rate(
 
     Source: docs/bounds.md §3.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.corollary1_stationary_rate(model, radius=0.0), 1)
-    30.7
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.corollary1_stationary_rate(model, radius=0.0), 1)
+        30.7
     """
     require_model(model)
     d = model.d

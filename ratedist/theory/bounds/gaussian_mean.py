@@ -34,9 +34,10 @@ def gaussian_mean_generalization_error(
 
     Source: Bu, Zou & Veeravalli, IEEE JSAIT 1 (2020) 121–130, section IV-A; docs/bounds.md §4.
 
-    >>> import ratedist as rd
-    >>> rd.theory.gaussian_mean_generalization_error(dimension=3, num_samples=10)
-    0.6
+    Example:
+        >>> import ratedist as rd
+        >>> rd.theory.gaussian_mean_generalization_error(dimension=3, num_samples=10)
+        0.6
     """
     d, n, s2 = _checked(dimension, num_samples, noise_variance)
     return 2 * s2 * d / n
@@ -57,9 +58,10 @@ def gaussian_mean_individual_information(dimension: int, num_samples: int) -> fl
 
     Source: Bu, Zou & Veeravalli, IEEE JSAIT 1 (2020) 121–130, section IV-A; docs/bounds.md §4.
 
-    >>> import ratedist as rd
-    >>> round(rd.theory.gaussian_mean_individual_information(3, 10), 4)
-    0.158
+    Example:
+        >>> import ratedist as rd
+        >>> round(rd.theory.gaussian_mean_individual_information(3, 10), 4)
+        0.158
     """
     d, n, _ = _checked(dimension, num_samples, 1.0)
     return -d / 2 * math.log1p(-1 / n) if n > 1 else math.inf
@@ -84,9 +86,10 @@ def gaussian_mean_individual_bound(dimension: int, num_samples: int, noise_varia
 
     Source: Bu, Zou & Veeravalli 2020, Theorem 1, with the χ² cumulant kept exact; docs/bounds.md §4.
 
-    >>> import ratedist as rd
-    >>> round(rd.theory.gaussian_mean_individual_bound(3, 10), 4)
-    1.2925
+    Example:
+        >>> import ratedist as rd
+        >>> round(rd.theory.gaussian_mean_individual_bound(3, 10), 4)
+        1.2925
     """
     d, n, s2 = _checked(dimension, num_samples, noise_variance)
     return float(s2 * d * (1 + 1 / n) * exact_cgf_factor(gaussian_mean_individual_information(d, n) / d))

@@ -36,9 +36,10 @@ def sub_gaussian_bound(sub_gaussian_parameter: float, rate: ArrayLike, num_sampl
 
     Source: Entropy 2021 Lemma 2 (9) and Theorem 1 (10).
 
-    >>> import ratedist as rd
-    >>> rd.theory.sub_gaussian_bound(0.5, [2.0, 8.0], num_samples=100)
-    array([0.1, 0.2])
+    Example:
+        >>> import ratedist as rd
+        >>> rd.theory.sub_gaussian_bound(0.5, [2.0, 8.0], num_samples=100)
+        array([0.1, 0.2])
     """
     s = _checks.number("sub_gaussian_parameter", sub_gaussian_parameter)
     n = _checks.integer("num_samples", num_samples, 1, LARGEST_COUNT)
@@ -68,10 +69,11 @@ def codebook_squared_radius(model: GaussianLinearModel, centers: ArrayLike, norm
 
     Source: Entropy 2021 eq. (20).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.codebook_squared_radius(model, [-1.0, 1.0])
-    200.0
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.codebook_squared_radius(model, [-1.0, 1.0])
+        200.0
     """
     require_model(model)
     c = _checks.real_array("centers", centers)
@@ -106,10 +108,11 @@ def codebook_radius(model: GaussianLinearModel, centers: ArrayLike, norm: str = 
 
     Source: Entropy 2021 eq. (20).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.codebook_radius(model, [-1.0, 1.0]), 3)
-    14.142
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.codebook_radius(model, [-1.0, 1.0]), 3)
+        14.142
     """
     return math.sqrt(codebook_squared_radius(model, centers, norm))
 
@@ -134,10 +137,11 @@ def worst_loss_variance(model: GaussianLinearModel, radius: float, norm: str = "
 
     Source: Entropy 2021 Proposition 1, after eq. (21).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.worst_loss_variance(model, radius=10.0), 6)
-    101.0
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.worst_loss_variance(model, radius=10.0), 6)
+        101.0
     """
     require_model(model)
     r = _checks.number("radius", radius, high=np.finfo(np.float64).max)
@@ -169,11 +173,12 @@ def proposition1_bound(
 
     Source: Proposition 1, Entropy 2021 eq. (21).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> radius = rd.theory.codebook_radius(model, [-1.0, 1.0])
-    >>> rd.theory.proposition1_bound(model, [0.2, 20.0], radius).round(2)
-    array([ 20.1, 201. ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> radius = rd.theory.codebook_radius(model, [-1.0, 1.0])
+        >>> rd.theory.proposition1_bound(model, [0.2, 20.0], radius).round(2)
+        array([ 20.1, 201. ])
     """
     require_model(model)
     R = _checks.in_range("rate", rate)
@@ -204,11 +209,12 @@ def exact_cgf_bound(
 
     Source: docs/bounds.md §1; Entropy 2021 (A5) in place of (A6).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> radius = rd.theory.codebook_radius(model, [-1.0, 1.0])
-    >>> rd.theory.exact_cgf_bound(model, [0.2, 20.0], radius).round(2)
-    array([ 19.44, 140.36])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> radius = rd.theory.codebook_radius(model, [-1.0, 1.0])
+        >>> rd.theory.exact_cgf_bound(model, [0.2, 20.0], radius).round(2)
+        array([ 19.44, 140.36])
     """
     require_model(model)
     R = _checks.in_range("rate", rate)
@@ -232,8 +238,9 @@ def exact_cgf_factor(rate_per_sample: ArrayLike) -> np.ndarray:
 
     Source: docs/bounds.md §1.
 
-    >>> import ratedist as rd
-    >>> rd.theory.exact_cgf_factor([0.0, 0.01, 1.0]).round(4)
-    array([0.    , 0.1869, 0.9475])
+    Example:
+        >>> import ratedist as rd
+        >>> rd.theory.exact_cgf_factor([0.0, 0.01, 1.0]).round(4)
+        array([0.    , 0.1869, 0.9475])
     """
     return -np.expm1(-log_slope_root(rate_per_sample))

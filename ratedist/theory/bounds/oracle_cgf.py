@@ -39,10 +39,11 @@ def oracle_conditional_cgf_bound(model: GaussianLinearModel, alpha: float) -> Cg
 
     Source: docs/bounds.md §2.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.oracle_conditional_cgf_bound(model, 0.5).value, 4)
-    1.2769
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.oracle_conditional_cgf_bound(model, 0.5).value, 4)
+        1.2769
     """
     require_model(model)
     variance, weights = oracle_loss_variance(model, alpha)
@@ -67,11 +68,12 @@ def oracle_loss_variance(model: GaussianLinearModel, alpha: float) -> tuple[np.n
 
     Source: docs/bounds.md §2.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
-    >>> round(float(weights @ variance), 4), round(float(rd.theory.oracle_population_risk(model, 0.5)), 4)
-    (1.5873, 1.5873)
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> variance, weights = rd.theory.oracle_loss_variance(model, 0.5)
+        >>> round(float(weights @ variance), 4), round(float(rd.theory.oracle_population_risk(model, 0.5)), 4)
+        (1.5873, 1.5873)
     """
     require_model(model)
     a = _checks.number("alpha", alpha, high=1.0)

@@ -24,10 +24,11 @@ def rate_distortion_bound(model: GaussianLinearModel, distortion: ArrayLike) -> 
 
     Source: Proposition 2, Entropy 2021 eq. (24); Theorem 4, AAAI 2020 eq. (22).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.rate_distortion_bound(model, [0.1, 0.402, 0.625]).round(2)
-    array([71.18, 36.4 , 25.37])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.rate_distortion_bound(model, [0.1, 0.402, 0.625]).round(2)
+        array([71.18, 36.4 , 25.37])
     """
     require_model(model)
     model.require_finite_risk("the papers' bound on R(D)")
@@ -55,10 +56,11 @@ def distortion_rate_bound(model: GaussianLinearModel, rate: ArrayLike) -> np.nda
 
     Source: Proposition 2, Entropy 2021 eq. (25); Theorem 4, AAAI 2020 eq. (23).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.distortion_rate_bound(model, [0.0, 20.0]).round(4)
-    array([1.7241, 0.7747])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.distortion_rate_bound(model, [0.0, 20.0]).round(4)
+        array([1.7241, 0.7747])
     """
     require_model(model)
     model.require_finite_risk("the papers' bound on D(R)")
@@ -85,10 +87,11 @@ def rate_distortion_tight(model: GaussianLinearModel, distortion: ArrayLike) -> 
 
     Source: Entropy 2021 eq. (A13), third line; docs/derivations.md §4.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.rate_distortion_tight(model, [0.1, 0.402, 0.625]).round(2)
-    array([68.49, 23.21,  0.  ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.rate_distortion_tight(model, [0.1, 0.402, 0.625]).round(2)
+        array([68.49, 23.21,  0.  ])
     """
     require_model(model)
     model.require_finite_risk("the tight bound on R(D)")
@@ -121,10 +124,11 @@ def distortion_rate_tight(model: GaussianLinearModel, rate: ArrayLike) -> np.nda
 
     Source: docs/derivations.md §4.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.distortion_rate_tight(model, [0.0, 20.0]).round(4)
-    array([0.625 , 0.4327])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.distortion_rate_tight(model, [0.0, 20.0]).round(4)
+        array([0.625 , 0.4327])
     """
     require_model(model)
     model.require_finite_risk("the tight bound on D(R)")
@@ -140,10 +144,11 @@ def zero_rate_distortion(model: GaussianLinearModel) -> float:
     Args:
         model: the linear model. The value is exact for every n ≥ d.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.zero_rate_distortion(model)
-    0.625
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.zero_rate_distortion(model)
+        0.625
     """
     require_model(model)
     return model.d * model.noise_variance / model.n

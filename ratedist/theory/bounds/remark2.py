@@ -27,10 +27,11 @@ def erm_gaussian_divergence(model: GaussianLinearModel) -> float:
 
     Source: Entropy 2021 eq. (27), (A15); docs/derivations.md §4.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.erm_gaussian_divergence(model), 3)
-    0.365
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.erm_gaussian_divergence(model), 3)
+        0.365
     """
     require_model(model)
     model.require_finite_risk("the divergence from a Gaussian of the same covariance")
@@ -72,13 +73,14 @@ def remark2_lower_bound(model: GaussianLinearModel, distortion: ArrayLike) -> np
 
     Source: Remark 2, Entropy 2021 eq. (27); Remark 1, AAAI 2020 eq. (24).
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> distortion = [0.402019]
-    >>> rd.theory.remark2_lower_bound(model, distortion).round(2)
-    array([36.03])
-    >>> rd.theory.rate_distortion_tight(model, distortion).round(2)
-    array([23.21])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> distortion = [0.402019]
+        >>> rd.theory.remark2_lower_bound(model, distortion).round(2)
+        array([36.03])
+        >>> rd.theory.rate_distortion_tight(model, distortion).round(2)
+        array([23.21])
     """
     require_model(model)
     return rate_distortion_bound(model, distortion) - erm_gaussian_divergence(model)

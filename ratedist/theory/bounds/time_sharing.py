@@ -31,10 +31,11 @@ def distortion_rate_envelope(model: GaussianLinearModel, rate: ArrayLike) -> np.
 
     Source: docs/derivations.md §4.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.distortion_rate_envelope(model, [0.0, 20.0]).round(4)
-    array([0.625 , 0.4327])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.distortion_rate_envelope(model, [0.0, 20.0]).round(4)
+        array([0.625 , 0.4327])
     """
     require_model(model)
     R = _checks.in_range("rate", rate)
@@ -63,10 +64,11 @@ def rate_distortion_envelope(model: GaussianLinearModel, distortion: ArrayLike) 
 
     Source: docs/derivations.md §4.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.rate_distortion_envelope(model, [0.1, 0.402, 0.625]).round(2)
-    array([68.49, 23.21,  0.  ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.rate_distortion_envelope(model, [0.1, 0.402, 0.625]).round(2)
+        array([68.49, 23.21,  0.  ])
     """
     require_model(model)
     D = _checks.in_range("distortion", distortion)
@@ -90,10 +92,11 @@ def time_sharing_rate(model: GaussianLinearModel) -> float:
     Raises:
         ValueError: n <= d + 1.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.time_sharing_rate(model), 2)
-    21.11
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.time_sharing_rate(model), 2)
+        21.11
     """
     require_model(model)
     model.require_finite_risk("the tight bound on D(R)")

@@ -58,11 +58,12 @@ def rate_distortion_bracket(model: GaussianLinearModel, distortion: ArrayLike) -
 
     Derived in docs/exact-rate-distortion.md, section 10.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> lower, upper = rd.theory.rate_distortion_bracket(model, [0.1, 0.402, 0.7])
-    >>> lower.round(2), upper.round(2)
-    (array([45.81, 11.03,  0.  ]), array([68.42, 23.21,  0.  ]))
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> lower, upper = rd.theory.rate_distortion_bracket(model, [0.1, 0.402, 0.7])
+        >>> lower.round(2), upper.round(2)
+        (array([45.81, 11.03,  0.  ]), array([68.42, 23.21,  0.  ]))
     """
     require_model(model)
     distortion = _checks.in_range("distortion", distortion, open_low=True)

@@ -66,11 +66,12 @@ def rate_distortion(
 
     Derived in docs/exact-rate-distortion.md; neither paper has it.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
-    >>> curve = rd.theory.rate_distortion(model, [10.0])
-    >>> curve.distortion.round(3), curve.rate.round(3), curve.certified
-    (array([0.055]), array([0.941]), array([ True]))
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
+        >>> curve = rd.theory.rate_distortion(model, [10.0])
+        >>> curve.distortion.round(3), curve.rate.round(3), curve.certified
+        (array([0.055]), array([0.941]), array([ True]))
     """
     source, noise_variance = _unit_problem(model)
     slopes = np.atleast_1d(_checks.real_array("slopes", slopes))
@@ -121,10 +122,11 @@ def rate_at_distortion(
     Raises:
         ValueError: distortions that are not finite and positive, σ² = 0, or a ``time_limit`` not above zero.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
-    >>> rd.theory.rate_at_distortion(model, 0.1).rate.round(3)
-    array([0.599])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
+        >>> rd.theory.rate_at_distortion(model, 0.1).rate.round(3)
+        array([0.599])
     """
     source, noise_variance = _unit_problem(model)
     targets = np.atleast_1d(_checks.real_array("distortion", distortion))
@@ -165,10 +167,11 @@ def distortion_at_rate(
         ValueError: rates that are negative, not finite or beyond what float64 can follow, σ² = 0, or a
             ``time_limit`` not above zero.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
-    >>> rd.theory.distortion_at_rate(model, 0.5).distortion.round(3)
-    array([0.117])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=4, w_star=[1.0])
+        >>> rd.theory.distortion_at_rate(model, 0.5).distortion.round(3)
+        array([0.117])
     """
     source, noise_variance = _unit_problem(model)
     targets = np.atleast_1d(_checks.real_array("rate", rate))
@@ -205,10 +208,11 @@ def critical_slope(
         ValueError: σ² = 0, or a search beyond its limits of time and memory; the message has the proved
             bracket.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> round(rd.theory.critical_slope(model), 2)
-    100.71
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> round(rd.theory.critical_slope(model), 2)
+        100.71
     """
     source, noise_variance = _unit_problem(model)
     with Effort(time_limit, progress=progress) as effort:
@@ -241,10 +245,11 @@ def high_rate_asymptote(model: GaussianLinearModel, distortion: ArrayLike) -> np
     Raises:
         ValueError: σ² = 0, or distortions that are not finite and positive.
 
-    >>> import ratedist as rd
-    >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
-    >>> rd.theory.high_rate_asymptote(model, [0.001, 0.01]).round(2)
-    array([185.77, 128.2 ])
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50))
+        >>> rd.theory.high_rate_asymptote(model, [0.001, 0.01]).round(2)
+        array([185.77, 128.2 ])
     """
     source, noise_variance = _unit_problem(model)
     distortion = _checks.in_range("distortion", distortion, high=np.finfo(np.float64).max, open_low=True)

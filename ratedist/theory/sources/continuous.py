@@ -90,10 +90,11 @@ def uniform_rate_distortion(width: float, slope: float) -> RateDistortionPoint:
 
     Source: docs/bounds.md §6.
 
-    >>> import ratedist as rd
-    >>> point = rd.theory.uniform_rate_distortion(width=1.0, slope=8.0)
-    >>> round(point.distortion, 4), round(point.rate, 4), point.gap < 1e-6
-    (0.0536, 0.2035, True)
+    Example:
+        >>> import ratedist as rd
+        >>> point = rd.theory.uniform_rate_distortion(width=1.0, slope=8.0)
+        >>> round(point.distortion, 4), round(point.rate, 4), point.gap < 1e-6
+        (0.0536, 0.2035, True)
     """
     half = _checks.positive_number("width", width) / 2
     unit_slope = _unit_slope(slope, half, 1.0)
@@ -118,10 +119,11 @@ def laplace_rate_distortion(scale: float, slope: float) -> RateDistortionPoint:
 
     Source: docs/bounds.md §6.
 
-    >>> import ratedist as rd
-    >>> point = rd.theory.laplace_rate_distortion(scale=1.0, slope=0.5)
-    >>> round(point.distortion, 4), round(point.rate, 4), point.gap < 1e-6
-    (0.9521, 0.3091, True)
+    Example:
+        >>> import ratedist as rd
+        >>> point = rd.theory.laplace_rate_distortion(scale=1.0, slope=0.5)
+        >>> round(point.distortion, 4), round(point.rate, 4), point.gap < 1e-6
+        (0.9521, 0.3091, True)
     """
     b = _checks.positive_number("scale", scale)
     unit_slope = _unit_slope(slope, b, LAPLACE_CUT)
@@ -148,12 +150,12 @@ def point_at_rate(
     Raises:
         ValueError: a rate that is not finite and above 0, or that no slope within 2⁶⁰ of the start reaches.
 
-    >>> import ratedist as rd
-    >>> def curve(slope):
-    ...     return rd.theory.blahut_arimoto([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], slope)
-    ...
-    >>> round(rd.theory.point_at_rate(curve, 0.5 * rd.units.NATS_PER_BIT).distortion, 4)
-    0.11
+    Example:
+        >>> import ratedist as rd
+        >>> def curve(slope):
+        ...     return rd.theory.blahut_arimoto([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], slope)
+        >>> round(rd.theory.point_at_rate(curve, 0.5 * rd.units.NATS_PER_BIT).distortion, 4)
+        0.11
     """
     if not callable(curve):
         raise ValueError(f"curve must be a function from a slope to a point, got {curve!r:.80}")

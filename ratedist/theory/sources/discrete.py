@@ -75,10 +75,11 @@ def blahut_arimoto(
 
     Source: Blahut, IEEE Trans. IT-18 (1972) 460–473; CT06, section 10.8; Berger, Theorem 2.5.3 (dual bound).
 
-    >>> import ratedist as rd
-    >>> point = rd.theory.blahut_arimoto([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], slope=2.0)
-    >>> round(point.distortion, 4), round(point.rate, 4), point.gap < 1e-9
-    (0.1192, 0.3278, True)
+    Example:
+        >>> import ratedist as rd
+        >>> point = rd.theory.blahut_arimoto([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], slope=2.0)
+        >>> round(point.distortion, 4), round(point.rate, 4), point.gap < 1e-9
+        (0.1192, 0.3278, True)
     """
     p, d = _checked(probabilities, distortion)
     p, d = p[p > 0], d[p > 0]  # what never occurs costs nothing, and has no output letter to keep alive

@@ -30,11 +30,12 @@ def remote_gaussian_distortion(source_variance: float, noise_variance: float, ra
 
     Source: Dobrushin & Tsybakov, IRE Trans. IT-8 (1962) 293–304; Wolf & Ziv, IEEE Trans. IT-16 (1970).
 
-    >>> import numpy as np
-    >>> import ratedist as rd
-    >>> rate = rd.units.bits_to_nats(np.array([0.0, 1.0]))
-    >>> rd.theory.remote_gaussian_distortion(1.0, 1.0, rate).round(4)
-    array([1.   , 0.625])
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> rate = rd.units.bits_to_nats(np.array([0.0, 1.0]))
+        >>> rd.theory.remote_gaussian_distortion(1.0, 1.0, rate).round(4)
+        array([1.   , 0.625])
     """
     P = _checks.positive_number("source_variance", source_variance)
     N = _checks.number("noise_variance", noise_variance, high=LARGEST)
@@ -60,9 +61,10 @@ def remote_gaussian_rate(source_variance: float, noise_variance: float, distorti
 
     Source: Dobrushin & Tsybakov, IRE Trans. IT-8 (1962) 293–304; Wolf & Ziv, IEEE Trans. IT-16 (1970).
 
-    >>> import ratedist as rd
-    >>> rd.units.nats_to_bits(rd.theory.remote_gaussian_rate(1.0, 1.0, [0.5, 0.625, 1.0]))
-    array([inf,  1.,  0.])
+    Example:
+        >>> import ratedist as rd
+        >>> rd.units.nats_to_bits(rd.theory.remote_gaussian_rate(1.0, 1.0, [0.5, 0.625, 1.0]))
+        array([inf,  1.,  0.])
     """
     P = _checks.positive_number("source_variance", source_variance)
     N = _checks.number("noise_variance", noise_variance, high=LARGEST)
@@ -103,11 +105,12 @@ def gaussian_successive_refinement(variance: float, rates: ArrayLike) -> Success
 
     Source: Equitz & Cover, IEEE Trans. IT-37 (1991) 269–275, Theorem 4.
 
-    >>> import numpy as np
-    >>> import ratedist as rd
-    >>> rates = rd.units.bits_to_nats(np.array([1.0, 1.0]))
-    >>> rd.theory.gaussian_successive_refinement(1.0, rates).distortions
-    array([0.25  , 0.0625])
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> rates = rd.units.bits_to_nats(np.array([1.0, 1.0]))
+        >>> rd.theory.gaussian_successive_refinement(1.0, rates).distortions
+        array([0.25  , 0.0625])
     """
     s2 = _checks.positive_number("variance", variance)
     increments = _checks.in_range("rates", rates)

@@ -33,9 +33,10 @@ def bernoulli_rate(probability: float, distortion: ArrayLike) -> np.ndarray:
 
     Source: CT06, Theorem 10.3.1.
 
-    >>> import ratedist as rd
-    >>> rd.units.nats_to_bits(rd.theory.bernoulli_rate(0.5, [0.0, 0.1, 0.5])).round(4)
-    array([1.   , 0.531, 0.   ])
+    Example:
+        >>> import ratedist as rd
+        >>> rd.units.nats_to_bits(rd.theory.bernoulli_rate(0.5, [0.0, 0.1, 0.5])).round(4)
+        array([1.   , 0.531, 0.   ])
     """
     p = _checks.number("probability", probability, high=1.0)
     D = np.minimum(_checks.in_range("distortion", distortion), min(p, 1 - p))
@@ -57,9 +58,10 @@ def gaussian_rate(variance: float, distortion: ArrayLike) -> np.ndarray:
 
     Source: CT06, Theorem 10.3.2.
 
-    >>> import ratedist as rd
-    >>> rd.units.nats_to_bits(rd.theory.gaussian_rate(1.0, [0.0625, 0.25, 2.0]))
-    array([2., 1., 0.])
+    Example:
+        >>> import ratedist as rd
+        >>> rd.units.nats_to_bits(rd.theory.gaussian_rate(1.0, [0.0625, 0.25, 2.0]))
+        array([2., 1., 0.])
     """
     s2 = _checks.positive_number("variance", variance)
     D = _checks.in_range("distortion", distortion)
@@ -82,10 +84,11 @@ def gaussian_distortion(variance: float, rate: ArrayLike) -> np.ndarray:
 
     Source: CT06, Theorem 10.3.2.
 
-    >>> import numpy as np
-    >>> import ratedist as rd
-    >>> rd.theory.gaussian_distortion(1.0, rd.units.bits_to_nats(np.array([0.0, 1.0, 2.0])))
-    array([1.    , 0.25  , 0.0625])
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> rd.theory.gaussian_distortion(1.0, rd.units.bits_to_nats(np.array([0.0, 1.0, 2.0])))
+        array([1.    , 0.25  , 0.0625])
     """
     return _checks.positive_number("variance", variance) * np.exp(-2 * _checks.in_range("rate", rate))
 
@@ -105,9 +108,10 @@ def laplace_rate(scale: float, distortion: ArrayLike) -> np.ndarray:
 
     Source: Berger, section 4.3.
 
-    >>> import ratedist as rd
-    >>> rd.units.nats_to_bits(rd.theory.laplace_rate(1.0, [0.25, 0.5, 2.0]))
-    array([2., 1., 0.])
+    Example:
+        >>> import ratedist as rd
+        >>> rd.units.nats_to_bits(rd.theory.laplace_rate(1.0, [0.25, 0.5, 2.0]))
+        array([2., 1., 0.])
     """
     b = _checks.positive_number("scale", scale)
     D = _checks.in_range("distortion", distortion)
@@ -133,10 +137,11 @@ def shannon_lower_bound(differential_entropy: float, distortion: ArrayLike) -> n
 
     Source: Berger, section 4.3; CT06, problem 10.6.
 
-    >>> import ratedist as rd
-    >>> entropy = rd.theory.uniform_entropy(12**0.5)
-    >>> rd.units.nats_to_bits(rd.theory.shannon_lower_bound(entropy, [0.1756495]).round(6)).round(4)
-    array([1.])
+    Example:
+        >>> import ratedist as rd
+        >>> entropy = rd.theory.uniform_entropy(12**0.5)
+        >>> rd.units.nats_to_bits(rd.theory.shannon_lower_bound(entropy, [0.1756495]).round(6)).round(4)
+        array([1.])
     """
     h = _checks.number("differential_entropy", differential_entropy, -LARGEST, LARGEST)
     D = _checks.in_range("distortion", distortion)
@@ -161,11 +166,12 @@ def shannon_lower_bound_distortion(differential_entropy: float, rate: ArrayLike)
 
     Source: Berger, section 4.3; CT06, problem 10.6.
 
-    >>> import numpy as np
-    >>> import ratedist as rd
-    >>> entropy, bits = rd.theory.laplace_entropy(0.5**0.5), np.array([1.0, 2.0])
-    >>> rd.theory.shannon_lower_bound_distortion(entropy, rd.units.bits_to_nats(bits)).round(4)
-    array([0.2163, 0.0541])
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> entropy, bits = rd.theory.laplace_entropy(0.5**0.5), np.array([1.0, 2.0])
+        >>> rd.theory.shannon_lower_bound_distortion(entropy, rd.units.bits_to_nats(bits)).round(4)
+        array([0.2163, 0.0541])
     """
     h = _checks.number("differential_entropy", differential_entropy, -LARGEST, LARGEST)
     return np.exp(2 * h - 2 * _checks.in_range("rate", rate)) / (2 * math.pi * math.e)
@@ -180,9 +186,10 @@ def gaussian_entropy(variance: float) -> float:
     Raises:
         ValueError: σ² ≤ 0.
 
-    >>> import ratedist as rd
-    >>> round(rd.theory.gaussian_entropy(1.0), 4)
-    1.4189
+    Example:
+        >>> import ratedist as rd
+        >>> round(rd.theory.gaussian_entropy(1.0), 4)
+        1.4189
     """
     return math.log(2 * math.pi * math.e * _checks.positive_number("variance", variance)) / 2
 
@@ -196,9 +203,10 @@ def laplace_entropy(scale: float) -> float:
     Raises:
         ValueError: b ≤ 0.
 
-    >>> import ratedist as rd
-    >>> rd.theory.laplace_entropy(0.5)
-    1.0
+    Example:
+        >>> import ratedist as rd
+        >>> rd.theory.laplace_entropy(0.5)
+        1.0
     """
     return 1 + math.log(2 * _checks.positive_number("scale", scale))
 
@@ -212,9 +220,10 @@ def uniform_entropy(width: float) -> float:
     Raises:
         ValueError: a width not above 0.
 
-    >>> import ratedist as rd
-    >>> rd.theory.uniform_entropy(1.0)
-    0.0
+    Example:
+        >>> import ratedist as rd
+        >>> rd.theory.uniform_entropy(1.0)
+        0.0
     """
     return math.log(_checks.positive_number("width", width))
 

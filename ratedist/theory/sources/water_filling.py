@@ -44,10 +44,11 @@ def reverse_water_filling(variances: ArrayLike, water_level: ArrayLike) -> Water
 
     Source: CT06, Theorem 10.3.3.
 
-    >>> import ratedist as rd
-    >>> point = rd.theory.reverse_water_filling([4.0, 1.0, 0.25], water_level=0.5)
-    >>> point.distortion, round(rd.units.nats_to_bits(point.rate), 6)
-    (1.25, 2.0)
+    Example:
+        >>> import ratedist as rd
+        >>> point = rd.theory.reverse_water_filling([4.0, 1.0, 0.25], water_level=0.5)
+        >>> point.distortion, round(rd.units.nats_to_bits(point.rate), 6)
+        (1.25, 2.0)
     """
     s2 = _vector(variances)
     theta = _positive("water_level", water_level)
@@ -71,9 +72,10 @@ def water_filling_at_distortion(variances: ArrayLike, distortion: ArrayLike) -> 
 
     Source: CT06, Theorem 10.3.3.
 
-    >>> import ratedist as rd
-    >>> rd.theory.water_filling_at_distortion([4.0, 1.0, 0.25], 1.25).component_distortions
-    array([0.5 , 0.5 , 0.25])
+    Example:
+        >>> import ratedist as rd
+        >>> rd.theory.water_filling_at_distortion([4.0, 1.0, 0.25], 1.25).component_distortions
+        array([0.5 , 0.5 , 0.25])
     """
     s2 = np.sort(_vector(variances))
     D = np.minimum(_positive("distortion", distortion), s2.sum())
@@ -101,9 +103,10 @@ def water_filling_at_rate(variances: ArrayLike, rate: ArrayLike) -> WaterFilling
 
     Source: CT06, Theorem 10.3.3.
 
-    >>> import ratedist as rd
-    >>> round(rd.theory.water_filling_at_rate([4.0, 1.0, 0.25], rd.units.bits_to_nats(2.0)).distortion, 6)
-    1.25
+    Example:
+        >>> import ratedist as rd
+        >>> round(rd.theory.water_filling_at_rate([4.0, 1.0, 0.25], rd.units.bits_to_nats(2.0)).distortion, 6)
+        1.25
     """
     R = _checks.in_range("rate", rate, high=np.finfo(np.float64).max)
     s2 = np.sort(_vector(variances))[::-1]
