@@ -4,8 +4,6 @@ To add one: write ``check(evidence) -> Finding`` in the file of its topic and ap
 at its end. Section 7 of the papers, on trained networks, is not here.
 """
 
-from ratedist.claims.claim import Claim, Finding, Verdict
-from ratedist.claims.evidence import Evidence
-from ratedist.claims.verification import CLAIMS, CheckedClaim, frame, verify
+import lazy_loader
 
-__all__ = ["CLAIMS", "CheckedClaim", "Claim", "Evidence", "Finding", "Verdict", "frame", "verify"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
 """The Gaussian linear model: weights and covariances to try, samplers of its ERM weights, exact risks."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

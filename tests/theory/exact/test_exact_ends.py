@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ratedist as rd
-from ratedist.theory.exact import achievable, curves, effort, points, radial_kernel, search
+from ratedist.theory.exact import achievable, certified_curve, curves, effort, points, radial_kernel, search
 
 
 def model(d: int, n: int) -> rd.GaussianLinearModel:
@@ -97,7 +97,7 @@ def test_lower_bound_near_rate_zero_is_not_empty() -> None:
     curve = curves.rate_at_distortion(model(3, 8), 0.9999 * 3 / 8)
     assert curve.rate_lower[0] >= 1.5 * np.log(1 / 0.9999) * (1 - 1e-9)
     assert curve.rate[0] <= 3e-4  # (d/2) ln(1 + (n/(n−d−1))(D₀/D − 1))
-    assert curve.certified[0] == (curve.relative_gap[0] <= curves.CERTIFIED_RELATIVE_GAP)
+    assert curve.certified[0] == (curve.relative_gap[0] <= points.CERTIFIED_RELATIVE_GAP)
     assert curve.certified[0] or "of the rate" in curve.reason[0]
 
 
@@ -112,7 +112,7 @@ def test_lower_bound_near_rate_zero_is_not_empty() -> None:
     ],
 )
 def test_certified_is_absolute_and_relative(rate: float, lower: float, certified: bool) -> None:
-    curve = curves._curve([search.Answer(1.0, 1.0, rate, lower, "because")], 1.0)
+    curve = certified_curve.curve_of([search.Answer(1.0, 1.0, rate, lower, "because")], 1.0)
     assert curve.certified[0] == certified
     assert certified or "because" in curve.reason[0]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ratedist as rd
-from ratedist.theory.exact import achievable, curves, points, radial_source, search
+from ratedist.theory.exact import achievable, certified_curve, curves, points, radial_source, search
 from ratedist.theory.exact.radial_source import RadialSource
 
 
@@ -23,7 +23,7 @@ def test_nothing_is_certified_by_a_wrong_critical_slope(monkeypatch: pytest.Monk
         curve = curves.rate_at_distortion(model, 0.4)
         assert curve.rate_lower[0] <= truth.rate[0]
         assert curve.rate[0] >= truth.rate_lower[0]
-        assert curve.certified[0] == (curve.gap[0] <= curves.CERTIFIED_GAP) == (factor < 1)
+        assert curve.certified[0] == (curve.gap[0] <= points.CERTIFIED_GAP) == (factor < 1)
 
 
 @pytest.mark.parametrize("n", [10**9, 10**12])
@@ -46,7 +46,7 @@ def test_half_step_of_the_gamma_function(k: int) -> None:
 
 
 def test_a_lower_bound_above_the_rate_is_not_certified() -> None:
-    curve = curves._curve([search.Answer(1.0, 1.0, 1.0, 1.1, "reason")], 1.0)
+    curve = certified_curve.curve_of([search.Answer(1.0, 1.0, 1.0, 1.1, "reason")], 1.0)
     assert not curve.certified[0]
     assert "reason" in curve.reason[0]
 
