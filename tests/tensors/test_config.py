@@ -1,8 +1,10 @@
-"""One record of options: its shorthand, and that everything takes it."""
+"""One record of options: its shorthand, what it refuses, which tensors it chooses."""
 
+import re
 import subprocess
 import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -68,3 +70,85 @@ def test_it_is_quick_to_import():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_clusters": 0}, "num_clusters"),
+        ({"block_length": 0}, "block_length"),
+        ({"bits_per_weight": 0.0}, "bits_per_weight"),
+        ({"diameter_penalty": -1.0}, "diameter_penalty"),
+        ({"codebook_dtype": "int8"}, "codebook_dtype"),
+        ({"coder": "zip"}, "coder"),
+        ({"min_size": 0}, "min_size"),
+        ({"seed": -1, "block_length": 2}, "seed"),
+        ({"seed": 0}, "seed is for block_length above 1"),
+        ({"num_clusters": 16, "bits_per_weight": 2.0}, "num_clusters must not be given beside"),
+        ({"min_clusters": 3}, "min_clusters needs bits_per_weight"),
+        ({"min_clusters": 0, "bits_per_weight": 2.0}, "min_clusters must be at least 1"),
+        ({"min_clusters": 257, "bits_per_weight": 2.0}, "min_clusters must be at most 256"),
+        ({"relative_penalty": True}, "relative_penalty is a unit of diameter_penalty"),
+        ({"include": "w"}, "include must be a tuple of patterns, got 'w'"),
+        ({"exclude": ("w", None)}, "exclude must be a tuple of patterns"),
+        ({"exclude": (name for name in "w")}, "exclude must be a tuple of patterns"),
+        ({"method": "best"}, "method must be one of lloyd, optimal, algorithm1"),
+        ({"method": "optimal", "block_length": 2}, 'method "optimal" is for block_length 1'),
+    ],
+)
+def test_bad_configuration(change, message):
+    with pytest.raises(ValueError, match=message):
+        QuantizationConfig(**change).check()
+
+
+def test_patterns_that_match_nothing():
+    QuantizationConfig(include=("a*", "*"), exclude=("*b",)).check_patterns(["a1", "b"])
+    for option in ("include", "exclude"):
+        with pytest.raises(ValueError, match=f"{option}: no tensor has a name like 'c.'"):
+            QuantizationConfig(**{option: ("a1", "c?")}).check_patterns(["a1", "b"])
+
+
+@pytest.mark.parametrize("name", ["layers[0].w", "[!w]", "a*b?"])
+def test_a_name_is_like_itself(name):
+    config = QuantizationConfig(exclude=(name,), min_size=1)
+    config.check_patterns([name, "w"])
+    assert not selects(config, name, np.dtype(np.float32), 100)
+    assert selects(config, "w", np.dtype(np.float32), 100)
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "dtype", "reason"),
+    [
+        ({}, "w", np.int32, "int32, not floating-point of 16 to 64 bits"),
+        ({"exclude": ("x*", "w*")}, "w1", np.float32, "excluded by 'w[*]'"),
+        ({"include": ("x*",)}, "w1", np.float32, "not included"),
+        ({"min_size": 101}, "w", np.float16, r"fewer than 101 weights \(min_size\)"),
+        ({"block_length": 7}, "w", np.float64, "fewer than 16 blocks of 7, one for each cluster"),
+        ({"block_length": 101, "bits_per_weight": 3.0}, "w", np.float64, "fewer than 1 blocks of 101"),
+    ],
+)
+def test_why_a_tensor_stays_as_it_is(change, name, dtype, reason):
+    config = QuantizationConfig(**{"min_size": 100} | change)
+    assert re.match(reason, config.reason_to_leave(name, np.dtype(dtype), 100))
+    assert QuantizationConfig(min_size=100).reason_to_leave(name, np.dtype(np.float32), 100) is None
+
+
+def selects(config, *tensor):
+    return config.reason_to_leave(*tensor) is None
+
+
+def test_selection():
+    config = QuantizationConfig(
+        num_clusters=16, include=("*.weight", "head*"), exclude=("*norm*",), min_size=100
+    )
+    single = np.dtype(np.float32)
+    assert selects(config, "layer.weight", single, 100)
+    assert selects(config, "head.bias", np.dtype(ml_dtypes.bfloat16), 1000)
+    assert not selects(config, "layer.bias", single, 1000)
+    assert not selects(config, "norm.weight", single, 1000)
+    assert not selects(config, "layer.weight", single, 99)
+    assert not selects(config, "layer.weight", np.dtype(np.int32), 1000)
+    assert not selects(QuantizationConfig(num_clusters=256, block_length=2), "w", single, 511)
+    assert not selects(
+        QuantizationConfig(num_clusters=1 << 10, block_length=2, min_size=1), "w", single, 2047
+    )
