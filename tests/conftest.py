@@ -1,6 +1,11 @@
 """Tests run in double precision and refuse silent rank promotion; the library itself sets neither."""
 
+import hashlib
 import os
+import pathlib
+import platform
+import shutil
+import signal
 
 # Many small linear solves: threads that wait for each other cost more than they compute.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -8,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import hypothesis
 import jax
 import matplotlib as mpl
+import pytest
 
 mpl.use("Agg")
 jax.config.update("jax_enable_x64", True)
@@ -15,3 +21,105 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 hypothesis.settings.register_profile("ratedist", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ratedist")
+
+# Of compiled programs: what a run of the whole suite leaves is about a tenth of it.
+MOST_BYTES = 400_000_000
+
+
+# Where nothing takes long: `pytest -m fast` runs this, and imports no other tests.
+FAST = (
+    "tests/codes/",
+    "tests/container/",
+    "tests/linear_model/",
+    "tests/tensors/",
+    "tests/quantizers/scalar/",
+    "tests/theory/bounds/",
+    "tests/theory/sources/",
+    "tests/cli/test_quantize",
+    "tests/test_",
+)
+# Seconds each, in the same folders.
+NOT_FAST = (
+    "tests/tensors/test_budget.py",
+    "tests/theory/sources/test_continuous_sources.py",
+    "tests/test_doctests.py",
+    "tests/test_notebooks.py",
+    "tests/test_readme.py",
+)
+
+
+def is_fast(file: str) -> bool:
+    return file.startswith(FAST) and file not in NOT_FAST
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Of a run in the background Ctrl-C is ignored, and would be by the commands that tests interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _share_compilations(config)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if is_fast(item.nodeid.partition("::")[0]) and item.get_closest_marker("slow") is None:
+        item.add_marker("fast")
+
+
+def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) -> bool | None:
+    if config.option.markexpr != "fast" or collection_path.suffix != ".py":
+        return None
+    return None if is_fast(collection_path.relative_to(config.rootpath).as_posix()) else True
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With ``--dist loadscope``: all claims to one worker, which gathers their evidence once."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith("tests/claims/"):
+                return "tests/claims"
+            if nodeid.startswith("tests/test_notebooks.py"):
+                return nodeid
+            return super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
+def _share_compilations(config: pytest.Config) -> None:
+    """Keep what JAX compiles, for the other workers, for processes that tests start and for the next run.
+
+    A convenience: where the folder cannot be made or an entry is refused, JAX compiles as it always does.
+    """
+    if not hasattr(config, "cache") or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    try:
+        folder = config.cache.mkdir(f"jax-{_machine()}")
+        if not hasattr(config, "workerinput"):
+            _empty_if_large(folder)
+    except OSError:
+        return
+    for name, value in {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+    }.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)
+
+
+def _machine() -> str:
+    """A name for what this processor can do: programs compiled for another one may not run here."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        features = next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        features = platform.processor()
+    return hashlib.sha256(f"{platform.machine()} {features}".encode()).hexdigest()[:12]
+
+
+def _empty_if_large(folder: pathlib.Path) -> None:
+    if sum(path.stat().st_size for path in folder.iterdir()) > MOST_BYTES:
+        shutil.rmtree(folder)
+        folder.mkdir()

@@ -2,9 +2,7 @@
 
 import pathlib
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 NOTEBOOKS = sorted(pathlib.Path(__file__).parent.parent.glob("notebooks/*.ipynb"))
 
@@ -15,9 +13,14 @@ def test_there_are_notebooks() -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path: pathlib.Path, monkeypatch, tmp_path: pathlib.Path) -> None:
-    monkeypatch.setenv("RATEDIST_TRIALS", "200")
+    # Half a second each to import, and of no use to a run without notebooks.
+    import nbformat
+    from nbclient import NotebookClient
+
+    # One full batch of trials, which compiles what other tests compile.
+    monkeypatch.setenv("RATEDIST_TRIALS", "256")
     monkeypatch.setenv("MPLBACKEND", "Agg")
     notebook = nbformat.read(path, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), f"{path.name} holds stored outputs"
     resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=240, kernel_name="python3", resources=resources).execute()
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
