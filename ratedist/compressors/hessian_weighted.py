@@ -51,7 +51,8 @@ class HessianWeightedKMeans:
             on bins of them, which leaves some millionths more. ``rd.Lloyd(...)`` descends from a start of its
             own, "coarse_optimum", "random", "kmeans++", "quantile" or "linear", and "lloyd" stands for its
             defaults, which start at or near the optimum without penalty.
-        penalty: "squared" as above, or "linear", ``(β/2) max|c_k − c_l|``, of the released code.
+        penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
+            ``(β/2) max|c_k − c_l|``, as the released code has it.
         shrinkage: s in [0, 1]; afterwards each centre c is replaced by ``μ + s(c − μ)``, μ being the mean of
             the weights, weighted by h. A control: it shows at β = 0 what β does besides shrinking.
         center_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.

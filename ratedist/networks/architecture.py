@@ -69,6 +69,11 @@ class Architecture:
 def mlp(inputs: int = 784, hidden: tuple[int, ...] = (256, 256), classes: int = 10) -> Architecture:
     """Fully connected network; the default, 784-256-256-10, is the papers' on MNIST.
 
+    Args:
+        inputs: how many numbers an input has.
+        hidden: width of each hidden layer.
+        classes: width of the last layer, one output for each class.
+
     Raises:
         ValueError: a width below 1.
     """
@@ -119,8 +124,8 @@ def initialize(architecture: Architecture, key: jax.Array) -> Parameters:
     """Random parameters: weights and biases uniform on ±1/√fan_in, as PyTorch's layers start.
 
     Args:
-        architecture: of the network.
-        key: JAX PRNG key.
+        architecture: the layers of the network, an ``Architecture``.
+        key: JAX PRNG key that decides what is random here.
 
     Returns:
         ``{layer: {"weight": …, "bias": …}}``, float32.
@@ -146,7 +151,7 @@ def logits(
     """Outputs of the last layer, shape ``(batch, classes)``.
 
     Args:
-        architecture: of the network.
+        architecture: the layers of the network, an ``Architecture``.
         parameters: from ``initialize`` or training.
         images: shape ``(batch, *input_shape)``, scaled as for training.
         dropout: probability that a hidden unit of a dense layer is set to zero (others grow in return).

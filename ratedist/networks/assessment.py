@@ -52,7 +52,7 @@ def assess(architecture: Architecture, parameters: Parameters, splits: Splits) -
     The temperature T divides the logits and minimises the loss of the held-out images.
 
     Args:
-        architecture: of the network.
+        architecture: the layers of the network, an ``Architecture``.
         parameters: as trained, or whatever took their place.
         splits: images and labels.
 

@@ -176,7 +176,20 @@ def reliability(
 def expected_calibration_error(
     logits: ArrayLike, labels: ArrayLike, num_bins: int = 15, binning: str = "equal-width"
 ) -> float:
-    """``reliability(…).expected_calibration_error``, where the bins are of no interest."""
+    """Mean distance of accuracy from confidence over bins of confidence, each weighted by its samples.
+
+    It is ``reliability(…).expected_calibration_error``, where the bins are of no interest.
+
+    Args:
+        logits: shape ``(samples, classes)``; divide them by a temperature first to see what it does.
+        labels: the class of each sample, integers of shape ``(samples,)``.
+        num_bins: number of bins of confidence, at least 1.
+        binning: "equal-width", or "equal-mass" for bins of as many samples each.
+
+    Raises:
+        ValueError: shapes that disagree, logits that are not finite, labels that are no classes, fewer than
+            one bin, more bins of equal mass than samples, an unknown binning.
+    """
     return reliability(logits, labels, num_bins, binning).expected_calibration_error
 
 

@@ -139,7 +139,7 @@ def sample_losses(
     Args:
         function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where
             ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample.
-        parameters: any pytree.
+        parameters: the parameters of the network, any pytree.
         samples: ``(inputs, labels)``, or for a loss any pytree of arrays with samples along the first axis.
         returns: "logits" or "loss", what ``function`` returns.
 

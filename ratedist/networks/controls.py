@@ -23,9 +23,9 @@ def scale_last_layer(
     """The network with its last layer's weights multiplied by a number.
 
     Args:
-        architecture: of the network.
-        parameters: not changed.
-        factor: above zero.
+        architecture: the layers of the network, an ``Architecture``.
+        parameters: weights and biases of each layer; they are not changed.
+        factor: what the weights are multiplied by, above zero.
         bias: whether the bias is, too. If so all logits are multiplied by it, which is exactly a temperature
             of ``1 / factor``.
 
@@ -42,7 +42,7 @@ def clip_weights(parameters: Parameters, ranges: Mapping[str, tuple[float, float
     """The network with weights beyond the range of their layer moved to its nearest end; biases stay.
 
     Args:
-        parameters: not changed.
+        parameters: weights and biases of each layer; they are not changed.
         ranges: layer → smallest and largest weight; layers not named stay as they are. See
             ``weight_ranges`` and ``quantile_ranges``.
 
@@ -66,6 +66,12 @@ def weight_ranges(parameters: Parameters) -> Ranges:
 
     Of a compressed network these are the ends of its codebooks (those that are in use): the original clipped
     to them has lost its range to compression and nothing else.
+
+    Args:
+        parameters: weights and biases of each layer.
+
+    Returns:
+        Layer → smallest and largest weight.
     """
     weights = {layer: np.asarray(arrays["weight"]) for layer, arrays in parameters.items()}
     return {layer: (float(weight.min()), float(weight.max())) for layer, weight in weights.items()}

@@ -79,7 +79,7 @@ def folds(num_samples: int, num_folds: int, key: jax.Array) -> list[tuple[np.nda
     Args:
         num_samples: how many there are.
         num_folds: K, from 2 to as many.
-        key: JAX PRNG key.
+        key: JAX PRNG key that decides what is random here.
 
     Returns:
         Per fold the rows to train on and the rows held out, each rising.

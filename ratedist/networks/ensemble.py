@@ -29,7 +29,7 @@ class EnsembleConfig:
 
     Attributes:
         architecture: of every network.
-        recipe: of the training.
+        recipe: how the network is trained, a ``Recipe``.
         fraction: part of the training images that a network's subset holds.
         holdout: part of the subset that is kept from training, to fit temperatures and to choose β on.
         with_replacement: whether a subset may hold an image several times, as in the code released with the
@@ -102,8 +102,8 @@ def train_member(
     """Network ``index``: read from ``folder`` if it is there, else trained (and written to it).
 
     Args:
-        config: of the ensemble.
-        data: to train on.
+        config: the ensemble that the network belongs to, an ``EnsembleConfig``.
+        data: training and test images with their labels, as ``load`` returns them.
         index: number of the network.
         folder: of the files ``NAME-INDEX.safetensors``, made if it is missing; ``None`` to keep the network
             in memory alone.

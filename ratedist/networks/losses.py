@@ -50,7 +50,7 @@ def evaluate(logits: ArrayLike, labels: ArrayLike) -> Evaluation:
     """Loss and accuracy of a classifier with their standard errors, means taken in float64.
 
     Args:
-        logits: shape ``(samples, classes)``.
+        logits: what the network says of each sample, shape ``(samples, classes)``.
         labels: integers of shape ``(samples,)``.
 
     Raises:
@@ -65,7 +65,7 @@ def sample_cross_entropies(logits: ArrayLike, labels: ArrayLike) -> np.ndarray:
     """``cross_entropy`` in float64, whatever JAX is set to: shape ``(samples,)``, nats.
 
     Args:
-        logits: shape ``(samples, classes)``.
+        logits: what the network says of each sample, shape ``(samples, classes)``.
         labels: integers of shape ``(samples,)``.
 
     Raises:

@@ -58,7 +58,7 @@ def load_parameters(path: str | os.PathLike[str], like: Any) -> Any:
     """The tree that ``save_parameters`` wrote, its arrays as NumPy arrays.
 
     Args:
-        path: the file.
+        path: the file that is read.
         like: tree of the structure and shapes that were saved; of what is no array in it the leaves are kept.
 
     Raises:

@@ -21,7 +21,7 @@ def fit_last_layer_factor(
     With logits z and bias b, the factor f makes them ``f(z − b) + b``: the loss is convex in f.
 
     Args:
-        architecture: of the network.
+        architecture: the layers of the network, an ``Architecture``.
         parameters: trained.
         samples: held-out images and their labels.
 

@@ -58,8 +58,8 @@ def train(
     """Train one network from a random start.
 
     Args:
-        architecture: of the network.
-        recipe: of the training.
+        architecture: the layers of the network, an ``Architecture``.
+        recipe: how the network is trained, a ``Recipe``.
         images: shape ``(n, *input_shape)``, scaled, float32.
         labels: integers of shape ``(n,)``.
         key: JAX PRNG key, for the start, the order of the images and dropout.
@@ -96,7 +96,7 @@ def train_together(
 
     Args:
         architecture: of the networks.
-        recipe: of the training.
+        recipe: how the network is trained, a ``Recipe``.
         images: shape ``(models, n, *input_shape)``.
         labels: shape ``(models, n)``.
         keys: JAX PRNG keys, shape ``(models,)``.

@@ -60,8 +60,9 @@ def kmeans(
             time in proportion to K d log d and memory of 24 d log₂ d + 4 K d bytes, and at β > 0 holds to
             within its ``lower_bound``. Algorithm 1 is as printed, and may ascend.
         diameter_penalty: β, the price on the diameter of the codebook in units of h, at least 0.
-        penalty: "squared" as above, or "linear", ``(β/2) max|c_k − c_l|``, which is what the code released
-            with the article charges (scalars only, and not what "algorithm1" solves).
+        penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
+            ``(β/2) max|c_k − c_l|``, which is what the code released with the article charges (scalars only, and not
+            what "algorithm1" solves).
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
             which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last
             block is padded with weights that do not count.
@@ -133,7 +134,17 @@ def optimal_scalar_path(
 ) -> list[Quantized]:
     """Globally optimal quantisers at β = 0 for every K = 1 … ``max_clusters``, from one dynamic programme.
 
-    Args, raises and source as ``kmeans``.
+    Args:
+        weights: the values to be quantised, shape ``(d,)``.
+        max_clusters: the largest K, at most the number of weights.
+        importance: h of each weight, shape ``(d,)``, non-negative, not all zero; ``None`` for equal h.
+
+    Returns:
+        One ``Quantized`` for each K, in rising order, as ``kmeans`` with the method "optimal" finds it.
+
+    Raises:
+        ValueError: shapes that disagree or are empty, values that are not finite, K out of range, negative
+            or all-zero importance.
     """
     w, h = checked_weights(weights, importance)
     K_max = _checked_clusters(max_clusters, w.size)

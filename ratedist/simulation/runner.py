@@ -58,7 +58,7 @@ def simulate(
     """Estimate the risks and rates of compressors of the ERM weights, all from the same draws.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model that data sets are drawn from, n ≥ d.
         compressors: by the names under which the result is asked.
         num_trials: independent data sets (or draws of their statistics), from 1 to 2³².
         key: one JAX random key, ``jax.random.key(seed)``.

@@ -24,7 +24,7 @@ def load_tree(path: str | os.PathLike[str], like: Any) -> Any:
     """A tree like ``like`` with the arrays of a .rdz file, reconstructed.
 
     Args:
-        path: what ``QuantizedTree.save`` wrote.
+        path: the .rdz file that ``QuantizedTree.save`` wrote.
         like: tree of the structure, shapes and dtypes that were saved; what is no array in it is kept.
 
     Returns:

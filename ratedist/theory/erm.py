@@ -9,7 +9,7 @@ def erm_empirical_risk(model: GaussianLinearModel) -> float:
     """``E L_S(W) = σ²(n − d)/n``, the expected empirical risk of ERM, in units of the loss.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
 
     Source: the residual sum of squares is σ²χ² with n − d degrees of freedom; Entropy 2021 eq. (A2).
 

@@ -163,7 +163,7 @@ def gibbs_generalization_given_gram(
     """``E[L_μ(Ŵ) − L_S(Ŵ) | A]`` of the Gibbs algorithm, exactly; the mean over A is its gen.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
         gram: A = XXᵀ of the data's inputs, shape ``(..., d, d)``.
         inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
         prior_variance: τ² > 0 of the prior N(0, τ²I).
@@ -204,7 +204,7 @@ def gibbs_symmetrized_information_given_gram(
     label noise of the first are integrated out.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
         gram: A = XXᵀ of the data's inputs, shape ``(..., d, d)``.
         inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
         prior_variance: τ² > 0 of the prior N(0, τ²I).

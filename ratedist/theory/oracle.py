@@ -46,7 +46,7 @@ def oracle_distortion(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarra
     """``E d_S = αdσ²/n``, the distortion of the oracle's channel, in units of the loss.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
         alpha: the share α in [0, 1] of the largest distortion dσ²/n, any shape: 1 sends nothing, 0 sends W
             itself.
 

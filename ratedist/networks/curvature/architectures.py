@@ -67,7 +67,7 @@ def gauss_newton_diagonal(
     Labels do not enter. Computed in the dtype of the parameters, summed over chunks in float64.
 
     Args:
-        architecture: of the network.
+        architecture: the layers of the network, an ``Architecture``.
         parameters: at which; no dropout.
         images: shape ``(images, *input_shape)``, scaled as for training.
         chunk: images at a time; changes rounding, time and memory only.
@@ -147,7 +147,7 @@ def sample_gauss_newton_diagonal(
     median over weights understates what is missed.
 
     Args:
-        architecture: of the network.
+        architecture: the layers of the network, an ``Architecture``.
         parameters: at which.
         images: all of them, shape ``(N, *input_shape)``.
         num_images: n, from 2 to N.

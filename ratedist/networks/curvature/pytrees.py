@@ -90,7 +90,7 @@ def squared_loss_hessian_diagonal(
 
     Args:
         logits_fn: as in ``gauss_newton_diagonal``.
-        parameters: any pytree.
+        parameters: the parameters of the network, any pytree.
         inputs: samples along the first axis.
         labels: integers of shape ``(samples,)``.
         chunk: samples at a time.
@@ -118,7 +118,7 @@ def empirical_fisher_diagonal(
 
     Args:
         loss_fn: ``loss_fn(parameters, samples)``, the loss of each sample, shape ``(batch,)``.
-        parameters: any pytree.
+        parameters: the parameters of the network, any pytree.
         samples: array or pytree of arrays, such as ``(inputs, labels)``, with samples along the first axis.
         chunk: samples at a time; memory is needed for as many gradients.
         leaf_by_leaf: as in ``gauss_newton_diagonal``.
@@ -155,7 +155,7 @@ def sample_diagonal(
 
     Args:
         function: ``function(parameters, samples)``.
-        parameters: any pytree.
+        parameters: the parameters of the network, any pytree.
         samples: all of them, along the first axis.
         size: of the subset, from 2 to as many as there are.
         key: JAX PRNG key, decides the subset.

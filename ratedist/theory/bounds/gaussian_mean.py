@@ -22,8 +22,8 @@ def gaussian_mean_generalization_error(
     """``gen = 2σ²d/n``: the population risk is σ²d(1 + 1/n), the empirical σ²d(1 − 1/n) on average.
 
     Args:
-        dimension: d ≥ 1.
-        num_samples: n ≥ 1.
+        dimension: d ≥ 1, of each sample and of the mean.
+        num_samples: n ≥ 1, how many samples the mean is taken of.
         noise_variance: σ² ≥ 0, the variance of one coordinate.
 
     Returns:
@@ -47,8 +47,8 @@ def gaussian_mean_individual_information(dimension: int, num_samples: int) -> fl
     """``I(W; Z_i) = (d/2) ln(n/(n − 1))`` nats: what the mean W of n Gaussians tells about one of them.
 
     Args:
-        dimension: d ≥ 1.
-        num_samples: n ≥ 1.
+        dimension: d ≥ 1, of each sample and of the mean.
+        num_samples: n ≥ 1, how many samples the mean is taken of.
 
     Returns:
         Nats, the same for every i; infinite for n = 1.
@@ -74,8 +74,8 @@ def gaussian_mean_individual_bound(dimension: int, num_samples: int, noise_varia
     the one of Proposition 1.
 
     Args:
-        dimension: d ≥ 1.
-        num_samples: n ≥ 1.
+        dimension: d ≥ 1, of each sample and of the mean.
+        num_samples: n ≥ 1, how many samples the mean is taken of.
         noise_variance: σ² ≥ 0, the variance of one coordinate.
 
     Returns:

@@ -54,7 +54,7 @@ def codebook_squared_radius(model: GaussianLinearModel, centers: ArrayLike, norm
     codebook computed from W has no such C, and a maximum over trials is not an upper bound.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
         centers: the K ≥ 1 centres c, shape ``(K,)``.
         norm: ``"euclidean"`` for the papers' C(w*), ``"covariance"`` for ``sup ‖ŵ − w*‖²_Σ``. The latter
             is exact for diagonal Σ; else it is the smaller of ``C‖Σ‖`` and ``Σ_ij |Σ_ij| r_i r_j`` with
@@ -96,7 +96,7 @@ def codebook_radius(model: GaussianLinearModel, centers: ArrayLike, norm: str = 
     The root of :func:`codebook_squared_radius`.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
         centers: the K ≥ 1 centres, fixed before the data, shape ``(K,)``.
         norm: ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ. Give the bound the same one.
 
@@ -121,7 +121,7 @@ def worst_loss_variance(model: GaussianLinearModel, radius: float, norm: str = "
     """``σ*² = C‖Σ‖ + σ²``, an upper bound on σ_ℓ² = ‖ŵ − w*‖²_Σ + σ² over the reproduction set.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
         radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
             it (not its square). Finite, at least 0.
         norm: the norm that ``radius`` is in. ``"euclidean"`` is the papers'. With ``"covariance"``, ‖ŵ −
@@ -159,7 +159,7 @@ def proposition1_bound(
     taken from simulated trials it is a plug-in that grows with their number, not a bound.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
         rate: R ≥ 0 in nats for the whole weight vector, any shape: an upper bound on I(W; Ŵ).
         radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
             it (not its square). Finite, at least 0.
@@ -195,7 +195,7 @@ def exact_cgf_bound(
     the same premises: a compact reproduction set, such as a codebook fixed before the data.
 
     Args:
-        model: the linear model.
+        model: the Gaussian linear model, any n ≥ d.
         rate: R ≥ 0 in nats for the whole weight vector, any shape: an upper bound on I(W; Ŵ).
         radius: √C(w*), the farthest that a reproduction may lie from w*, as :func:`codebook_radius` returns
             it (not its square). Finite, at least 0.

@@ -19,7 +19,7 @@ def remote_gaussian_distortion(source_variance: float, noise_variance: float, ra
 
     Args:
         source_variance: P > 0, of X.
-        noise_variance: N ≥ 0.
+        noise_variance: N ≥ 0, of the noise in what the encoder sees, Y = X + noise.
         rate: R ≥ 0 in nats a symbol, any shape.
 
     Returns:
