@@ -61,8 +61,8 @@ def kmeans(
             within its ``lower_bound``. Algorithm 1 is as printed, and may ascend.
         diameter_penalty: β, the price on the diameter of the codebook in units of h, at least 0.
         penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
-            ``(β/2) max|c_k − c_l|``, which is what the code released with the article charges (scalars only, and not
-            what "algorithm1" solves).
+            ``(β/2) max|c_k − c_l|``, which is what the code released with the article charges (scalars only,
+            and not what "algorithm1" solves).
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
             which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last
             block is padded with weights that do not count.
