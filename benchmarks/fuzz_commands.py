@@ -123,12 +123,15 @@ def cases(command: str, names: list[str]) -> list[list[str]]:
 def option_kinds(record: type) -> list[tuple[str, object]]:
     """Options of a command by name, those of nested records included."""
     kinds = []
-    hints = typing.get_type_hints(record)
+    hints, noted = typing.get_type_hints(record), typing.get_type_hints(record, include_extras=True)
     for field in dataclasses.fields(record):
-        if dataclasses.is_dataclass(hints[field.name]):
-            kinds += option_kinds(hints[field.name])
-        else:
-            kinds.append((field.name.replace("_", "-"), hints[field.name]))
+        kind, notes = hints[field.name], getattr(noted[field.name], "__metadata__", ())
+        if dataclasses.is_dataclass(kind):
+            kinds += option_kinds(kind)
+            continue
+        # A field may have another name on the command line, as num_trials does.
+        names = [name for one in notes if (name := getattr(one, "name", None))]
+        kinds.append((*(names or [field.name.replace("_", "-")]), kind))
     return kinds
 
 

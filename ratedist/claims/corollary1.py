@@ -63,7 +63,7 @@ def corollary1(evidence: Evidence) -> Numbers:
 def corollary1_left(evidence: Evidence) -> Numbers:
     """Ŵ = w* + δ·sgn(W − w*) carries d bits, the signs being fair and independent, at an excess of dδ²."""
     model, delta = GaussianLinearModel(n=12, w_star=np.zeros(4)), 1e-3
-    data = draw_data_sets(model, evidence.trials, evidence.generator("signs"))
+    data = draw_data_sets(model, evidence.num_trials, evidence.generator("signs"))
     population = model.noise_variance + model.squared_norm(delta * np.sign(data.weights))
     fit = np.einsum("ti,tij,tj->t", data.weights, data.gram, data.weights)
     erm_risk = (data.outputs_squared - fit) / model.n

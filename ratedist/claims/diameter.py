@@ -87,7 +87,7 @@ def diameter_at_two(evidence: Evidence) -> Numbers:
     """Each data set chooses its own β, then all of it is used; both risks on the same data set."""
     model, generator = evidence.model, evidence.generator("cross-validation")
     gains, chosen, fixed = [], [], []
-    data_sets = min(evidence.trials, MAX_DATA_SETS)
+    data_sets = min(evidence.num_trials, MAX_DATA_SETS)
     for first in range(0, data_sets, BATCH):
         trials = min(BATCH, data_sets - first)
         inputs = generator.standard_normal((trials, model.n, model.d))

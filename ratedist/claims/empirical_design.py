@@ -55,7 +55,7 @@ def _designs(evidence: Evidence, size: int) -> tuple[SampleMean, SampleMean]:
     """Mean distortion of optimal codebooks on their own samples, and on the law."""
     generator = evidence.generator(f"designs {size}")
     own, law = [], []
-    for _ in range(max(50, min(MAX_DESIGNS, evidence.trials // 10) * SIZES[0] // size)):
+    for _ in range(max(50, min(MAX_DESIGNS, evidence.num_trials // 10) * SIZES[0] // size)):
         run = kmeans(generator.standard_normal(size), CLUSTERS, method="optimal")
         own.append(run.objective / size)
         law.append(gaussian_distortion(run.centers))

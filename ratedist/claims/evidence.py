@@ -17,6 +17,7 @@ from ratedist.linear_model.weights import gaussian_weights, two_level_weights
 from ratedist.theory.exact import curves
 
 if TYPE_CHECKING:
+    from ratedist.linear_model.quantities import SamplerName
     from ratedist.simulation.results import SimulationResult
 
 DEFAULT_TRIALS = 10_000
@@ -57,7 +58,7 @@ class Evidence:
     """Simulations and exact curves that several claims share.
 
     Args:
-        trials: of every simulation, at least 10. Too few leave claims undecided.
+        num_trials: of every simulation, at least 10. Too few leave claims undecided.
         seed: of everything random.
         tables: folder with the tables of trained networks, ``mnist/networks.csv`` and
             ``cifar10/networks.csv``, as ``ratedist mnist`` and ``ratedist cifar10`` write them. Where they
@@ -65,17 +66,17 @@ class Evidence:
         own_model: to check what holds for every model on, in place of ``correlated_model``.
 
     Raises:
-        ValueError: trials below 10, a negative seed, a model without finite risks or too large.
+        ValueError: ``num_trials`` below 10, a negative seed, a model without finite risks or too large.
     """
 
     def __init__(
         self,
-        trials: int = DEFAULT_TRIALS,
+        num_trials: int = DEFAULT_TRIALS,
         seed: int = 0,
         tables: str | Path = DEFAULT_TABLES,
         own_model: GaussianLinearModel | None = None,
     ) -> None:
-        self.trials = _checks.integer("trials", trials, MIN_TRIALS)
+        self.num_trials = _checks.integer("num_trials", num_trials, MIN_TRIALS)
         self.seed = _checks.seed(seed)
         self.tables = Path(tables)
         self._own_model = own_model
@@ -87,7 +88,7 @@ class Evidence:
                     "below that the variance of one trial is infinite, and a verdict would be an accident"
                 )
             _checks.fits_in_memory(
-                f"{trials} data sets", 8 * trials * own_model.d * (own_model.n + own_model.d)
+                f"{num_trials} data sets", 8 * num_trials * own_model.d * (own_model.n + own_model.d)
             )
 
     @functools.cached_property
@@ -156,28 +157,30 @@ class Evidence:
     @functools.cached_property
     def numpy_data_sets(self) -> DataSets:
         """Data sets of the small correlated model, independent of the package's samplers."""
-        return draw_data_sets(self.correlated_model, self.trials, self.generator("data sets"))
+        return draw_data_sets(self.correlated_model, self.num_trials, self.generator("data sets"))
 
     def generator(self, name: str) -> np.random.Generator:
         """A stream of its own for everything that bears a name."""
         return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
 
-    def _simulate(self, model: GaussianLinearModel, compressors: dict, sampler: str) -> SimulationResult:
+    def _simulate(
+        self, model: GaussianLinearModel, compressors: dict, sampler: SamplerName
+    ) -> SimulationResult:
         import jax
 
         from ratedist.simulation.runner import simulate
 
         # The samplers draw from streams of their own, so that their results are independent.
         key = jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(sampler.encode()))
-        return simulate(model, compressors, self.trials, key, sampler)  # pyright: ignore[reportArgumentType]
+        return simulate(model, compressors, self.num_trials, key, sampler)
 
 
-def draw_data_sets(model: GaussianLinearModel, trials: int, generator: np.random.Generator) -> DataSets:
+def draw_data_sets(model: GaussianLinearModel, num_trials: int, generator: np.random.Generator) -> DataSets:
     """Draw X and ε of every trial, and solve for W by a general linear solver."""
     sigma = np.asarray(model.covariance)
     root = np.linalg.cholesky(sigma if sigma.ndim == 2 else np.diag(np.broadcast_to(sigma, model.d)))
-    inputs = generator.standard_normal((trials, model.n, model.d)) @ root.T
-    noise = model.noise_variance**0.5 * generator.standard_normal((trials, model.n))
+    inputs = generator.standard_normal((num_trials, model.n, model.d)) @ root.T
+    noise = model.noise_variance**0.5 * generator.standard_normal((num_trials, model.n))
     outputs = inputs @ model.w_star + noise
     gram = np.swapaxes(inputs, 1, 2) @ inputs
     product = np.einsum("tni,tn->ti", inputs, outputs)

@@ -55,7 +55,7 @@ def lemma1_coding(evidence: Evidence) -> Numbers:
     """The exact mean over all random codes, held against simulated ones, along lengths up to 2560."""
     rate = NATS_PER_BIT / 2
     limit = root_scalar(lambda D: float(bernoulli_rate(0.5, D)) - rate, bracket=(1e-6, 0.499)).root
-    num_codes = max(2, evidence.trials // 50)
+    num_codes = max(2, evidence.num_trials // 50)
     codes = random_code_distortion(evidence.generator("random codes"), "bernoulli", 16, rate, num_codes)
     label = "distortion of random codes of 16 fair bits at ½ bit each"
     lengths = (10, 40, 160, 640, 1600)

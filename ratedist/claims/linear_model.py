@@ -104,7 +104,7 @@ def equation12(evidence: Evidence) -> Numbers:
         checks.append(_first_term(label, erm, left[name].population_risk, right[name]))
     # The left side from examples that no data set holds.
     small = evidence.correlated_model
-    fresh = draw_data_sets(small, evidence.trials, evidence.generator("fresh examples"))
+    fresh = draw_data_sets(small, evidence.num_trials, evidence.generator("fresh examples"))
     losses = sample_mean(_empirical_risk(small.n, fresh, np.sign(evidence.numpy_data_sets.weights)))
     label = "E ℓ(sgn W, Z) of fresh examples less gen and E d_S, d = 6"
     parts = evidence.correlated["erm"]["codebook"]

@@ -27,12 +27,12 @@ def log2_of_k(evidence: Evidence) -> Numbers:
     """W ↦ sgn(W − w*) with Σ = I: 2^d equally likely values, by symmetry; d = 4 counted as well."""
     d, K = evidence.model.d, 2
     model = GaussianLinearModel(n=12, w_star=np.zeros(4))
-    data = draw_data_sets(model, evidence.trials, evidence.generator("signs"))
-    patterns = np.bincount((data.weights > 0) @ (1 << np.arange(4)), minlength=16) / evidence.trials
+    data = draw_data_sets(model, evidence.num_trials, evidence.generator("signs"))
+    patterns = np.bincount((data.weights > 0) @ (1 << np.arange(4)), minlength=16) / evidence.num_trials
     seen = patterns[patterns > 0]
     entropy = float(-seen @ np.log2(seen))
     # The empirical entropy of 16 cells is low by 15/(2N) nats on average, and varies by less than that.
-    known = 15 / (2 * evidence.trials * NATS_PER_BIT)
+    known = 15 / (2 * evidence.num_trials * NATS_PER_BIT)
     label = "I(W; Ŵ) of the signs of 4 weights, K = 2, bits"
     return numbers(
         [computed(label, AT_MOST, np.log2(K), entropy + known, 4 * known)],

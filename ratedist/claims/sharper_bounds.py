@@ -104,7 +104,7 @@ def gibbs(evidence: Evidence) -> Numbers:
     gen = gibbs_generalization_error(model, gamma, prior)
     information = gibbs_symmetrized_information(model, gamma, prior)
     generator = evidence.generator("gibbs")
-    data = draw_data_sets(model, evidence.trials, generator)
+    data = draw_data_sets(model, evidence.num_trials, generator)
     posterior = gibbs_posterior(data.gram, data.product, model.n, gamma, prior)
     factor = np.linalg.cholesky(posterior.precision)
     noise = generator.standard_normal(posterior.mean.shape)[..., None]
@@ -126,7 +126,7 @@ def gibbs(evidence: Evidence) -> Numbers:
 def gaussian_mean(evidence: Evidence) -> Numbers:
     d, n, s2 = 3, 10, 0.7
     generator = evidence.generator("gaussian mean")
-    samples = s2**0.5 * generator.standard_normal((evidence.trials, n, d))
+    samples = s2**0.5 * generator.standard_normal((evidence.num_trials, n, d))
     mean = samples.mean(axis=1)
     empirical = np.mean(np.sum((samples - mean[:, None]) ** 2, axis=2), axis=1)
     gen = sample_mean(np.sum(mean**2, axis=1) + s2 * d - empirical)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import inspect
 import io
 import os
 import sys
@@ -22,6 +23,7 @@ from ratedist.cli.two_clusters import TwoClustersCommand
 from ratedist.cli.verify import VerifyCommand
 
 BAD_INPUT = 2
+DESCRIPTION = "The rate-distortion theory of model compression."
 
 COMMANDS = {
     "two-clusters": TwoClustersCommand,
@@ -47,6 +49,9 @@ class Command(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; ``arguments`` as in ``sys.argv[1:]``. Returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        print(overview())
+        return 0
     if list(arguments) == ["--version"]:
         print(f"ratedist {importlib.metadata.version('ratedist')}")
         return 0
@@ -64,6 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "out of memory" not in str(error).lower():
             raise
         return _complain(f"not enough memory: {str(error).splitlines()[0]}")
+
+
+def overview() -> str:
+    """What there is, a command a line: the answer to ``ratedist`` alone."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {_first_line(command)}" for name, command in COMMANDS.items()]
+    return "\n".join([DESCRIPTION, "", *lines, "", "The options of one: ratedist COMMAND --help"])
+
+
+def _first_line(command: type[Command]) -> str:
+    return inspect.cleandoc(command.__doc__ or "").splitlines()[0]
 
 
 def _complain(message: str) -> int:
@@ -84,7 +100,7 @@ def parse(arguments: Sequence[str]) -> Command:
         with contextlib.redirect_stderr(complaint):
             return app.cli(
                 prog="ratedist",
-                description="The rate-distortion theory of model compression.",
+                description=DESCRIPTION,
                 args=arguments,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
             )

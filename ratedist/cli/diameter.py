@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ratedist.cli.stopwatch import Stopwatch
+from ratedist.cli.figure_files import with_note, write_figure
 from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.model_options import input_files, setting
-from ratedist.files import require_writable, write_together
+from ratedist.experiments.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,36 +28,17 @@ class DiameterCommand:
         """Simulate, draw, write, and say what the penalty gains."""
         self.config.check()
         inputs = input_files(*self.config.w_star, self.config.covariance)
-        require_writable(self.out, [f"diameter.{kind}" for kind in ("png", "pdf", "csv", "json")], inputs)
-        stopwatch = Stopwatch()
+        write_figure(self.out, "diameter", self._compute, self._draw, summary, inputs=inputs)
 
-        import jax
-
+    def _compute(self) -> Table:
         from ratedist.experiments.diameter import run
 
-        jax.config.update("jax_enable_x64", True)
-        stopwatch.lap("import of JAX")
-        table = run(self.config, progress=sys.stderr.isatty())
-        stopwatch.lap("simulation, compilation and certified optima included")
+        return run(self.config, progress=sys.stderr.isatty())
 
+    def _draw(self, table: Table) -> Figure:
         from ratedist.plotting.diameter import draw_diameter
-        from ratedist.plotting.style import figure_bytes
 
-        note = table.record["standard_error_note"]
-        figure = draw_diameter(table.frame, describe(self.config) + (f"\n{note}" if note else ""))
-        contents = {
-            "png": figure_bytes(figure, "png"),
-            "pdf": figure_bytes(figure, "pdf"),
-            "csv": table.csv().encode(),
-            "json": table.json().encode(),
-        }
-        write_together({self.out / f"diameter.{kind}": content for kind, content in contents.items()})
-        stopwatch.lap("drawing and writing")
-        print(summary(table.record))
-        if note:
-            print(f"note: {note}")
-        print(f"written: {self.out}/diameter.png, .pdf, .csv, .json")
-        print(stopwatch)
+        return draw_diameter(table.frame, with_note(describe(self.config), table.record))
 
 
 def summary(record: dict[str, Any]) -> str:

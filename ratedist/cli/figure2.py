@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ratedist import interruption
-from ratedist.cli.stopwatch import Stopwatch
+from ratedist.cli.figure_files import with_note, write_figure
 from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.model_options import input_files, option_name, setting
-from ratedist.files import require_target, require_writable, write_together
+from ratedist.experiments.table import Table
+from ratedist.files import require_target
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,41 +34,20 @@ class Figure2Command:
         inputs = [*input_files(self.config.w_star, self.config.covariance)]
         if self.checkpoint is not None:
             inputs.append(str(self.checkpoint))
-        require_writable(self.out, [f"figure2.{kind}" for kind in ("png", "pdf", "csv", "json")], inputs)
-        if self.checkpoint is not None:
             require_target(self.checkpoint)
             kept = f"the same command goes on from the trials in {self.checkpoint}"
             interruption.keep(self.checkpoint, kept)
-        stopwatch = Stopwatch()
+        write_figure(self.out, "figure2", self._compute, self._draw, summary, inputs=inputs)
 
-        import jax
-
+    def _compute(self) -> Table:
         from ratedist.experiments.figure2 import run
 
-        jax.config.update("jax_enable_x64", True)
-        stopwatch.lap("import of JAX")
-        table = run(self.config, progress=sys.stderr.isatty(), checkpoint_path=self.checkpoint)
-        stopwatch.lap("simulation, compilation included")
+        return run(self.config, progress=sys.stderr.isatty(), checkpoint_path=self.checkpoint)
 
+    def _draw(self, table: Table) -> Figure:
         from ratedist.plotting.figure2 import draw_figure2
-        from ratedist.plotting.style import figure_bytes
 
-        stopwatch.lap("import of matplotlib and seaborn")
-        note = table.record["standard_error_note"]
-        figure = draw_figure2(table.frame, describe(self.config) + (f"\n{note}" if note else ""))
-        contents = {
-            "png": figure_bytes(figure, "png"),
-            "pdf": figure_bytes(figure, "pdf"),
-            "csv": table.csv().encode(),
-            "json": table.json().encode(),
-        }
-        write_together({self.out / f"figure2.{kind}": content for kind, content in contents.items()})
-        stopwatch.lap("drawing and writing")
-        print(summary(table.record))
-        if note:
-            print(f"note: {note}")
-        print(f"written: {self.out}/figure2.png, .pdf, .csv, .json")
-        print(stopwatch)
+        return draw_figure2(table.frame, with_note(describe(self.config), table.record))
 
 
 def summary(record: dict[str, Any]) -> str:

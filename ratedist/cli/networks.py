@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratedist import interruption
-from ratedist.cli.stopwatch import Stopwatch
+from ratedist.cli.figure_files import PICTURES, drawn
 from ratedist.experiments.network_config import Cifar10Config, DigitsConfig, NetworkConfig
+from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.files import require_writable, write_together
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class _Networks:
         if importlib.util.find_spec("optax") is None:
             raise ValueError("training networks needs optax: pip install 'ratedist[networks]'")
         folder = out / config.data
-        figures = [f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")]
+        figures = [f"{name}.{kind}" for name in FIGURES for kind in PICTURES]
         require_writable(folder, ["networks.csv", "summary.csv", "reliability.csv", "run.json", *figures])
         require_writable(models_folder)
         stopwatch = Stopwatch()
@@ -48,26 +49,21 @@ class _Networks:
         summary, diagrams = summarize(table.frame), pooled_diagrams(table.frame)
         stopwatch.lap("training, compression and assessment")
 
-        from ratedist.plotting.style import figure_bytes
-
-        contents = {
-            folder / "networks.csv": table.frame.drop(columns="diagrams").to_csv(
-                index=False, float_format="%.9g"
-            ),
-            folder / "summary.csv": summary.to_csv(index=False, float_format="%.9g"),
-            folder / "reliability.csv": diagrams.to_csv(index=False, float_format="%.9g"),
-            folder / "run.json": table.json(),
+        frames = {
+            "networks": table.frame.drop(columns="diagrams"), "summary": summary, "reliability": diagrams,
+        }  # fmt: skip
+        files = {
+            f"{name}.csv": frame.to_csv(index=False, float_format="%.9g").encode()
+            for name, frame in frames.items()
         }
-        files = {path: text.encode() for path, text in contents.items()}
-        for name, figure in _figures(config, summary, diagrams).items():
-            files |= {folder / f"{name}.{kind}": figure_bytes(figure, kind) for kind in ("png", "pdf")}
-        write_together(files)
+        files |= {"run.json": table.json().encode()} | drawn(_figures(config, summary, diagrams))
+        write_together({folder / name: content for name, content in files.items()})
         stopwatch.lap("drawing and writing")
 
         from ratedist.experiments.network_report import report
 
         print(report(config, table.frame, summary))
-        print(f"written: {folder}/ ({', '.join(sorted(path.name for path in files))})")
+        print(f"written: {folder}/ ({', '.join(sorted(files))})")
         print(f"networks: {models_folder}/{config.data}-*.safetensors")
         print(stopwatch)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 
 from ratedist import interruption
-from ratedist.cli.stopwatch import Stopwatch
+from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.files import require_target
 from ratedist.tensors.config import QuantizationConfig
 

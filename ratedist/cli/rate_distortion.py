@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ratedist.cli.stopwatch import Stopwatch
+from ratedist.cli.figure_files import write_figure
 from ratedist.experiments.rate_distortion import RateDistortionConfig
-from ratedist.files import require_writable, write_together
+from ratedist.experiments.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,33 +26,24 @@ class RateDistortionCommand:
     def run(self) -> None:
         """Compute, draw, write, and say how tight the certificates are."""
         self.config.check()
-        require_writable(self.out, [f"rate-distortion.{kind}" for kind in ("png", "pdf", "csv", "json")])
-        stopwatch = Stopwatch()
+        write_figure(self.out, "rate-distortion", self._compute, self._draw, summary, needs_jax=False)
 
+    def _compute(self) -> Table:
         from ratedist.experiments.rate_distortion import run
 
-        table = run(self.config, progress=sys.stderr.isatty())
-        stopwatch.lap("exact curves")
+        return run(self.config, progress=sys.stderr.isatty())
 
+    def _draw(self, table: Table) -> Figure:
         from ratedist.plotting.rate_distortion import draw_rate_distortion
-        from ratedist.plotting.style import figure_bytes
 
         title = f"ERM weights of a linear model, d = {self.config.d}, σ² = {self.config.noise_variance:g}"
-        figure = draw_rate_distortion(table.frame, title)
-        contents = {
-            "png": figure_bytes(figure, "png"),
-            "pdf": figure_bytes(figure, "pdf"),
-            "csv": table.csv().encode(),
-            "json": table.json().encode(),
-        }
-        write_together({self.out / f"rate-distortion.{kind}": data for kind, data in contents.items()})
-        stopwatch.lap("drawing and writing")
-        record = table.record
-        print(
-            f"{record['certified_points']} of {record['points']} points certified, "
-            f"largest gap {record['largest_gap_nats']:.1e} nats"
-        )
-        for reason in record["not_certified_because"]:
-            print(f"not certified: {reason}")
-        print(f"written: {self.out}/rate-distortion.png, .pdf, .csv, .json")
-        print(stopwatch)
+        return draw_rate_distortion(table.frame, title)
+
+
+def summary(record: dict[str, Any]) -> str:
+    """How many points are certified, how tightly, and why the others are not."""
+    certified = (
+        f"{record['certified_points']} of {record['points']} points certified, "
+        f"largest gap {record['largest_gap_nats']:.1e} nats"
+    )
+    return "\n".join([certified, *(f"not certified: {reason}" for reason in record["not_certified_because"])])

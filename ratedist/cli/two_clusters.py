@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ratedist.cli.stopwatch import Stopwatch
+from ratedist.cli.figure_files import write_figure
+from ratedist.experiments.table import Table
 from ratedist.experiments.two_clusters import TwoClustersConfig
-from ratedist.files import require_writable, write_together
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,33 +25,18 @@ class TwoClustersCommand:
     def run(self) -> None:
         """Fit, compress, simulate, draw, write, and say what came out."""
         self.config.check()
-        require_writable(self.out, [f"two-clusters.{kind}" for kind in ("png", "pdf", "csv", "json")])
-        stopwatch = Stopwatch()
+        write_figure(self.out, "two-clusters", self._compute, _draw, summary)
 
-        import jax
-
+    def _compute(self) -> Table:
         from ratedist.experiments.two_clusters import run
 
-        jax.config.update("jax_enable_x64", True)
-        stopwatch.lap("import of JAX")
-        table = run(self.config)
-        stopwatch.lap("simulation, compilation included")
+        return run(self.config)
 
-        from ratedist.plotting.style import figure_bytes
-        from ratedist.plotting.two_clusters import draw_two_clusters
 
-        figure = draw_two_clusters(table.frame, table.record)
-        contents = {
-            "png": figure_bytes(figure, "png"),
-            "pdf": figure_bytes(figure, "pdf"),
-            "csv": table.csv().encode(),
-            "json": table.json().encode(),
-        }
-        write_together({self.out / f"two-clusters.{kind}": data for kind, data in contents.items()})
-        stopwatch.lap("drawing and writing")
-        print(summary(table.record))
-        print(f"written: {self.out}/two-clusters.png, .pdf, .csv, .json")
-        print(stopwatch)
+def _draw(table: Table) -> Figure:
+    from ratedist.plotting.two_clusters import draw_two_clusters
+
+    return draw_two_clusters(table.frame, table.record)
 
 
 def summary(record: dict[str, Any]) -> str:

@@ -6,14 +6,20 @@ import dataclasses
 import shutil
 import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from ratedist import _checks
-from ratedist.experiments.model_options import CovarianceOption, WeightsOption, input_files, linear_model
+from ratedist.experiments.model_options import (
+    CovarianceOption,
+    NumTrials,
+    WeightsOption,
+    input_files,
+    linear_model,
+)
+from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.files import require_writable, write_together
 
 if TYPE_CHECKING:
@@ -33,7 +39,7 @@ class VerifyCommand:
     none of a run misses what it estimates but with probability 0.001.
     """
 
-    trials: int = 10_000
+    num_trials: NumTrials = 10_000
     """Monte Carlo trials of every simulation."""
     only: tuple[str, ...] = ()
     """Check these claims only, by id."""
@@ -59,12 +65,12 @@ class VerifyCommand:
 
     def run(self) -> int:
         """Check, print, write, and return the exit status."""
-        _checks.integer("trials", self.trials, 2)
+        _checks.integer("num_trials", self.num_trials, 2)
         _checks.seed(self.seed)
         own_model = self._own_model()
         inputs = input_files(*(one for one in (self.w_star, self.covariance) if one is not None))
         require_writable(self.out, ["verify.csv", "verify.json"], inputs)
-        started = time.perf_counter()
+        stopwatch = Stopwatch()
 
         import jax
 
@@ -74,19 +80,20 @@ class VerifyCommand:
 
         claims = verification.select(self.only)
         jax.config.update("jax_enable_x64", True)
-        imported = time.perf_counter()
+        stopwatch.lap("import")
         from tqdm import tqdm
 
         with tqdm(total=len(claims), unit="claim", disable=not sys.stderr.isatty(), leave=False) as bar:
             checked = verification.verify(
-                Evidence(self.trials, self.seed, self.tables, own_model),
+                Evidence(self.num_trials, self.seed, self.tables, own_model),
                 self.only,
                 lambda claim: _announce(bar, claim.id),
             )
+        stopwatch.lap("checks")
         record = {
             "command": "verify",
             "configuration": {
-                "trials": self.trials,
+                "num_trials": self.num_trials,
                 "only": list(self.only),
                 "seed": self.seed,
                 "tables": str(self.tables),
@@ -95,10 +102,7 @@ class VerifyCommand:
             "family": dataclasses.asdict(checked[0].family),
             "versions": versions(),
             "precision": str(jax.numpy.result_type(float)),
-            "duration_seconds": {
-                "import": imported - started,
-                "checks": time.perf_counter() - imported,
-            },
+            "duration_seconds": stopwatch.seconds,
             "all_as_documented": all(one.as_documented for one in checked),
         }
         as_json = verification.rows_as_json(checked, record)
@@ -109,8 +113,7 @@ class VerifyCommand:
         else:
             print(render(checked, min(shutil.get_terminal_size().columns, MAX_WIDTH)))
             print(f"written: {self.out}/verify.csv, .json")
-            seconds = record["duration_seconds"]
-            print(f"seconds: import {seconds['import']:.1f}, checks {seconds['checks']:.1f}")
+            print(stopwatch)
         return 0 if record["all_as_documented"] else MISMATCH
 
     def _own_options(self) -> dict[str, Any]:

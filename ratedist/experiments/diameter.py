@@ -6,12 +6,12 @@ JAX and pandas are imported inside :func:`run`, so that the command line can sho
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import TYPE_CHECKING, Any
 
 from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.diameter_findings import Point, excess_over_optimum, finding
 from ratedist.experiments.model_options import configuration_record
+from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table, versions
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
@@ -67,7 +67,7 @@ def run(config: DiameterConfig, *, progress: bool = False) -> Table:
 
     from ratedist.simulation.runner import simulate
 
-    started = time.perf_counter()
+    stopwatch = Stopwatch()
     config.check()
     models = config.models()
     points = _points(config, next(iter(models.values())).d)
@@ -101,7 +101,7 @@ def run(config: DiameterConfig, *, progress: bool = False) -> Table:
         "precision": str(jax.numpy.result_type(float)),
         "backend": jax.default_backend(),
         "versions": versions(),
-        "duration_seconds": time.perf_counter() - started,
+        "duration_seconds": stopwatch.total,
         "standard_error_note": note,
     }
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"num_clusters": "Int64"})

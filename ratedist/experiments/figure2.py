@@ -6,7 +6,6 @@ JAX and pandas are imported inside :func:`run`, so that the command line can sho
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.model_options import configuration_record, option_name
+from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table, versions
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
@@ -74,7 +74,7 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
     from ratedist.simulation.runner import simulate
     from ratedist.theory import oracle_alpha_at_rate
 
-    started = time.perf_counter()
+    stopwatch = Stopwatch()
     config.check()
     model = config.model()
     highest_rate = model.d * math.log(max(config.max_clusters, 2))
@@ -91,7 +91,7 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
         progress=progress,
         checkpoint_path=checkpoint_path,
     )
-    simulated = time.perf_counter()
+    stopwatch.lap("simulation")
 
     rows = [_erm_row(model)]
     rows += [_simulated_row(point, result[point.name]) for point in (*oracles, *kmeans, *codebooks)]
@@ -111,8 +111,8 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
         "backend": jax.default_backend(),
         "versions": versions(),
         "duration_seconds": {
-            "simulation": simulated - started,
-            "total": time.perf_counter() - started,
+            "simulation": stopwatch.seconds["simulation"],
+            "total": stopwatch.total,
         },
         "best": _best(kmeans, result),
         "standard_error_note": result.note,

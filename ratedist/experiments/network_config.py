@@ -61,6 +61,7 @@ class NetworkConfig:
     """Passes over the images."""
     dropout: float = 0.2
     """Of the hidden units of dense layers."""
+    # Lists, not one K or β; committed records and options of commands have these names.
     clusters: tuple[int, ...] = (2, 3, 4, 5, 6, 7, 9, 12, 16, 20, 32, 256)
     """Numbers K of clusters a layer; a block of m weights gets K to the power of m."""
     beta: tuple[float, ...] = (0.0, 50.0)

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from ratedist.container import QuantizedTensor
 from ratedist.experiments.network_config import NetworkConfig, Point
+from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.files import write_together
 from ratedist.networks.assessment import Splits, assess
 from ratedist.networks.controls import clip_weights, scale_last_layer, weight_ranges
@@ -31,19 +31,8 @@ from ratedist.tensors.tree import QuantizedTree, quantize_tree
 FORMAT = 2
 
 
-@dataclasses.dataclass
-class Stopwatch:
-    """Seconds spent on each kind of work, and the number of points that were not read but computed."""
-
-    training: float = 0.0
-    curvature: float = 0.0
-    quantization: float = 0.0
-    assessment: float = 0.0
-    points: int = 0
-
-    def spent(self, kind: str, since: float) -> None:
-        """Add the time since ``since``, a ``time.perf_counter()``."""
-        setattr(self, kind, getattr(self, kind) + time.perf_counter() - since)
+# What is timed; an assessment is made once for each point.
+WORK = ("training", "curvature", "quantization", "assessment")
 
 
 def assess_points(
@@ -62,7 +51,7 @@ def assess_points(
         data: its images.
         member: the network.
         folder: where finished points are kept, from which an interrupted run goes on; ``None`` for nowhere.
-        stopwatch: is added to.
+        stopwatch: of ``WORK``, is added to.
 
     Returns:
         Per point its fields, the numbers of ``assess``, and under ``diagrams`` count, confidence and accuracy
@@ -74,7 +63,6 @@ def assess_points(
         worker = _Worker(config, ensemble, data, member, stopwatch, folder)
         for point in missing:
             cache[point] = worker.row(point)
-            stopwatch.points += 1
     return [{"model": member.index, **dataclasses.asdict(p), **cache[p]} for p in config.points()]
 
 
@@ -158,16 +146,14 @@ class _Worker:
             (images(data.train_images[member.holdout_rows]), data.train_labels[member.holdout_rows]),
             (images(data.test_images), data.test_labels),
         )
-        begun = time.perf_counter()
-        self._importance = self._curvature(images(data.train_images[member.train_rows]))
-        stopwatch.spent("curvature", begun)
+        with stopwatch.during("curvature"):
+            self._importance = self._curvature(images(data.train_images[member.train_rows]))
 
     def row(self, point: Point) -> dict[str, Any]:
         """Numbers of one point."""
         parameters, extra = self._changed(point)
-        begun = time.perf_counter()
-        numbers = assess(self._architecture, parameters, self._splits)
-        self._stopwatch.spent("assessment", begun)
+        with self._stopwatch.during("assessment"):
+            numbers = assess(self._architecture, parameters, self._splits)
         diagrams = {
             name: [values.tolist() for values in (bins.count, bins.confidence, bins.accuracy)]
             for name, bins in numbers.pop("diagrams").items()
@@ -181,10 +167,9 @@ class _Worker:
         if point.compressor == "last_layer_scaled":
             factor = fit_last_layer_factor(self._architecture, original, self._splits.holdout)
             return scale_last_layer(self._architecture, original, factor, bias=False), {"factor": factor}
-        begun = time.perf_counter()
-        tree = self._tree(point, point.diameter_penalty)
-        compressed = tree.reconstruction()
-        self._stopwatch.spent("quantization", begun)
+        with self._stopwatch.during("quantization"):
+            tree = self._tree(point, point.diameter_penalty)
+            compressed = tree.reconstruction()
         if point.compressor == "clipped":
             return clip_weights(original, weight_ranges(compressed)), {}
         if point.compressor in ("last_layer_penalised", "other_layers_penalised"):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
 from ratedist.experiments.network_config import NetworkConfig
-from ratedist.experiments.network_points import Stopwatch, assess_points
+from ratedist.experiments.network_points import WORK, assess_points
+from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table, versions
 from ratedist.networks.architecture import Architecture
 from ratedist.networks.data import load
@@ -38,7 +38,7 @@ def run(config: NetworkConfig, folder: Path | None = None, progress: bool = Fals
     ensemble = config.ensemble()
     ensemble.check()
     data = load(config.data)
-    stopwatch, started = Stopwatch(), time.perf_counter()
+    stopwatch = Stopwatch(*WORK)
     rows = []
     trained, held_out = subset(ensemble, data, 0)
     if len(held_out) == 0:
@@ -51,9 +51,8 @@ def run(config: NetworkConfig, folder: Path | None = None, progress: bool = Fals
         members = train_members(ensemble, data, config.models, folder, lambda _: bar.update())
         for index in range(config.models):
             bar.set_description(f"network {index + 1} of {config.models}")
-            begun = time.perf_counter()
-            member = next(members)
-            stopwatch.spent("training", begun)
+            with stopwatch.during("training"):
+                member = next(members)
             rows += assess_points(config, ensemble, data, member, folder, stopwatch)
             bar.update((index + 1) * work - bar.n)
     record = {
@@ -65,8 +64,8 @@ def run(config: NetworkConfig, folder: Path | None = None, progress: bool = Fals
         "test_images": len(data.test_images),
         "data_source": data.source,
         # Of this run alone: what an earlier one had finished was read.
-        "spent": dataclasses.asdict(stopwatch),
-        "seconds_in_all": time.perf_counter() - started,
+        "spent": stopwatch.seconds | {"points": stopwatch.counts["assessment"]},
+        "seconds_in_all": stopwatch.total,
         "versions": versions(),
     }
     return Table(pd.DataFrame(rows), record)

@@ -6,13 +6,13 @@ SciPy and pandas are imported inside :func:`run`, so that the command line can s
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ratedist import _checks
+from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table, versions
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.units import nats_to_bits
@@ -86,7 +86,7 @@ def run(config: RateDistortionConfig, *, progress: bool = False) -> Table:
     import pandas as pd
     from tqdm import tqdm
 
-    started = time.perf_counter()
+    stopwatch = Stopwatch()
     config.check()
     rows: list[dict[str, Any]] = []
     gaps: list[float] = []
@@ -109,7 +109,7 @@ def run(config: RateDistortionConfig, *, progress: bool = False) -> Table:
         "points": len(certified),
         "not_certified_because": reasons,
         "versions": versions(),
-        "duration_seconds": time.perf_counter() - started,
+        "duration_seconds": stopwatch.total,
     }
     return Table(pd.DataFrame(rows, columns=list(COLUMNS)), record)
 

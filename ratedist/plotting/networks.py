@@ -38,13 +38,14 @@ class Curve:
     linestyle: str = "-"
 
 
-def hessian_weighted_curves(beta: float, block_lengths: Sequence[int] = (1,)) -> list[Curve]:
+def hessian_weighted_curves(diameter_penalty: float, block_lengths: Sequence[int] = (1,)) -> list[Curve]:
     """The curves of Figures 3 to 5: without and with the diameter regulariser, for each block length."""
     curves = []
     for m, marker, linestyle in zip(block_lengths, ("o", "s", "^"), ("-", "--", ":"), strict=False):
         block = f", m = {m}" if len(block_lengths) > 1 else ""
         curves.append(Curve(f"β = 0{block}", "hessian_weighted", 0.0, m, BLUE, marker, linestyle))
-        curves.append(Curve(f"β = {beta:g}{block}", "hessian_weighted", beta, m, ORANGE, marker, linestyle))
+        penalized = f"β = {diameter_penalty:g}{block}"
+        curves.append(Curve(penalized, "hessian_weighted", diameter_penalty, m, ORANGE, marker, linestyle))
     return curves
 
 

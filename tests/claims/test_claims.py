@@ -109,21 +109,21 @@ def test_a_mended_remark_2_is_not_the_documented_one(evidence, monkeypatch) -> N
 
 @pytest.mark.parametrize("trials", [10, 100])
 def test_too_few_trials_leave_claims_undecided(trials: int) -> None:
-    few = Evidence(trials=trials, seed=3)
+    few = Evidence(num_trials=trials, seed=3)
     ids = ["student-law", "rao-blackwell", "gibbs", "gaussian-mean", "equation-a5"]
     assert [one.finding.verdict for one in verify(few, ids)] == [Verdict.UNDECIDED] * len(ids)
 
 
 def test_the_seed_decides_and_nothing_else() -> None:
-    first, again, other = (Evidence(trials=200, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (Evidence(num_trials=200, seed=seed) for seed in (0, 0, 1))
     ids = ["rao-blackwell", "lemma-1-coding"]
     assert frame(verify(first, ids)).equals(frame(verify(again, ids[::-1])))
     assert not frame(verify(first, ids)).equals(frame(verify(other, ids)))
 
 
 def test_bad_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match="trials must be at least 10, got 9"):
-        Evidence(trials=9)
+    with pytest.raises(ValueError, match="num_trials must be at least 10, got 9"):
+        Evidence(num_trials=9)
     with pytest.raises(ValueError, match="seed must be at least 0"):
         Evidence(seed=-1)
     with pytest.raises(ValueError, match="no claim 'lemma-9'; the claims are lemma-1-minimum"):

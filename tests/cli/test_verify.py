@@ -36,7 +36,13 @@ def test_table_csv_and_json(tmp_path, capsys) -> None:
     assert list(frame["id"]) == ["remark-1", "sub-gaussian-loss", "equation-36"]  # in the order of the list
     assert frame["as_documented"].all()
     record = json.loads((tmp_path / "out" / "verify.json").read_text())
-    configuration = {"trials": 10_000, "only": list(QUICK), "seed": 0, "tables": "figures", "own_model": None}
+    configuration = {
+        "num_trials": 10_000,
+        "only": list(QUICK),
+        "seed": 0,
+        "tables": "figures",
+        "own_model": None,
+    }
     assert record["configuration"] == configuration
     assert record["family"] == {"comparisons": 1, "error": 0.001}
     assert record["all_as_documented"] is True
@@ -84,7 +90,7 @@ def test_a_contradiction_is_not_success(tmp_path, capsys, monkeypatch) -> None:
     ("arguments", "message"),
     [
         (("--only", "lemma-9"), "no claim 'lemma-9'; the claims are lemma-1-minimum, "),
-        (("--trials", "9"), "trials must be at least 10, got 9"),
+        (("--trials", "9"), "num_trials must be at least 10, got 9"),
         (("--seed", "-1"), "seed must be at least 0, got -1"),
         (("--out", "/dev/null/x"), "cannot write to /dev/null/x"),
     ],
