@@ -95,6 +95,18 @@ def test_random_starts_of_lloyd(init):
     assert len(np.unique(np.round(np.asarray(same.centers), 9), axis=0)) > 1
 
 
+def test_default_start_is_the_optimum_without_penalty():
+    weights, h = draw(3, "weighted")
+    keys = jax.random.split(jax.random.key(0), TRIALS)
+    run = jax.jit(jax.vmap(lambda k, w, a: lloyd(k, w, 5, Lloyd(), a)))(keys, weights, h)
+    assert np.all(run.converged)
+    for trial in range(TRIALS):
+        optimum = kmeans(weights[trial], 5, h[trial], method="optimal")
+        assert run.objective[trial] == pytest.approx(optimum.objective, rel=1e-11)
+        own = kmeans(weights[trial], 5, h[trial])
+        np.testing.assert_array_equal(run.labels[trial], own.labels)
+
+
 def test_random_start_uses_distinct_weights():
     weights = jnp.arange(6.0)
     result = lloyd(jax.random.key(0), weights, 6, Lloyd("random"))
