@@ -127,7 +127,7 @@ def option_kinds(record: type) -> list[tuple[str, object]]:
     for field in dataclasses.fields(record):
         kind, notes = hints[field.name], getattr(noted[field.name], "__metadata__", ())
         if dataclasses.is_dataclass(kind):
-            kinds += option_kinds(kind)
+            kinds += option_kinds(hints[field.name])
             continue
         # A field may have another name on the command line, as num_trials does.
         names = [name for one in notes if (name := getattr(one, "name", None))]
