@@ -1,11 +1,15 @@
 """Tests run in double precision and refuse silent rank promotion; the library itself sets neither."""
 
+import contextlib
+import ctypes
+import gc
 import hashlib
 import os
 import pathlib
 import platform
 import shutil
 import signal
+from collections.abc import Iterator
 
 # Many small linear solves: threads that wait for each other cost more than they compute.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,8 +28,9 @@ hypothesis.settings.load_profile("ratedist")
 
 # Of compiled programs: what a run of the whole suite leaves is about a tenth of it.
 MOST_BYTES = 400_000_000
-
-
+# Bytes in use after a file of tests, from which on what is compiled is dropped: each shape of a simulation
+# keeps some 50 MB.
+MUCH_MEMORY = 900_000_000
 # Where nothing takes long: `pytest -m fast` runs this, and imports no other tests.
 FAST = (
     "tests/codes/",
@@ -123,3 +128,23 @@ def _empty_if_large(folder: pathlib.Path) -> None:
     if sum(path.stat().st_size for path in folder.iterdir()) > MOST_BYTES:
         shutil.rmtree(folder)
         folder.mkdir()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _bounded_memory() -> Iterator[None]:
+    """What one file has compiled does not stay to the end of the run."""
+    yield
+    if _resident() > MUCH_MEMORY:
+        jax.clear_caches()
+        gc.collect()
+        with contextlib.suppress(AttributeError, OSError):  # glibc's alone
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has now, 0 where that is not known."""
+    try:
+        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

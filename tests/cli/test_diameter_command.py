@@ -5,8 +5,10 @@ import pandas as pd
 
 
 def test_diameter_writes_picture_table_and_record(ratedist, tmp_path: pathlib.Path) -> None:
-    small = ("--d", "6", "--n", "12", "--trials", "40", "--clusters", "2", "--w-star", "two-level")
-    done = ratedist("diameter", *small, "--diameter-penalties", "0.5", "2", "--certified-trials", "1")
+    small = ("--d", "6", "--n", "12", "--trials", "30", "--clusters", "2", "--w-star", "two-level")
+    done = ratedist(
+        "diameter", *small, "--diameter-penalties", "0.1", "0.2", "0.3", "--certified-trials", "1"
+    )
     assert done.status == 0, done.err
     out = tmp_path / "figures"
     assert sorted(path.name for path in out.iterdir()) == [

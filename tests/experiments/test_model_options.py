@@ -76,7 +76,7 @@ def test_files_of_something_else(tmp_path: pathlib.Path) -> None:
 
 def test_figure2_of_ones_own_model_from_the_command(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
     arguments = ["--w-star", f"{folder}/w.npy", "--covariance", f"{folder}/sigma.npy", "--n", "12"]
-    small = ["--trials", "40", "--max-clusters", "2", "--out", str(tmp_path)]
+    small = ["--trials", "256", "--max-clusters", "3", "--out", str(tmp_path)]
     assert main(["figure2", *arguments, *small]) == 0
     record = json.loads((tmp_path / "figure2.json").read_text())
     assert record["w_star"] == W_STAR.tolist()
@@ -85,7 +85,7 @@ def test_figure2_of_ones_own_model_from_the_command(folder: pathlib.Path, tmp_pa
     erm = pd.read_csv(tmp_path / "figure2.csv").query("algorithm == 'erm'")["population_risk"].item()
     assert erm == pytest.approx(erm_population_risk(model))
     table = figure2.run(
-        Figure2Config(n=12, w_star=W_STAR, covariance=SIGMA, num_trials=40, max_clusters=2, seed=0)
+        Figure2Config(n=12, w_star=W_STAR, covariance=SIGMA, num_trials=256, max_clusters=3, seed=0)
     )
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "figure2.csv")[["population_risk"]], table.frame[["population_risk"]]
