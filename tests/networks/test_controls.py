@@ -3,14 +3,15 @@ import numpy as np
 import pytest
 
 from ratedist.networks import controls
-from ratedist.networks.architecture import initialize, logits, mlp
+from ratedist.networks.architecture import logits, mlp
 from ratedist.networks.calibration import calibrated_loss
 from ratedist.networks.losses import evaluate
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.tree import quantize_tree
+from tests.networks.drawn import drawn
 
 NETWORK = mlp(6, (5,), 3)
-PARAMETERS = initialize(NETWORK, jax.random.key(0))
+PARAMETERS = drawn(NETWORK)
 RNG = np.random.default_rng(0)
 IMAGES, LABELS = RNG.normal(size=(20, 6)), RNG.integers(0, 3, 20)
 

@@ -7,12 +7,13 @@ from ratedist.cli import main
 from ratedist.container import RdzFile
 from ratedist.networks import importance as importances
 from ratedist.networks import parameter_files
-from ratedist.networks.architecture import initialize, mlp
+from ratedist.networks.architecture import mlp
 from ratedist.quantizers import kmeans
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.tree import quantize_tree
+from tests.networks.drawn import drawn
 
-PARAMETERS = initialize(mlp(40, (30,), 5), jax.random.key(0))
+PARAMETERS = drawn(mlp(40, (30,), 5))
 RNG = np.random.default_rng(0)
 DIAGONAL = jax.tree.map(lambda leaf: RNG.exponential(1e-5, leaf.shape), PARAMETERS)
 

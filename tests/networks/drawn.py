@@ -1,0 +1,21 @@
+"""Parameters for which nothing has to be compiled."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+
+from ratedist.networks.architecture import Architecture, Parameters
+
+
+def drawn(architecture: Architecture, seed: int = 0) -> Parameters:
+    """Of the law of ``initialize``, by NumPy."""
+    rng = np.random.default_rng(seed)
+    parameters = {}
+    for layer in architecture.layers:
+        bound = 1 / math.sqrt(math.prod(layer.weight_shape[:-1]))
+        parameters[layer.name] = {
+            name: jnp.asarray(rng.uniform(-bound, bound, shape), jnp.float32)
+            for name, shape in (("weight", layer.weight_shape), ("bias", (layer.outputs,)))
+        }
+    return parameters
