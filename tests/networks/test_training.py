@@ -8,6 +8,7 @@ import pytest
 
 from ratedist.networks.architecture import convolutional_network, initialize, logits, mlp
 from ratedist.networks.training import Recipe, train, train_together
+from tests.networks.drawn import drawn
 
 RECIPE = Recipe(learning_rate=0.05, batch_size=5, epochs=2, dropout=0.2)
 
@@ -37,7 +38,7 @@ def test_the_papers_architectures() -> None:
 
 def test_logits_are_what_numpy_computes() -> None:
     network = mlp(6, (4, 5), 3)
-    parameters = initialize(network, jax.random.key(1))
+    parameters = drawn(network)
     x = np.random.default_rng(2).normal(size=(7, 6))
     hidden = x
     for name in ("dense1", "dense2", "dense3"):
@@ -48,7 +49,7 @@ def test_logits_are_what_numpy_computes() -> None:
 
 def test_pooling_is_the_maximum_over_squares() -> None:
     network = convolutional_network((5, 4, 1), (2,), (), 3, pooling_after=(1,))
-    parameters = initialize(network, jax.random.key(1))
+    parameters = drawn(network)
     x = np.random.default_rng(2).normal(size=(1, 5, 4, 1)).astype(np.float32)
     padded, kernel = np.pad(x[0, :, :, 0], 1), np.asarray(parameters["conv1"]["weight"])[:, :, 0]
     maps = np.zeros((4, 4, 2))
@@ -63,7 +64,7 @@ def test_pooling_is_the_maximum_over_squares() -> None:
 
 def test_dropout_keeps_the_mean_and_is_off_by_default() -> None:
     network = mlp(3, (2000,), 2)
-    parameters = initialize(network, jax.random.key(0))
+    parameters = drawn(network)
     x = jnp.ones((1, 3))
     plain = logits(network, parameters, x)
     draws = jnp.stack([logits(network, parameters, x, 0.5, jax.random.key(i)) for i in range(30)])

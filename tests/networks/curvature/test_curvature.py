@@ -5,8 +5,9 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from ratedist.networks import losses
-from ratedist.networks.architecture import initialize, logits, mlp
+from ratedist.networks.architecture import logits, mlp
 from ratedist.networks.curvature import architectures
+from tests.networks.drawn import drawn
 
 
 def flat(tree):
@@ -69,7 +70,7 @@ def test_chunks_change_rounding_only(small_network, gauss_newton):
     one_by_one = architectures.gauss_newton_diagonal(network, parameters, images, chunk=1)
     np.testing.assert_allclose(flat(one_by_one), flat(gauss_newton), rtol=1e-12, atol=1e-25)
     dense = mlp(6, (8,), 3)
-    single, pixels = initialize(dense, jax.random.key(1)), images.reshape(7, -1)[:, :6]
+    single, pixels = drawn(dense), images.reshape(7, -1)[:, :6]
     double = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), single)
     exact = flat(architectures.gauss_newton_diagonal(dense, double, pixels))
     found = flat(architectures.gauss_newton_diagonal(dense, single, pixels, chunk=2))
@@ -86,7 +87,7 @@ def test_the_mean_is_over_images(small_network, gauss_newton):
 
 def test_no_information():
     network = mlp(5, (4,), 3)
-    parameters = initialize(network, jax.random.key(0))
+    parameters = drawn(network)
     images = np.zeros((4, 5), np.float32)
     images[:, 1] = 1
     # A pixel that is never on leaves its weights no curvature.
