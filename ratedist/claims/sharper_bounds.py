@@ -145,8 +145,8 @@ def gaussian_mean(evidence: Evidence) -> Numbers:
     )
 
 
-def _as_estimate(bound: CgfBound, trials: int) -> Estimate:
-    return Estimate(bound.value, bound.sem, trials)
+def _as_estimate(bound: CgfBound, num_trials: int) -> Estimate:
+    return Estimate(bound.value, bound.sem, num_trials)
 
 
 CLAIMS = [
