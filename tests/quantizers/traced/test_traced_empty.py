@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from brute_force import best_partition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ratedist as rd
 from ratedist.quantizers import Lloyd, kmeans
 from ratedist.quantizers.traced.lloyd import descend, lloyd
+from tests.quantizers.brute_force import best_partition
 
 D, TRIALS = 24, 32
 
@@ -188,5 +188,5 @@ def test_no_weight_matters_or_all_are_equal() -> None:
 @pytest.mark.parametrize("init", ["quantile", "linear"])
 def test_simulated_trials_lose_nothing_with_a_centre_for_each_weight(init) -> None:
     model = rd.GaussianLinearModel(20, rd.gaussian_weights(8, seed=0))
-    result = rd.simulate(model, {"all": rd.KMeans(8, "lloyd", init=init)}, 50, jax.random.key(0))
+    result = rd.simulate(model, {"all": rd.KMeans(8, rd.Lloyd(init))}, 50, jax.random.key(0))
     assert result["all"].distortion.mean == 0
