@@ -16,7 +16,7 @@ from ratedist.theory.exact.radial_source import RadialSource
 
 flint = pytest.importorskip("flint")
 
-from ratedist.theory.exact.rigorous import angle, balls, evaluation, lower, mean, source, upper  # noqa: E402
+from ratedist.theory.exact.rigorous import angle, ball_source, balls, evaluation, lower, mean, upper  # noqa: E402
 
 arb = flint.arb
 SMALL, SMALL_SLOPE = RadialSource(1, 5), 10.0
@@ -61,14 +61,14 @@ def test_incomplete_beta_in_whole_numbers(a: int, b: int) -> None:
     for x in (0.0, 1e-6, 0.03125, 0.3, 0.75, 1.0):
         rational = Fraction(x)
         truth = sum(math.comb(m, j) * rational**j * (1 - rational) ** (m - j) for j in range(a, m + 1))
-        ball = source._incomplete(arb(a), arb(b), arb(x))
+        ball = ball_source._incomplete(arb(a), arb(b), arb(x))
         assert ball.contains(flint.fmpq(truth.numerator, truth.denominator))
         assert truth == 0 or ball.rel_accuracy_bits() > 60
 
 
 @pytest.mark.parametrize("source", [SMALL, LARGE, RadialSource(50, 80)])
 def test_cells_and_density_agree_with_float64(source: RadialSource) -> None:
-    balls = source.BallSource(source.d, source.n)
+    balls = ball_source.BallSource(source.d, source.n)
     edges = np.concatenate([[0.0], np.linspace(*source.quantiles(1e-6), 9), [np.inf]])
     cells, floats = balls.cells([arb(edge) for edge in edges]), source.cells(edges)
     for field in dataclasses.fields(floats):
@@ -145,7 +145,7 @@ def test_rows_of_the_achievable_point_count_every_angle(source: RadialSource, sl
     rule = angle.ball_rule(made.cell_rule)
     energy_scale = arb(slope) * (source.n + 1) / source.n
     edges = made.cell_edges[:: max(1, made.cell_edges.size // 6)]
-    cells = source.BallSource(source.d, source.n).cells([arb(float(edge)) for edge in edges])
+    cells = ball_source.BallSource(source.d, source.n).cells([arb(float(edge)) for edge in edges])
     radii = [arb(float(rho)) for rho in made.radius]
     weights = [arb(float(weight)) for weight in made.weights]
     plan = upper._Plan(cells, float(energy_scale), rule, made.radius, made.weights)

@@ -26,9 +26,9 @@ except ImportError:
     ) from None
 
 from ratedist.theory.exact.rigorous.angle import ball_rule
+from ratedist.theory.exact.rigorous.ball_source import BallSource
 from ratedist.theory.exact.rigorous.balls import PRECISION, at_least, at_most
 from ratedist.theory.exact.rigorous.lower import proved_intercept
-from ratedist.theory.exact.rigorous.source import BallSource
 from ratedist.theory.exact.rigorous.upper import achievable_point
 
 

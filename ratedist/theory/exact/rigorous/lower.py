@@ -13,9 +13,9 @@ from flint import arb, arb_mat
 from ratedist.theory.exact.certificate import LowerBound
 from ratedist.theory.exact.radial_grid import HALF_STENCIL, SUBDIVISION, WIDTH, RadialGrid
 from ratedist.theory.exact.rigorous.angle import BallRule
+from ratedist.theory.exact.rigorous.ball_source import BallSource
 from ratedist.theory.exact.rigorous.balls import total, up_to, upper_maximum
 from ratedist.theory.exact.rigorous.mean import mean_log_multiplier
-from ratedist.theory.exact.rigorous.source import BallSource
 from ratedist.theory.exact.rigorous.upper import left_out, node_ranges
 
 NODES_DEPTH = 28.0  # nats below 1 at which what a node adds to c is bounded rather than summed

@@ -11,7 +11,7 @@ from flint import arb, arb_mat
 
 from ratedist.theory.exact.certificate import CELLS_PER_WIDTH, WINDOW
 from ratedist.theory.exact.radial_grid import WIDTH, RadialGrid
-from ratedist.theory.exact.rigorous.source import BallSource
+from ratedist.theory.exact.rigorous.ball_source import BallSource
 
 
 def mean_log_multiplier(source: BallSource, grid: RadialGrid, heights: list[arb]) -> arb:

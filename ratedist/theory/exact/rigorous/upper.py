@@ -17,8 +17,8 @@ from flint import arb
 from ratedist.theory.exact import radial_kernel
 from ratedist.theory.exact.radial_source import RadialCells
 from ratedist.theory.exact.rigorous.angle import BallRule
+from ratedist.theory.exact.rigorous.ball_source import BallCell, BallSource
 from ratedist.theory.exact.rigorous.balls import up_to
-from ratedist.theory.exact.rigorous.source import BallCell, BallSource
 
 ATOMS_DEPTH = 28.0  # nats below its row's sum at which an atom is not used
 NODES_DEPTH = 28.0  # the same for angular nodes, whose sum is bounded instead
