@@ -68,18 +68,18 @@ def test_incomplete_beta_in_whole_numbers(a: int, b: int) -> None:
 
 @pytest.mark.parametrize("source", [SMALL, LARGE, RadialSource(50, 80)])
 def test_cells_and_density_agree_with_float64(source: RadialSource) -> None:
-    balls = ball_source.BallSource(source.d, source.n)
+    rigorous = ball_source.BallSource(source.d, source.n)
     edges = np.concatenate([[0.0], np.linspace(*source.quantiles(1e-6), 9), [np.inf]])
-    cells, floats = balls.cells([arb(edge) for edge in edges]), source.cells(edges)
+    cells, floats = rigorous.cells([arb(edge) for edge in edges]), source.cells(edges)
     for field in dataclasses.fields(floats):
         found = [float(getattr(cell, field.name)) for cell in cells]
         np.testing.assert_allclose(found, getattr(floats, field.name), rtol=1e-9)
     assert float(balls.total(cell.probability for cell in cells)) == pytest.approx(1.0, abs=1e-15)
     x = edges[1:-1]
     functions = [(arb(one).tanh(), arb(one).cosh()) for one in x]
-    density = [float(balls.log_density(*pair)) for pair in functions]
+    density = [float(rigorous.log_density(*pair)) for pair in functions]
     np.testing.assert_allclose(density, source.log_density(x), rtol=1e-11)
-    slopes = [float(balls.log_density_slope(*pair)) for pair in functions]
+    slopes = [float(rigorous.log_density_slope(*pair)) for pair in functions]
     np.testing.assert_allclose(slopes, source.log_density_slope(x), rtol=1e-11, atol=1e-11)
 
 
