@@ -45,7 +45,9 @@ FAST = (
 )
 # Seconds each, in the same folders.
 NOT_FAST = (
+    "tests/tensors/test_allocation.py",
     "tests/tensors/test_budget.py",
+    "tests/theory/bounds/test_conditional_cgf.py",
     "tests/theory/sources/test_continuous_sources.py",
     "tests/test_doctests.py",
     "tests/test_notebooks.py",
