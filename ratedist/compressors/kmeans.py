@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.quantizers import kmeans
-from ratedist.quantizers.methods import Lloyd, Optimal, check_method
+from ratedist.quantizers.methods import Lloyd, Optimal, as_method, check_method
 from ratedist.quantizers.traced.assignment import label_counts, lookup
 from ratedist.quantizers.traced.initialization import checked_start
 from ratedist.quantizers.traced.lloyd import lloyd
@@ -104,9 +104,7 @@ def decodable_rates(num_clusters: int, center_bits: int | None) -> dict[str, Rat
 
 def checked_method(method: Any, *, penalized: bool = False, penalty: str = "squared") -> Lloyd | Optimal:
     """The record of a K-means compressor's method, or ``ValueError`` in words."""
-    record = method
-    if not isinstance(record, Lloyd | Optimal):
-        record = Lloyd() if _checks.one_of("method", method, get_args(Method)) == "lloyd" else Optimal()
+    record = cast("Lloyd | Optimal", as_method(method, get_args(Method)))
     check_method(record, penalized=penalized, penalty=penalty)
     if isinstance(record, Lloyd):
         checked_start(record)

@@ -104,20 +104,28 @@ _RECORDS: dict[str, type[Method]] = {"lloyd": Lloyd, "optimal": Optimal, "algori
 METHODS = tuple(_RECORDS)
 
 
-def as_method(method: str | Method) -> Method:
+def as_method(method: str | Method, allowed: tuple[str, ...] = METHODS) -> Method:
     """The record itself, or the one that a name stands for, with its defaults.
 
     Args:
         method: ``Lloyd(...)``, ``Optimal(...)``, ``Algorithm1(...)``, or "lloyd", "optimal", "algorithm1".
+        allowed: the names of those that there are here.
 
     Raises:
         ValueError: anything else.
     """
-    if isinstance(method, Lloyd | Optimal | Algorithm1):
-        return method
-    if isinstance(method, type) and method in _RECORDS.values():
-        raise ValueError(f"method must be a record such as rd.{method.__name__}(), got the class itself")
-    return _RECORDS[_checks.one_of("method", method, METHODS)]()
+    kinds = [_RECORDS[name] for name in allowed]
+    for kind in kinds:
+        if isinstance(method, kind):
+            return method
+        if method is kind:
+            raise ValueError(f"method must be a record such as rd.{kind.__name__}(), got the class itself")
+    if isinstance(method, str):
+        return _RECORDS[_checks.one_of("method", method, allowed)]()
+    records = " or ".join(f"rd.{kind.__name__}(...)" for kind in kinds)
+    raise ValueError(
+        f"method must be {records}, or one of the names {', '.join(allowed)}; got {method!r:.80}"
+    )
 
 
 def check_method(
@@ -165,6 +173,8 @@ def _check_descent(method: Lloyd | Algorithm1) -> None:
         centers = _checks.real_array("init", init)
         if centers.ndim not in (1, 2):
             raise ValueError(f"init must have shape (K,), or (K, m) for blocks, got {centers.shape}")
+        if centers.size == 0:
+            raise ValueError(f"init must hold at least one centre, got shape {centers.shape}")
         # Records compare and hash by value, which arrays do not.
         object.__setattr__(method, "init", _as_tuple(centers.tolist()))
     is_random = init is None or (isinstance(init, str) and init in RANDOM_INITIALIZATIONS)

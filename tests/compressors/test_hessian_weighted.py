@@ -150,7 +150,7 @@ def test_importance_lowers_the_distortion_where_the_hessian_is_uneven() -> None:
         ({"shrinkage": 1.1}, "shrinkage must lie in"),
         ({"method": "algorithm1"}, "method must be one of optimal, lloyd"),
         ({"penalty": "cubic"}, "penalty must be one of"),
-        ({"method": rd.Algorithm1()}, "method must be one of optimal, lloyd"),
+        ({"method": rd.Algorithm1()}, "or one of the names optimal, lloyd; got Algorithm1"),
         ({"method": rd.Lloyd("high_rate")}, "init for simulated trials must be one of"),
         ({"method": rd.Lloyd([0.0, 1.0])}, "init for simulated trials must be one of"),
         ({"method": rd.Lloyd(num_starts=3)}, "num_starts is for random initialisations"),

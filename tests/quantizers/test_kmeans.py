@@ -242,7 +242,7 @@ def test_statistics_edges_and_means_agree_with_plain_loops():
         ({"importance": [1.0, np.inf, 1.0]}, "importance must be finite"),
         ({"method": "best"}, "method must be one of"),
         ({"method": Lloyd}, r"method must be a record such as rd.Lloyd\(\), got the class itself"),
-        ({"method": 3}, "method must be one of lloyd, optimal, algorithm1; got 3"),
+        ({"method": 3}, "or one of the names lloyd, optimal, algorithm1; got 3"),
         ({"method": Lloyd([1.0])}, "init must have shape"),
         ({"method": Lloyd("random")}, "needs a key"),
         ({"method": Lloyd("random"), "key": "secret"}, "key must be"),

@@ -69,6 +69,8 @@ def test_given_centres_are_scaled_with_the_weights(scale) -> None:
         ({"init": ""}, "init must be one of"),
         ({"init": 3.0}, r"init must have shape \(K,\), or \(K, m\) for blocks, got \(\)"),
         ({"init": np.zeros((2, 2, 2))}, r"init must have shape \(K,\)"),
+        ({"init": []}, r"init must hold at least one centre, got shape \(0,\)"),
+        ({"init": [[]]}, "init must hold at least one centre"),
         ({"init": [1.0, np.nan]}, "init must be finite"),
         ({"init": ["a", "b"]}, "init must be real numbers"),
         ({"num_starts": 0}, "num_starts must be at least 1"),
@@ -108,6 +110,26 @@ def test_the_optimum_refuses_in_words(name) -> None:
 def test_what_a_problem_does_not_allow(method, problem, match) -> None:
     with pytest.raises(ValueError, match=match):
         check_method(method, **problem)
+
+
+@pytest.mark.parametrize("make", [rd.KMeans, rd.HessianWeightedKMeans])
+@pytest.mark.parametrize(
+    ("method", "match"),
+    [
+        (rd.Lloyd, r"a record such as rd\.Lloyd\(\), got the class itself"),
+        (rd.Optimal, r"a record such as rd\.Optimal\(\), got the class itself"),
+        (
+            rd.Algorithm1,
+            r"rd\.Optimal\(...\) or rd\.Lloyd\(...\), or one of the names .*; got <class",
+        ),
+        (rd.Algorithm1(), r"or one of the names optimal, lloyd; got Algorithm1\("),
+        (16, r"or one of the names optimal, lloyd; got 16"),
+        ("algorithm1", "method must be one of optimal, lloyd; got 'algorithm1'"),
+    ],
+)
+def test_compressors_say_which_records_they_take(make, method, match) -> None:
+    with pytest.raises(ValueError, match=match):
+        make(2, method=method)
 
 
 def test_what_a_problem_allows() -> None:
