@@ -185,8 +185,10 @@ def quantize(
 def _seed_and_checked(config: QuantizationConfig, part_is_drawn: bool) -> tuple[int, QuantizationConfig]:
     """The seed, and the options as quantisers take them: without a seed that only the curvature needs."""
     seed = config.seed
-    config = dataclasses.replace(config, seed=None if config.block_length == 1 else seed)
+    config = dataclasses.replace(config, seed=None)
     config.check()
+    if seed is not None and config.key is not None:
+        config = dataclasses.replace(config, seed=_checks.seed(seed))
     if config.bits_per_weight is not None and config.diameter_penalty > 0 and not config.relative_penalty:
         raise ValueError(
             "a diameter_penalty beside bits_per_weight must have relative_penalty=True: arrays that share a "
@@ -194,8 +196,8 @@ def _seed_and_checked(config: QuantizationConfig, part_is_drawn: bool) -> tuple[
         )
     if seed is not None and config.seed is None and not part_is_drawn:
         raise ValueError(
-            "seed is for block_length above 1 and for curvature measured on a random part of the data: "
-            "here nothing is random"
+            'seed is for block_length above 1, for a method with init "random" or "kmeans++" and for '
+            "curvature measured on a random part of the data: here nothing is random"
         )
     return 0 if seed is None else _checks.seed(seed), config
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ratedist import _checks
-from ratedist.quantizers.methods import Method, as_method, check_method
+from ratedist.quantizers.methods import RANDOM_INITIALIZATIONS, Method, Optimal, as_method, check_method
 
 # Fewest and most clusters of a tensor that a budget is spent on.
 LEAST_CLUSTERS, MOST_CLUSTERS = 2, 256
@@ -57,7 +57,8 @@ class QuantizationConfig:
     min_size: int = 1024
     """Leave tensors with fewer weights as they are, and those with fewer blocks than clusters."""
     seed: int | None = None
-    """Of the random start that blocks of two weights and more need; 0 if not given."""
+    """Of the random start, which blocks of two weights and more have, and any method whose init is "random" or
+    "kmeans++"; 0 if not given."""
 
     @classmethod
     def of(cls, config: QuantizationConfig | int | None) -> QuantizationConfig:
@@ -79,6 +80,16 @@ class QuantizationConfig:
     def kmeans_method(self) -> Method:
         """The method as a record."""
         return as_method("lloyd" if self.method is None else self.method)
+
+    @property
+    def key(self) -> int | None:
+        """The seed of the random start, 0 if not given; ``None`` where nothing is random."""
+        method = self.kmeans_method
+        if isinstance(method, Optimal):
+            return None
+        by_default = method.init is None and self.block_length > 1
+        is_random = by_default or (isinstance(method.init, str) and method.init in RANDOM_INITIALIZATIONS)
+        return (self.seed or 0) if is_random else None
 
     def check(self) -> None:
         """Raise ``ValueError`` for values that make no sense, before anything is read."""
@@ -122,11 +133,14 @@ class QuantizationConfig:
         """Refuse what would be ignored."""
         if self.relative_penalty and self.diameter_penalty == 0:
             raise ValueError("relative_penalty is a unit of diameter_penalty, and needs one above zero")
-        if self.block_length == 1 and self.seed is not None:
-            raise ValueError("seed is for block_length above 1: with one weight a block nothing is random")
+        check_method(self.kmeans_method, block_length=self.block_length, penalized=self.diameter_penalty > 0)
         if self.seed is not None:
             _checks.seed(self.seed)
-        check_method(self.kmeans_method, block_length=self.block_length, penalized=self.diameter_penalty > 0)
+            if self.key is None:
+                raise ValueError(
+                    'seed is for block_length above 1 and for a method with init "random" or "kmeans++": '
+                    "here nothing is random"
+                )
 
     def check_patterns(self, names: Collection[str]) -> None:
         """Raise ``ValueError`` for a pattern that is like none of the names: it would be ignored."""

@@ -33,6 +33,7 @@ def centers_of_many(
     num_clusters: int,
     diameter_penalty: float,
     method: Method,
+    key: int | None = None,
 ) -> np.ndarray:
     """Centres that ``kmeans`` gives to cells of neighbouring weights in place of weights.
 
@@ -48,6 +49,7 @@ def centers_of_many(
         num_clusters: K, at most d.
         diameter_penalty: β.
         method: how ``kmeans`` looks for the centres.
+        key: integer seed, where the method has a random start.
 
     Returns:
         at most K ascending centres, float64; fewer where fewer cells are filled. Time is proportional to d,
@@ -73,6 +75,7 @@ def centers_of_many(
             cells.mass,
             method=method,
             diameter_penalty=diameter_penalty,
+            key=key,
         )
     return np.ldexp(found.centers, cells.exponent)
 

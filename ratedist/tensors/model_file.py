@@ -31,7 +31,7 @@ from ratedist.tensors.budget import clusters_within_budget
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.model_checks import check_importance, listed, not_finite, nothing_to_quantize
 from ratedist.tensors.report import Outcome, QuantizationReport
-from ratedist.tensors.tensor import named, quantize_tensor
+from ratedist.tensors.tensor import check_start, named, quantize_tensor
 
 # What a file may become without being asked for: so many bytes, or so many times its size.
 LEAST_LIMIT = 64_000_000
@@ -143,6 +143,9 @@ def _quantize(
     chosen = [name for name, reason in reasons.items() if reason is None]
     if not chosen:
         raise ValueError(nothing_to_quantize(model, config.min_size))
+    for name in chosen:
+        entry = model.entries[name]
+        named(name, check_start, config, DTYPES[entry.dtype], math.prod(entry.shape))
     if importance is not None:
         check_importance(model, chosen, importance)
     left = not_finite(model, chosen)

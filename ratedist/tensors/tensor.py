@@ -51,7 +51,7 @@ def quantize_tensor(
 
     Raises:
         ValueError: another dtype, no weights, masked entries, as ``ratedist.kmeans``, centres too large or
-            too small for the codebook's dtype.
+            too small for the codebook's dtype, init "random" where there are more than a million weights.
     """
     _checks.unmasked("a tensor to quantise", tensor)
     _checks.unmasked("importance", importance)
@@ -73,8 +73,9 @@ def quantize_tensor(
     beta = config.diameter_penalty
     if config.relative_penalty:
         beta *= flat.size if h is None else float(np.sum(h, dtype=np.float64))
+    check_start(config, array.dtype, array.size)
     if config.block_length == 1 and (array.itemsize == 2 or array.size > LARGE):
-        centers = centers_of_many(flat, h, K, beta, method)
+        centers = centers_of_many(flat, h, K, beta, method, config.key)
         labels = _nearest(flat, centers)
     else:
         found = kmeans(
@@ -84,13 +85,28 @@ def quantize_tensor(
             method=method,
             diameter_penalty=beta,
             block_length=config.block_length,
-            key=(config.seed or 0) if config.block_length > 1 else None,
+            key=config.key,
         )
         centers, labels = found.centers, found.labels
     labels, codebook = without_spares(labels, rounded_codebook(centers, dtype_of_codebook, array.dtype))
     quantized = QuantizedTensor(labels, codebook, array.shape, array.dtype)
     distortion, energy = _distortion_and_energy(flat, h, quantized)
     return dataclasses.replace(quantized, distortion=distortion, energy=energy, weighted=h is not None)
+
+
+def check_start(config: QuantizationConfig, dtype: np.dtype, size: int) -> None:
+    """Raise ``ValueError`` for a start at weights drawn at random where weights are counted in cells.
+
+    Cells of half precision are the distinct weights, which such a start draws from; others are narrower the
+    nearer they are to zero.
+    """
+    if config.block_length > 1 or size <= LARGE or np.dtype(dtype).itemsize == 2:
+        return
+    if getattr(config.kmeans_method, "init", None) == "random":
+        raise ValueError(
+            f'init "random" is for tensors of at most {LARGE:,} weights, or of half precision: others are '
+            f'counted in cells, which are not equally likely; got {size:,} of {dtype}: take "kmeans++"'
+        )
 
 
 def named(name: str, function: Any, *arguments: Any, **options: Any) -> Any:

@@ -15,7 +15,7 @@ from ratedist.tensors.budget import clusters_within_budget
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.leaves import is_array, named_leaves
 from ratedist.tensors.ratios import entropy_ratio, huffman_ratio
-from ratedist.tensors.tensor import named, quantize_tensor
+from ratedist.tensors.tensor import check_start, named, quantize_tensor
 from ratedist.tensors.tree_file import check_storable, leaves_as_metadata, raw_entries
 
 Tensor = TypeVar("Tensor", bound=CompressedTensor)
@@ -165,7 +165,7 @@ def leaves_to_quantize(
     """Names of the leaves that are to be quantised.
 
     Raises:
-        ValueError: there is none; a pattern that is like no name.
+        ValueError: there is none; a pattern that is like no name; a start that one of them cannot have.
     """
     config.check_patterns(leaves.keys())
     chosen = [
@@ -177,6 +177,8 @@ def leaves_to_quantize(
     ]
     if not chosen:
         raise ValueError("parameters have no leaf to quantise: see select, include, exclude and min_size")
+    for name in chosen:
+        named(name, check_start, config, np.dtype(leaves[name].dtype), leaves[name].size)
     return chosen
 
 

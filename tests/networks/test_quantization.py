@@ -318,3 +318,11 @@ def test_bad_input(change, message):
     config = rd.QuantizationConfig(**{name: value for name, value in change.items() if name in names})
     with pytest.raises(ValueError, match=message):
         quantize(config=config, **arguments)
+
+
+def test_the_seed_of_a_random_start():
+    """It is kept where the method draws, and goes to the curvature alone where it does not."""
+    drawn = rd.QuantizationConfig(method=rd.Lloyd(init="kmeans++"), seed=2)
+    assert quantization._seed_and_checked(drawn, False) == (2, drawn)
+    plain = rd.QuantizationConfig(seed=2)
+    assert quantization._seed_and_checked(plain, True) == (2, rd.QuantizationConfig())

@@ -1,5 +1,6 @@
 """One record of options: its shorthand, what it refuses, which tensors it chooses."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -152,3 +153,44 @@ def test_selection():
     assert not selects(
         QuantizationConfig(num_clusters=1 << 10, block_length=2, min_size=1), "w", single, 2047
     )
+
+
+@pytest.mark.parametrize("init", ["random", "kmeans++"])
+@pytest.mark.parametrize("record", [rd.Lloyd, rd.Algorithm1])
+def test_a_random_start_takes_the_seed(init, record):
+    """As ``kmeans`` with the same key, 0 if not given; and within a budget."""
+    method = record(init=init)
+    for seed in (None, 3):
+        config = rd.QuantizationConfig(num_clusters=4, method=method, seed=seed)
+        found = rd.quantize_tree(W, config).quantized["w"]
+        direct = rd.kmeans(W["w"].ravel(), 4, method=method, key=seed or 0)
+        np.testing.assert_array_equal(found.codebook, direct.centers.astype(np.float32))
+    budget = rd.QuantizationConfig(bits_per_weight=4, method=method, seed=3)
+    assert rd.quantize_tree(W, budget).quantized["w"].num_clusters > 4
+
+
+def test_a_random_start_among_cells(monkeypatch):
+    """Cells of half precision are the distinct weights; those of single precision are not equally likely."""
+    half = W["w"].astype(np.float16)
+    for init in ("random", "kmeans++"):
+        method = rd.Lloyd(init=init)
+        found = rd.quantize_tree({"w": half}, rd.QuantizationConfig(num_clusters=4, method=method, seed=5))
+        direct = rd.kmeans(half.astype(np.float64).ravel(), 4, method=method, key=5)
+        np.testing.assert_array_equal(found.quantized["w"].codebook, direct.centers.astype(np.float16))
+    monkeypatch.setattr("ratedist.tensors.tensor.LARGE", 1000)
+    config = rd.QuantizationConfig(num_clusters=4, method=rd.Lloyd(init="kmeans++"))
+    assert rd.quantize_tree(W, config).quantized["w"].num_clusters == 4
+    with pytest.raises(
+        ValueError, match=r"tensor 'w': init \"random\" is for tensors of at most 1,000 weights"
+    ):
+        rd.quantize_tree(W, rd.QuantizationConfig(num_clusters=4, method=rd.Lloyd(init="random")))
+
+
+def test_a_start_at_given_centres_takes_no_seed():
+    blocks = rd.QuantizationConfig(
+        num_clusters=2, block_length=2, method=rd.Lloyd(init=[[0, 0], [1, 1]]), seed=1
+    )
+    with pytest.raises(ValueError, match="here nothing is random"):
+        blocks.check()
+    assert dataclasses.replace(blocks, seed=None).key is None
+    assert rd.QuantizationConfig(block_length=2).key == 0
