@@ -22,6 +22,28 @@ class QuantizationConfig:
     ``None`` means not given. An option that nothing depends on is refused. A method is a name, or in Python
     a record with its own options, such as ``rd.Optimal(time_budget=10)``.
 
+    Attributes:
+        num_clusters: K, the number of values that the weights of a tensor can take; 16 if there is no budget
+            either.
+        bits_per_weight: In place of K, a budget for the file: bits for each weight of a quantised tensor,
+            codebooks, counts and header included. Tensors left as they are come on top. Each tensor gets its
+            own K, at most 256.
+        min_clusters: Fewest clusters that a budget may give a tensor; 2 if not given. 1 makes constants.
+        method: How centres are found: lloyd (if not given), optimal, or algorithm1 as printed in the papers.
+        diameter_penalty: β, the price of the squared diameter of a codebook.
+        relative_penalty: Take β in units of the total importance of each tensor, free of its scale and size.
+        block_length: m, the number of weights that share a label.
+        codebook_dtype: Type of the centres in the file: float32, float16 or bfloat16. If not given, that of
+            the tensor, and float32 for a tensor of float64.
+        coder: Code of the labels in the file: huffman, or ans for the entropy coder of the package
+            constriction (ratedist[coding]).
+        include: Quantise only tensors whose names are like one of these patterns (* and ?); all, if none is
+            given.
+        exclude: Leave tensors whose names are like one of these patterns (* and ?) as they are.
+        min_size: Leave tensors with fewer weights as they are, and those with fewer blocks than clusters.
+        seed: Of the random start, which blocks of two weights and more have, and in Python any method whose
+            init is "random" or "kmeans++"; 0 if not given.
+
     Example:
         >>> import numpy as np, ratedist as rd
         >>> options = rd.QuantizationConfig(bits_per_weight=3, exclude=("*norm*",))
@@ -30,35 +52,18 @@ class QuantizationConfig:
     """
 
     num_clusters: int | None = None
-    """K, the number of values that the weights of a tensor can take; 16 if there is no budget either."""
     bits_per_weight: float | None = None
-    """In place of K, a budget for the file: bits for each weight of a quantised tensor, codebooks, counts and
-    header included. Tensors left as they are come on top. Each tensor gets its own K, at most 256."""
     min_clusters: int | None = None
-    """Fewest clusters that a budget may give a tensor; 2 if not given. 1 makes constants."""
     method: str | Method | None = None
-    """How centres are found: lloyd (if not given), optimal, or algorithm1 as printed in the papers."""
     diameter_penalty: float = 0.0
-    """β, the price of the squared diameter of a codebook."""
     relative_penalty: bool = False
-    """Take β in units of the total importance of each tensor, free of its scale and size."""
     block_length: int = 1
-    """m, the number of weights that share a label."""
     codebook_dtype: str | None = None
-    """Type of the centres in the file: float32, float16 or bfloat16. If not given, that of the tensor, and
-    float32 for a tensor of float64."""
     coder: str = "huffman"
-    """Code of the labels in the file: huffman, or ans for the entropy coder of the package constriction
-    (ratedist[coding])."""
     include: tuple[str, ...] = ()
-    """Quantise only tensors whose names are like one of these patterns (* and ?); all, if none is given."""
     exclude: tuple[str, ...] = ()
-    """Leave tensors whose names are like one of these patterns (* and ?) as they are."""
     min_size: int = 1024
-    """Leave tensors with fewer weights as they are, and those with fewer blocks than clusters."""
     seed: int | None = None
-    """Of the random start, which blocks of two weights and more have, and any method whose init is "random" or
-    "kmeans++"; 0 if not given."""
 
     @classmethod
     def of(cls, config: QuantizationConfig | int | None) -> QuantizationConfig:

@@ -1,6 +1,7 @@
 """One record of options: its shorthand, what it refuses, which tensors it chooses."""
 
 import dataclasses
+import inspect
 import re
 import subprocess
 import sys
@@ -194,3 +195,10 @@ def test_a_start_at_given_centres_takes_no_seed():
         blocks.check()
     assert dataclasses.replace(blocks, seed=None).key is None
     assert rd.QuantizationConfig(block_length=2).key == 0
+
+
+def test_every_field_has_its_text_in_the_documentation():
+    """``help`` shows it, and so does the command, which takes it from there."""
+    attributes = inspect.getdoc(QuantizationConfig).split("Attributes:\n")[1].split("\n\n")[0]
+    described = re.findall(r"^    (\w+): \w", attributes, re.MULTILINE)
+    assert described == [field.name for field in dataclasses.fields(QuantizationConfig)]
