@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 from typing import TYPE_CHECKING, Annotated, Any
@@ -127,18 +128,19 @@ def _given_covariance(option: CovarianceOption) -> np.ndarray | float | None:
     if str(option).endswith(".npy"):
         return _checks.real_array("covariance", _read_npy(option))
     kind, _, correlation = str(option).partition(":")
-    try:
-        if kind != "ar1":
-            raise ValueError
-        rho = float(correlation)
-        ar1_covariance(1, rho)
-    except ValueError as error:
-        reason = f": {error}" if kind == "ar1" else ""
-        raise ValueError(
-            f'covariance must be "identity", "ar1:RHO" with -1 < RHO < 1, or a .npy file, '
-            f"got {option!r}{reason}"
-        ) from None
-    return rho
+    reason = ""
+    if kind == "ar1":
+        with contextlib.suppress(ValueError):
+            rho = float(correlation)
+            try:
+                ar1_covariance(1, rho)
+            except ValueError as error:
+                reason = f": {error}"
+            else:
+                return rho
+    raise ValueError(
+        f'covariance must be "identity", "ar1:RHO" with -1 < RHO < 1, or a .npy file, got {option!r}{reason}'
+    )
 
 
 def _read_npy(path: str | pathlib.Path) -> np.ndarray:

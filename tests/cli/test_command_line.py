@@ -58,7 +58,10 @@ def test_figure2_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None
         (["--covariance", "ar1:1"], "correlation must lie strictly between -1 and 1"),
         (["--covariance", "toeplitz"], 'covariance must be "identity", "ar1:RHO"'),
         (["--max-clusters", "51"], "max_clusters must be at most d = 50, got 51"),
-        (["--trials", "many"], "invalid literal for int"),
+        (["--trials", "many"], "--trials must be an integer, got 'many'"),
+        (["--trials", "1"], "ratedist: --trials must be at least 2, got 1"),
+        (["--d", "few"], "--d must be an integer, got 'few'"),
+        (["--noise-variance", "it's"], """--noise-variance must be a number, got "it's\""""),
         (["--method", "best"], "invalid choice 'best'"),
         (["--seed", "9223372036854775808"], "seed must be at most 4294967295, got 9223372036854775808"),
         (["--n", "1000000000000000000000"], "n must be at most 9007199254740992"),
@@ -85,19 +88,28 @@ def test_a_complaint_of_the_installed_command(tmp_path: pathlib.Path) -> None:
 
 
 def test_unknown_commands(ratedist) -> None:
-    assert ratedist("figure3").status == 2
+    for name, near in (("figure3", "figure2"), ("figure", "figure2"), ("Figure2", "figure2"), ("help", "")):
+        done = ratedist(name, "--trials", "4")
+        assert done.status == 2
+        meant = f" (did you mean {near}?)" if near else ""
+        assert done.err.startswith(f"ratedist: no command '{name}'{meant}; the commands are two-clusters, ")
+        assert len(done.err.splitlines()) == 1
+        assert all(command in done.err for command in COMMANDS)
+    assert ratedist("two_clusters", "--help").status == 0
     assert ratedist("--version").out.startswith("ratedist 0.")
     done = ratedist("--help")
     assert done.status == 0
     assert "figure2" in done.out
+    assert "ratedist --version" in done.out
 
 
 def test_no_command_is_an_overview(ratedist) -> None:
     done = ratedist()
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert [line.split()[0] for line in lines[2:-2]] == list(COMMANDS)
-    assert all(len(line.split(maxsplit=1)[1]) > 20 and len(line) <= 120 for line in lines[2:-2])
+    assert [line.split()[0] for line in lines[2:-3]] == list(COMMANDS)
+    assert all(len(line.split(maxsplit=1)[1]) > 20 and len(line) <= 120 for line in lines[2:-3])
+    assert lines[-2] == "The version: ratedist --version"
     assert lines[-1] == "The options of one: ratedist COMMAND --help"
 
 

@@ -90,7 +90,7 @@ def test_a_contradiction_is_not_success(tmp_path, capsys, monkeypatch) -> None:
     ("arguments", "message"),
     [
         (("--only", "lemma-9"), "no claim 'lemma-9'; the claims are lemma-1-minimum, "),
-        (("--trials", "9"), "num_trials must be at least 10, got 9"),
+        (("--trials", "9"), "--trials must be at least 10, got 9"),
         (("--seed", "-1"), "seed must be at least 0, got -1"),
         (("--out", "/dev/null/x"), "cannot write to /dev/null/x"),
     ],

@@ -56,6 +56,9 @@ def test_the_number_of_weights_follows() -> None:
         ({"covariance": "missing.npy"}, "cannot read missing.npy: No such file"),
         ({"w_star": W_STAR, "covariance": np.eye(5)}, r"covariance must be a number or have shape \(6,\)"),
         ({"covariance": "toeplitz"}, 'covariance must be "identity", "ar1:RHO"'),
+        ({"covariance": "ar1"}, "or a .npy file, got 'ar1'$"),
+        ({"covariance": "ar1:half"}, "or a .npy file, got 'ar1:half'$"),
+        ({"covariance": "ar1:nan"}, "or a .npy file, got 'ar1:nan': correlation must"),
     ],
 )
 def test_refused_in_words(change: dict, message: str) -> None:
