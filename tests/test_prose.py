@@ -113,8 +113,9 @@ def _strings_of(record: type) -> list[str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(record))).body[0]
     assert isinstance(body, ast.ClassDef)
     constants = (node.value for node in body.body if isinstance(node, ast.Expr))
+    # Entries of an "Attributes" section are texts under fields too: each a paragraph.
     return [
-        inspect.cleandoc(constant.value)
+        re.sub(r"^ {4}\w+: ", r"\n\g<0>", inspect.cleandoc(constant.value), flags=re.MULTILINE)
         for constant in constants
         if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
     ]

@@ -148,7 +148,7 @@ def quantize(
     size = 0 if curvature is not None else num_samples(samples)
     if curvature is None and curvature_samples is not None:
         size = min(size, _checks.integer("curvature_samples", curvature_samples, 2))
-    config = config if isinstance(config, QuantizationConfig) else QuantizationConfig(num_clusters=config)
+    config = QuantizationConfig.from_short(config)
     seed, config = _seed_and_checked(config, 0 < size < num_samples(samples))
     # Once: from here on arrays go by their names.
     leaves, structure = named_leaves(parameters)

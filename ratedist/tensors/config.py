@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import operator
 import sys
 from collections.abc import Collection
 from typing import Any
@@ -41,8 +42,8 @@ class QuantizationConfig:
             given.
         exclude: Leave tensors whose names are like one of these patterns (* and ?) as they are.
         min_size: Leave tensors with fewer weights as they are, and those with fewer blocks than clusters.
-        seed: Of the random start, which blocks of two weights and more have, and in Python any method whose
-            init is "random" or "kmeans++"; 0 if not given.
+        seed: Of the random start that blocks of two weights and more need; 0 if not given. In Python also of
+            methods whose init is "random" or "kmeans++".
 
     Example:
         >>> import numpy as np, ratedist as rd
@@ -72,9 +73,30 @@ class QuantizationConfig:
         Raises:
             ValueError: as ``check``.
         """
-        found = config if isinstance(config, QuantizationConfig) else cls(num_clusters=config)
+        found = cls.from_short(config)
         found.check()
         return found
+
+    @classmethod
+    def from_short(cls, config: QuantizationConfig | int | None) -> QuantizationConfig:
+        """As ``of``, but not checked.
+
+        Raises:
+            ValueError: anything else.
+        """
+        if isinstance(config, QuantizationConfig):
+            return config
+        if config is None:
+            return cls()
+        try:
+            if isinstance(config, _checks.BOOLEANS):
+                raise TypeError
+            return cls(num_clusters=operator.index(config))
+        except TypeError:
+            raise ValueError(
+                "config must be an rd.QuantizationConfig, a number of clusters, or None, "
+                f"got {described(config)}"
+            ) from None
 
     @property
     def clusters(self) -> int:
@@ -112,6 +134,8 @@ class QuantizationConfig:
                 raise ValueError(f"{name} must be a tuple of patterns, got {patterns!r:.80}")
         if self.num_clusters is not None:
             _checks.integer("num_clusters", self.num_clusters, 1)
+        if not isinstance(self.relative_penalty, _checks.BOOLEANS):
+            raise ValueError(f"relative_penalty must be True or False, got {self.relative_penalty!r:.80}")
         _checks.in_range("diameter_penalty", self.diameter_penalty, high=sys.float_info.max)
         if self.codebook_dtype is not None:
             _checks.one_of("codebook_dtype", self.codebook_dtype, tuple(CODEBOOK_DTYPES))
@@ -177,6 +201,15 @@ class QuantizationConfig:
         if size < self.block_length * K:
             return f"fewer than {K} blocks of {self.block_length}, one for each cluster"
         return None
+
+
+def described(value: Any) -> str:
+    """A value that was given in the place of another, in few words: large ones by their kind."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself"
+    if value is None or isinstance(value, bool | int | float | complex | str):
+        return f"{value!r:.80}"
+    return f"an object of type {type(value).__name__}"
 
 
 def _is_like(name: str, pattern: str) -> bool:

@@ -23,11 +23,32 @@ def test_an_integer_is_short_for_clusters_and_nothing_for_the_defaults():
     assert QuantizationConfig.of(None).clusters == 16
     config = QuantizationConfig(bits_per_weight=3)
     assert QuantizationConfig.of(config) is config
-    for wrong in (True, 2.5, "16", 0, [4]):
-        with pytest.raises(ValueError, match="num_clusters must be"):
-            QuantizationConfig.of(wrong)
+    assert QuantizationConfig.of(np.int64(5)) == QuantizationConfig(num_clusters=5)
+    with pytest.raises(ValueError, match="num_clusters must be at least 1, got 0"):
+        QuantizationConfig.of(0)
     with pytest.raises(ValueError, match="seed is for block_length above 1"):
         QuantizationConfig.of(QuantizationConfig(seed=3))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "got"),
+    [
+        (True, "True"),
+        (2.5, "2.5"),
+        ("16", "'16'"),
+        ([4], "an object of type list"),
+        (W, "an object of type dict"),
+        (W["w"], "an object of type ndarray"),
+        (rd.Optimal(), "an object of type Optimal"),
+        (rd.QuantizationConfig, "the class QuantizationConfig itself"),
+    ],
+)
+def test_what_is_no_configuration(wrong, got):
+    """Also where the two arguments are swapped: no dump of the weights."""
+    message = f"config must be an rd.QuantizationConfig, a number of clusters, or None, got {got}"
+    for parameters in (W, 16):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            rd.quantize_tree(parameters, wrong)
 
 
 def test_nothing_goes_by_position():
@@ -90,6 +111,11 @@ def test_it_is_quick_to_import():
         ({"min_clusters": 3}, "min_clusters needs bits_per_weight"),
         ({"min_clusters": 0, "bits_per_weight": 2.0}, "min_clusters must be at least 1"),
         ({"min_clusters": 257, "bits_per_weight": 2.0}, "min_clusters must be at most 256"),
+        (
+            {"relative_penalty": "no", "diameter_penalty": 1.0},
+            "relative_penalty must be True or False, got 'no'",
+        ),
+        ({"relative_penalty": 1, "diameter_penalty": 1.0}, "relative_penalty must be True or False, got 1"),
         ({"relative_penalty": True}, "relative_penalty is a unit of diameter_penalty"),
         ({"include": "w"}, "include must be a tuple of patterns, got 'w'"),
         ({"exclude": ("w", None)}, "exclude must be a tuple of patterns"),
