@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -169,6 +171,28 @@ def logits(
             kept = jax.random.bernoulli(jax.random.fold_in(key, place), keep, hidden.shape)
             hidden = jnp.where(kept, hidden / (1 - dropout), 0)
     return hidden
+
+
+def logits_function(name: str, model: Any) -> Callable[[Any, Any], Any]:
+    """A function of parameters and inputs as it is, or the logits of an ``Architecture``.
+
+    Raises:
+        ValueError: what is neither, among them the class ``Architecture`` and functions that make one.
+    """
+    if isinstance(model, Architecture):
+        return functools.partial(logits, model)
+    expected = f"{name} must be an Architecture or a function of (parameters, inputs)"
+    if isinstance(model, type):
+        raise ValueError(f"{expected}, got the class {model.__name__} itself")
+    if any(model is one for one in (mlp, convolutional_network)):
+        word = getattr(model, "__name__", "")
+        raise ValueError(f"{expected}, got {word} itself: call it, rd.networks.{word}(...)")
+    if any(model is one for one in (logits, initialize)):
+        word = getattr(model, "__name__", "")
+        raise ValueError(f"{expected}, got rd.networks.{word}: pass the Architecture itself")
+    if not callable(model):
+        raise ValueError(f"{expected}, got {' '.join(repr(model).split()):.80}")
+    return model
 
 
 def affine(layer: Dense | Convolution, parameters: dict[str, jax.Array], hidden: jax.Array) -> jax.Array:

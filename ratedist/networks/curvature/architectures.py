@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from ratedist import _checks
 from ratedist.networks import losses
 from ratedist.networks.architecture import Architecture, Parameters
-from ratedist.networks.curvature.moments import Diagonal, curvature_moments
+from ratedist.networks.curvature.moments import Diagonal, checked_images, curvature_moments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ def gauss_newton_diagonal(
     Raises:
         ValueError: images of another shape, parameters that are not those of the architecture.
     """
-    labels = np.zeros(np.shape(images)[0] if np.ndim(images) else 0, np.int32)
+    labels = np.zeros(len(checked_images(architecture, images)), np.int32)
     return curvature_moments(
         losses.hessian_root, architecture, parameters, images, labels, chunk, progress
     ).diagonal
@@ -158,7 +158,7 @@ def sample_gauss_newton_diagonal(
     Raises:
         ValueError: as ``gauss_newton_diagonal``; fewer than two images in the subset, or more than there are.
     """
-    pool = np.shape(images)[0] if np.ndim(images) else 0
+    pool = len(checked_images(architecture, images))
     n = _checks.integer("num_images", num_images, 2)
     if n > pool:
         raise ValueError(f"num_images must be at most the {pool} images there are, got {n}")

@@ -12,8 +12,8 @@ from typing import Any, overload
 import jax
 from numpy.typing import ArrayLike
 
-from ratedist.networks.architecture import Architecture, Parameters
-from ratedist.networks.curvature import architectures, pytrees
+from ratedist.networks.architecture import Architecture, Parameters, logits_function
+from ratedist.networks.curvature import architectures, checks, pytrees
 from ratedist.networks.curvature.architectures import SampledDiagonal
 from ratedist.networks.curvature.moments import Diagonal
 from ratedist.networks.curvature.pytrees import SampledTree
@@ -67,8 +67,12 @@ def gauss_newton_diagonal(
         were held fixed are returned as they were.
 
     Raises:
-        ValueError: no samples, arrays or logits of the wrong shape, nothing to differentiate,
-            ``leaf_by_leaf`` with an ``Architecture``, or a ``model`` that is neither.
+        ValueError: no samples, arrays or logits of the wrong shape, fewer than two classes, NaN or masked
+            entries, nothing to differentiate, a function that JAX cannot trace, ``leaf_by_leaf`` with an
+            ``Architecture``, or a ``model`` that is neither.
+
+    Warns:
+        UserWarning: the diagonal is zero throughout.
 
     Example:
         >>> import jax, numpy as np
@@ -80,9 +84,11 @@ def gauss_newton_diagonal(
     """
     if isinstance(model, Architecture):
         options = _of_architecture(chunk, leaf_by_leaf, progress)
-        return architectures.gauss_newton_diagonal(model, parameters, inputs, **options)
+        return checks.warned_if_zero(
+            architectures.gauss_newton_diagonal(model, parameters, inputs, **options)
+        )
     options = _of_function(model, chunk, leaf_by_leaf, progress)
-    return pytrees.gauss_newton_diagonal(model, parameters, inputs, **options)
+    return checks.warned_if_zero(pytrees.gauss_newton_diagonal(model, parameters, inputs, **options))
 
 
 def squared_loss_hessian_diagonal(
@@ -128,9 +134,13 @@ def squared_loss_hessian_diagonal(
     """
     if isinstance(model, Architecture):
         options = _of_architecture(chunk, leaf_by_leaf, progress)
-        return architectures.squared_loss_hessian_diagonal(model, parameters, inputs, labels, **options)
+        return checks.warned_if_zero(
+            architectures.squared_loss_hessian_diagonal(model, parameters, inputs, labels, **options)
+        )
     options = _of_function(model, chunk, leaf_by_leaf, progress)
-    return pytrees.squared_loss_hessian_diagonal(model, parameters, inputs, labels, **options)
+    return checks.warned_if_zero(
+        pytrees.squared_loss_hessian_diagonal(model, parameters, inputs, labels, **options)
+    )
 
 
 def empirical_fisher_diagonal(
@@ -175,13 +185,15 @@ def empirical_fisher_diagonal(
         if labels is None:
             raise ValueError("labels must be given with an Architecture: its loss is the cross-entropy")
         options = _of_architecture(chunk, leaf_by_leaf, progress)
-        return architectures.empirical_fisher_diagonal(model, parameters, samples, labels, **options)
+        return checks.warned_if_zero(
+            architectures.empirical_fisher_diagonal(model, parameters, samples, labels, **options)
+        )
     if labels is not None:
         raise ValueError(
             "labels are not for a function: give loss_fn samples that have them, (inputs, labels)"
         )
     options = _of_function(model, chunk, leaf_by_leaf, progress)
-    return pytrees.empirical_fisher_diagonal(model, parameters, samples, **options)
+    return checks.warned_if_zero(pytrees.empirical_fisher_diagonal(model, parameters, samples, **options))
 
 
 @overload
@@ -241,11 +253,14 @@ def sample_gauss_newton_diagonal(
     """
     if isinstance(model, Architecture):
         options = _of_architecture(chunk, leaf_by_leaf, progress)
-        return architectures.sample_gauss_newton_diagonal(
+        found = architectures.sample_gauss_newton_diagonal(
             model, parameters, inputs, num_samples, key, **options
         )
-    options = _of_function(model, chunk, leaf_by_leaf, progress)
-    return pytrees.sample_diagonal(model, parameters, inputs, num_samples, key, **options)
+    else:
+        options = _of_function(model, chunk, leaf_by_leaf, progress)
+        found = pytrees.sample_diagonal(model, parameters, inputs, num_samples, key, **options)
+    checks.warned_if_zero(found.diagonal)
+    return found
 
 
 def _of_architecture(chunk: int | None, leaf_by_leaf: bool, progress: bool) -> dict[str, Any]:
@@ -255,10 +270,7 @@ def _of_architecture(chunk: int | None, leaf_by_leaf: bool, progress: bool) -> d
 
 
 def _of_function(model: object, chunk: int | None, leaf_by_leaf: bool, progress: bool) -> dict[str, Any]:
-    if not callable(model):
-        raise ValueError(
-            f"model must be an Architecture or a function of (parameters, inputs), got {model!r:.80}"
-        )
+    logits_function("model", model)
     return {
         "chunk": TREE_CHUNK if chunk is None else chunk,
         "leaf_by_leaf": leaf_by_leaf,

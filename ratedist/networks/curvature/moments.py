@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ratedist import _checks
 from ratedist.networks.architecture import Architecture, Dense, Parameters, activate, affine
+from ratedist.networks.curvature import checks
 
 # From logits and labels to B, of shape (rows, batch, classes).
 Root = Callable[[jax.Array, jax.Array], jax.Array]
@@ -72,6 +73,7 @@ def curvature_moments(
             sums = part if sums is None else jax.tree.map(np.add, sums, part)
             totals.append(total)
             bar.update(int(valid.sum()))
+    checks.finite_diagonal(jax.tree.leaves(sums[0]))
     diagonal, squares = jax.tree.map(lambda leaf: leaf / len(x), sums)
     together = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(x)], *totals)
     return CurvatureMoments(diagonal, squares, together)
@@ -83,23 +85,51 @@ def _checked(
     expected = {
         layer.name: {"weight": layer.weight_shape, "bias": (layer.outputs,)} for layer in architecture.layers
     }
-    found = {
-        layer: {name: tuple(leaf.shape) for name, leaf in arrays.items()}
-        for layer, arrays in parameters.items()
-    }
+    found = _shapes(parameters)
     if found != expected:
-        raise ValueError(f"parameters must have the shapes {expected}, got {found}")
-    x, y = np.asarray(images), np.asarray(labels)
-    if x.ndim == 0 or len(x) == 0 or x.shape[1:] != architecture.input_shape:
-        raise ValueError(
-            f"images must have shape {('images', *architecture.input_shape)}, got {x.shape}".replace("'", "")
-        )
+        came = checks.described(parameters) if found is None else found
+        raise ValueError(f"parameters must have the shapes {expected}, got {came}")
+    if not all(map(checks.is_floating, jax.tree.leaves(parameters))):
+        raise ValueError("parameters must be floating-point arrays, got other leaves beside or instead")
+    x, y = checked_images(architecture, images), np.asarray(labels)
+    for name, tree in (("parameters", parameters), ("inputs", x), ("labels", labels)):
+        checks.numbers(name, tree)
     if x.dtype.kind != "f":
-        raise ValueError(f"images must be floating-point, scaled as for training, got dtype {x.dtype}")
+        raise ValueError(f"inputs must be floating-point, scaled as for training, got dtype {x.dtype}")
     classes = architecture.layers[-1].outputs
+    checks.at_least_two_classes(classes)
     if y.shape != x.shape[:1] or y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= classes:
         raise ValueError(f"labels must be {len(x)} integers from 0 to {classes - 1}, got shape {y.shape}")
     return x.astype(parameters[architecture.layers[0].name]["weight"].dtype, copy=False), y
+
+
+def checked_images(architecture: Architecture, images: Any) -> np.ndarray:
+    """Images as an array of the shape that the architecture takes, or ``ValueError``."""
+    _checks.unmasked("inputs", images)
+    shape = str(("samples", *architecture.input_shape)).replace("'", "")
+    if isinstance(images, tuple | dict | str) or images is None or isinstance(images, Architecture):
+        came = checks.described(images)
+        raise ValueError(f"inputs must have shape {shape}, one array without labels, got {came}")
+    try:
+        x = np.asarray(images)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"inputs must have shape {shape}, got what is no array: {type(images).__name__}"
+        ) from None
+    if x.ndim == 0 or len(x) == 0 or x.shape[1:] != architecture.input_shape:
+        raise ValueError(f"inputs must have shape {shape}, got {x.shape}")
+    return x
+
+
+def _shapes(parameters: Any) -> Any:
+    """``{layer: {name: shape}}`` of dictionaries of arrays, ``None`` of anything else."""
+    try:
+        return {
+            layer: {name: tuple(leaf.shape) for name, leaf in arrays.items()}
+            for layer, arrays in parameters.items()
+        }
+    except AttributeError:
+        return None
 
 
 @functools.partial(jax.jit, static_argnames=("architecture", "root"))

@@ -10,12 +10,12 @@ import dataclasses
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
 from ratedist.networks import losses
+from ratedist.networks.curvature import checks
 from ratedist.networks.curvature.architectures import SamplingError, sampling_error
 from ratedist.networks.curvature.tree_moments import Outputs, num_samples, tree_moments
 from ratedist.tensors.leaves import named_leaves
@@ -131,9 +131,7 @@ def empirical_fisher_diagonal(
         ValueError: as ``gauss_newton_diagonal``.
     """
     labels = np.zeros(num_samples(samples), np.int32)
-    return tree_moments(
-        _column(loss_fn), _one, parameters, samples, labels, chunk, leaf_by_leaf, progress
-    ).diagonal
+    return tree_moments(loss_fn, None, parameters, samples, labels, chunk, leaf_by_leaf, progress).diagonal
 
 
 def sample_diagonal(
@@ -168,16 +166,15 @@ def sample_diagonal(
     Raises:
         ValueError: as these; a subset of fewer than two samples, or more than there are.
     """
-    outputs, root = function, losses.hessian_root
-    if _checks.one_of("returns", returns, ("logits", "loss")) == "loss":
-        outputs, root = _column(function), _one
+    root = None if _checks.one_of("returns", returns, ("logits", "loss")) == "loss" else losses.hessian_root
+    checks.numbers("inputs", samples)
     pool, n = num_samples(samples), _checks.integer("size", size, 2)
     if n > pool:
         raise ValueError(f"size must be at most the {pool} samples there are, got {n}")
     chosen = np.sort(np.asarray(jax.random.choice(key, pool, (n,), replace=False)))
     subset = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], samples)
     moments = tree_moments(
-        outputs, root, parameters, subset, np.zeros(n, np.int32), chunk, leaf_by_leaf, progress, True
+        function, root, parameters, subset, np.zeros(n, np.int32), chunk, leaf_by_leaf, progress, True
     )
     left, names = (1 - n / pool) / (n - 1), list(named_leaves(parameters)[0])
     diagonals, errors = jax.tree.leaves(moments.diagonal), {}
@@ -186,20 +183,3 @@ def sample_diagonal(
         standard_error = np.sqrt(left * (squares - h**2).clip(0))  # rounding
         errors[names[place]] = sampling_error(h, standard_error, moments.totals[place], left)
     return SampledTree(moments.diagonal, errors, chosen)
-
-
-def _column(loss_fn: Outputs) -> Outputs:
-    """The loss of each sample as a column, the outputs that B = 1 is multiplied with."""
-
-    def column(tree: Any, batch: Any) -> jax.Array:
-        loss = loss_fn(tree, batch)
-        if loss.shape != (1,):
-            raise ValueError(f"loss_fn must return the loss of each sample, (1,) for one, got {loss.shape}")
-        return loss[:, None]
-
-    return column
-
-
-def _one(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    del labels
-    return jnp.ones_like(outputs)[None]

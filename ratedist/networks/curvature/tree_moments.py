@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from ratedist import _checks
+from ratedist.networks.curvature import checks
 
 Outputs = Callable[[Any, Any], jax.Array]
 Root = Callable[[jax.Array, jax.Array], jax.Array]
@@ -26,7 +27,10 @@ def num_samples(samples: Any) -> int:
     """
     lengths = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(samples)}
     if len(lengths) != 1 or () in lengths or (0,) in lengths:
-        raise ValueError(f"samples must be arrays of one length above zero, got lengths {sorted(lengths)}")
+        raise ValueError(
+            f"samples must be arrays of one length above zero, got lengths {sorted(lengths)} in "
+            f"{checks.described(samples)}"
+        )
     return lengths.pop()[0]
 
 
@@ -44,8 +48,8 @@ class TreeMoments:
 
 
 def tree_moments(
-    outputs_fn: Outputs,
-    root: Root,
+    function: Outputs,
+    root: Root | None,
     parameters: Any,
     samples: Any,
     labels: ArrayLike,
@@ -54,17 +58,20 @@ def tree_moments(
     progress: bool,
     with_errors: bool = False,
 ) -> TreeMoments:
+    """Moments of a function of logits and the root of its loss, or, without one, of the loss itself."""
     length, y = num_samples(samples), np.asarray(labels)
     leaves, structure = jax.tree.flatten(parameters)
-    places = [place for place, leaf in enumerate(leaves) if _is_differentiable(leaf)]
+    places = [place for place, leaf in enumerate(leaves) if checks.is_floating(leaf)]
     if not places:
-        raise ValueError("parameters must have at least one floating-point array")
-    first = jax.tree.map(lambda leaf: leaf[:1], samples)
-    shape = outputs_fn(parameters, first).shape
-    if len(shape) != 2 or shape[0] != 1:
-        raise ValueError(f"logits_fn must return shape (batch, classes), got {shape} for a batch of one")
-    if y.shape != (length,) or y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= shape[1]:
-        raise ValueError(f"labels must be {length} integers from 0 to {shape[1] - 1}, got shape {y.shape}")
+        raise ValueError(
+            f"parameters must have at least one floating-point array, got {checks.described(parameters)}"
+        )
+    for name, tree in (("parameters", parameters), ("inputs", samples), ("labels", labels)):
+        checks.numbers(name, tree)
+    columns = checks.traced_columns(function, parameters, samples, loss=root is None)
+    if y.shape != (length,) or y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= columns:
+        raise ValueError(f"labels must be {length} integers from 0 to {columns - 1}, got shape {y.shape}")
+    outputs_fn, root = (_column(function), _one) if root is None else (function, root)
 
     def step(chosen: dict[int, jax.Array], xs: Any, ys: jax.Array, valid: jax.Array) -> Any:
         def of_sample(x: Any, y: jax.Array, weight: jax.Array) -> dict[int, jax.Array]:
@@ -103,6 +110,7 @@ def tree_moments(
                     squares[place] += np.asarray(parts[1][place], np.float64)
                     totals[place].append(np.asarray(parts[2][place], np.float64))
             bar.update(int(valid.sum()))
+    checks.finite_diagonal(list(sums.values()))
     diagonal = jax.tree.unflatten(
         structure, [sums[i] / length if i in sums else leaf for i, leaf in enumerate(leaves)]
     )
@@ -113,8 +121,14 @@ def tree_moments(
     )
 
 
-def _is_differentiable(leaf: Any) -> bool:
-    return hasattr(leaf, "dtype") and hasattr(leaf, "shape") and jnp.issubdtype(leaf.dtype, jnp.floating)
+def _column(loss_fn: Outputs) -> Outputs:
+    """The loss of each sample as a column, the outputs that B = 1 is multiplied with."""
+    return lambda tree, batch: jnp.asarray(loss_fn(tree, batch))[:, None]
+
+
+def _one(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    del labels
+    return jnp.ones_like(outputs)[None]
 
 
 def _wide(gradient: jax.Array) -> jax.Array:

@@ -143,8 +143,8 @@ def test_a_subset_of_everything_has_no_error(small_network, gauss_newton):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"images": np.zeros((3, 4, 4))}, "images must have shape"),
-        ({"images": np.zeros((0, 4, 4, 2))}, "images must have shape"),
+        ({"images": np.zeros((3, 4, 4))}, "inputs must have shape"),
+        ({"images": np.zeros((0, 4, 4, 2))}, "inputs must have shape"),
         ({"images": np.zeros((3, 4, 4, 2), np.uint8)}, "floating-point"),
         ({"labels": np.full(7, 3)}, "labels must be 7 integers from 0 to 2"),
         ({"parameters": {}}, "parameters must have the shapes"),

@@ -98,7 +98,7 @@ def test_half_precision_does_not_underflow():
         ({"inputs": {"x": np.zeros((0, 3)), "offset": np.zeros(0)}}, "of one length above zero"),
         ({"parameters": {"layers": 3}}, "at least one floating-point array"),
         ({"labels": np.full(5, 3)}, "labels must be 5 integers from 0 to 2"),
-        ({"logits_fn": lambda model, inputs: model_logits(model, inputs)[0]}, "must return shape"),
+        ({"logits_fn": lambda model, inputs: model_logits(model, inputs)[0]}, "must return logits, shape"),
         ({"chunk": 0}, "chunk must be at least 1"),
     ],
 )
