@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ratedist import _checks
 from ratedist.quantizers.methods import Algorithm1, Lloyd, Method, Optimal, as_method, check_method
 from ratedist.quantizers.objective import PENALTIES, quantization_objective
-from ratedist.quantizers.quantized import Quantized, checked_weights
+from ratedist.quantizers.quantized import Quantized, checked_weights, require_concrete, require_one_key
 from ratedist.quantizers.scalar.branch_and_bound import certified_optimum
 from ratedist.quantizers.scalar.cells import number_below
 from ratedist.quantizers.scalar.certified_runs import (
@@ -62,12 +62,12 @@ def kmeans(
         diameter_penalty: β, the price on the diameter of the codebook in units of h, at least 0.
         penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
             ``(β/2) max|c_k − c_l|``, which is what the code released with the article charges (scalars only,
-            and not what "algorithm1" solves).
+            and not what "algorithm1" solves). At β = 0 the two are the same.
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
             which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last
             block is padded with weights that do not count.
-        key: JAX PRNG key, or an integer seed, required by the random starts: "random" and "kmeans++", the
-            default for blocks. Other starts draw nothing.
+        key: one JAX PRNG key, or an integer seed, required by the random starts: "random" and "kmeans++", the
+            default for blocks. Other starts draw nothing and leave it unused.
 
     Returns:
         ``Quantized``. ``lower_bound`` is certified by "optimal", rounding counted, and 0 otherwise;
@@ -77,7 +77,8 @@ def kmeans(
     Raises:
         ValueError: shapes that disagree or are empty, values that are not finite, K out of range, negative
             or all-zero importance, β < 0, unknown names, combinations named above that do not exist, a
-            random start without a key, options that the method would not look at.
+            random start without a key, several keys, options of the method that it would not look at, and
+            weights or options that JAX traces: this runs in NumPy, outside ``jit``, ``vmap`` and ``grad``.
 
     Source: Entropy 2021 eq. (30), (34), (35) and Algorithm 1; AAAI 2020 sec. 4. Erratum: (36) is not the
     assignment that minimises (35) unless each H is a multiple of the identity; "lloyd" mends this.
@@ -93,6 +94,10 @@ def kmeans(
         array([-1.  ,  1.09])
     """
     w, h = checked_weights(weights, importance)
+    options = {"num_clusters": num_clusters, "diameter_penalty": diameter_penalty, "key": key}
+    for name, value in options.items():
+        require_concrete(name, value)
+    require_one_key(key)
     beta = _checks.real_array("diameter_penalty", diameter_penalty)
     if beta.ndim != 0 or beta < 0:
         raise ValueError(f"diameter_penalty must be one number of at least 0, got {diameter_penalty!r}")

@@ -52,7 +52,7 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
 
     Raises:
         ValueError: shapes other than ``(d,)`` with d >= 1 or that disagree, values that are not finite,
-            importances that are negative, all zero or too large for the objective.
+            importances that are negative, all zero or too large for the objective, and what JAX traces.
     """
     w = _floats("weights", weights)
     if w.ndim != 1 or w.size == 0:
@@ -77,8 +77,29 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
     return w, h
 
 
+def require_concrete(name: str, value: object) -> None:
+    """Raise ``ValueError`` for what JAX traces."""
+    # Told by the names of classes: scalars need no JAX.
+    kinds = {type(one) for one in value} if isinstance(value, list | tuple) else {type(value)}
+    bases = {base for kind in kinds for base in kind.__mro__}
+    if any(base.__name__ == "Tracer" and base.__module__.partition(".")[0] == "jax" for base in bases):
+        raise ValueError(
+            f"{name} must have values already, got what JAX traces: quantisers run outside jit, vmap and grad"
+        )
+
+
+def require_one_key(key: object) -> None:
+    """Raise ``ValueError`` for an array of several JAX PRNG keys."""
+    shape, dtype = getattr(key, "shape", ()), str(getattr(key, "dtype", ""))
+    # Keys of the old kind are a few words each.
+    keys = shape if dtype.startswith("key<") else shape[:-1]
+    if keys:
+        raise ValueError(f"key must be one JAX PRNG key, got an array of {np.prod(keys)}: take one of them")
+
+
 def _floats(name: str, value: ArrayLike, *, indicator: bool = False) -> np.ndarray:
     """As ``real_array``, but no copy of what is float64 already: nothing here writes to it."""
+    require_concrete(name, value)
     if isinstance(value, np.ndarray) and value.dtype == np.float64 and np.all(np.isfinite(value)):
         _checks.unmasked(name, value)
         return np.asarray(value)
