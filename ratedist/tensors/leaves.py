@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import jax
@@ -16,8 +17,13 @@ def named_leaves(tree: Any) -> tuple[dict[str, Any], Any]:
     Tensors of other libraries become NumPy arrays.
 
     Raises:
-        ValueError: two leaves of one name, tensors that cannot be converted.
+        ValueError: the name of a file in place of what is in it, two leaves of one name, tensors that cannot
+            be converted.
     """
+    if isinstance(tree, str | bytes | os.PathLike):
+        raise ValueError(
+            f"{tree!r:.80} is no tree of arrays: read the file first, e.g. by safetensors.numpy.load_file"
+        )
     paths, structure = jax.tree_util.tree_flatten_with_path(tree)
     leaves = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
     if len(leaves) != len(paths):

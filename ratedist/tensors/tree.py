@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -12,13 +13,16 @@ import numpy as np
 
 from ratedist.container import CompressedTensor, QuantizedTensor, RdzWriter, rdz_size
 from ratedist.tensors.budget import clusters_within_budget
-from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.config import QuantizationConfig, described
 from ratedist.tensors.leaves import is_array, named_leaves
+from ratedist.tensors.model_checks import listed
 from ratedist.tensors.ratios import entropy_ratio, huffman_ratio
 from ratedist.tensors.tensor import check_start, named, quantize_tensor
 from ratedist.tensors.tree_file import check_storable, leaves_as_metadata, raw_entries
 
 Tensor = TypeVar("Tensor", bound=CompressedTensor)
+# Most leaves that a message names.
+SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,20 +123,21 @@ def quantize_tree(
             clusters, ``None`` for one of 16.
         importance: tree of the same structure with h for every leaf that is quantised; ``None`` for equal
             importance.
-        select: ``select(name, leaf)`` says whether a leaf may be quantised; it has to pass the options of
-            ``config`` too.
+        select: ``select(name, leaf)`` says, by True or False, whether a leaf may be quantised; it has to pass
+            the options of ``config`` too.
 
     Returns:
         ``QuantizedTree``.
 
     Raises:
-        ValueError: nothing to quantise, two leaves of one name, importances of another structure, tensors of
-            another library that cannot be converted, arrays with masked entries, an option that nothing
-            depends on, a budget that cannot be met (with the least that can), and whatever
-            ``quantize_tensor`` complains of, with the name of the leaf.
+        ValueError: nothing to quantise, the name of a file in place of its arrays, two leaves of one name,
+            importances of another structure, tensors of another library that cannot be converted, arrays with
+            masked entries, an option that nothing depends on, a budget that cannot be met (with the least
+            that can), and whatever ``quantize_tensor`` complains of, with the name of the leaf.
 
     Warns:
-        UserWarning: leaves whose error stays above half their energy within a budget.
+        UserWarning: leaves with NaN or infinite weights, which stay as they are; leaves whose error stays
+            above half their energy within a budget.
 
     Example:
         >>> import numpy as np, ratedist as rd
@@ -148,7 +153,7 @@ def quantize_tree(
     """
     config = QuantizationConfig.of(config)
     leaves, structure = named_leaves(parameters)
-    chosen = leaves_to_quantize(leaves, config, select)
+    chosen = _without_not_finite(leaves, leaves_to_quantize(leaves, config, select))
     h = None
     if importance is not None:
         h, other = named_leaves(importance)
@@ -165,21 +170,52 @@ def leaves_to_quantize(
     """Names of the leaves that are to be quantised.
 
     Raises:
-        ValueError: there is none; a pattern that is like no name; a start that one of them cannot have.
+        ValueError: there is none, with the reasons; a ``select`` that is no function or returns no bool; a
+            pattern that is like no name; a start that one of them cannot have.
     """
     config.check_patterns(leaves.keys())
-    chosen = [
-        name
-        for name, leaf in leaves.items()
-        if is_array(leaf)
-        and config.reason_to_leave(name, np.dtype(leaf.dtype), leaf.size) is None
-        and (select is None or select(name, leaf))
-    ]
+    if select is not None and not callable(select):
+        raise ValueError(f"select must be a function, select(name, leaf), got {described(select)}")
+    reasons = {name: _reason_to_leave(name, leaf, config, select) for name, leaf in leaves.items()}
+    chosen = [name for name, reason in reasons.items() if reason is None]
     if not chosen:
-        raise ValueError("parameters have no leaf to quantise: see select, include, exclude and min_size")
+        told = "; ".join(f"{name!r}: {reason}" for name, reason in list(reasons.items())[:SHOWN])
+        more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+        raise ValueError(f"parameters have no leaf to quantise: {told or 'they have none at all'}{more}")
     for name in chosen:
         named(name, check_start, config, np.dtype(leaves[name].dtype), leaves[name].size)
     return chosen
+
+
+def _reason_to_leave(
+    name: str, leaf: Any, config: QuantizationConfig, select: Callable[[str, Any], bool] | None
+) -> str | None:
+    if not is_array(leaf):
+        kind = f"an array of {leaf.dtype}" if isinstance(leaf, np.ndarray) else described(leaf)
+        return f"no array that a file can hold, but {kind}"
+    reason = config.reason_to_leave(name, np.dtype(leaf.dtype), leaf.size)
+    if reason is not None or select is None:
+        return reason
+    wanted = select(name, leaf)
+    answer = np.asarray(wanted)
+    if answer.shape != () or answer.dtype != bool:  # those of JAX are arrays
+        raise ValueError(f"select must return True or False, got {described(wanted)} for {name!r}")
+    return None if answer else "not selected"
+
+
+def _without_not_finite(leaves: Mapping[str, Any], chosen: list[str]) -> list[str]:
+    """What is chosen but leaves with NaN or infinite weights, with a warning that names them."""
+    left = [name for name in chosen if not np.isfinite(np.asarray(leaves[name])).all()]
+    if len(left) == len(chosen):
+        raise ValueError(f"parameters have no leaf to quantise: {listed(left)} not finite")
+    if left:
+        rest = ", …" if len(left) > SHOWN else "," * (len(left) == 1)
+        warnings.warn(
+            f"{listed(left)} not finite, and left as they are; "
+            f"exclude=({', '.join(map(repr, left[:SHOWN]))}{rest}) leaves them without this warning",
+            stacklevel=3,
+        )
+    return [name for name in chosen if name not in left]
 
 
 def quantize_leaves(

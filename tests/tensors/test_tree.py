@@ -187,3 +187,51 @@ def test_the_other_byte_order(tmp_path):
     loaded = load_tree(tmp_path / "tree.rdz", tree)
     np.testing.assert_array_equal(loaded["steps"], np.arange(7))
     np.testing.assert_array_equal(loaded["w"], quantize_tree({"w": w.astype("=f4")}, 4).reconstruction()["w"])
+
+
+def test_weights_that_are_not_finite_stay():
+    """As in the command; the warning names the option that says so without one."""
+    good = np.random.default_rng(0).normal(size=2000)
+    tree = {"good": good, "nan": np.full(2000, np.nan), "inf": jnp.full(2000, np.inf, jnp.bfloat16)}
+    told = r"weights of 'inf', 'nan' are not finite, and left as they are; exclude=\('inf', 'nan'\)"
+    for options in ({"num_clusters": 4}, {"bits_per_weight": 3}):
+        with pytest.warns(UserWarning, match=told) as caught:
+            found = quantize_tree(tree, QuantizationConfig(**options))
+        assert caught[0].filename == __file__
+        assert list(found.quantized) == ["good"]
+        assert found.reconstruction()["nan"] is tree["nan"]
+        silent = quantize_tree(tree, QuantizationConfig(**options, exclude=("inf", "nan")))
+        np.testing.assert_array_equal(silent.quantized["good"].labels, found.quantized["good"].labels)
+    with pytest.raises(ValueError, match="no leaf to quantise: the weights of 'nan' are not finite"):
+        quantize_tree({"nan": tree["nan"]}, 4)
+
+
+def test_why_there_is_nothing_to_quantise():
+    tree = {"a": np.zeros(3), "b": np.zeros(2000, int), "c": "ReLU", "d": np.zeros(2000), "e": 1}
+    with pytest.raises(ValueError, match="no leaf to quantise") as caught:
+        quantize_tree({**tree, "f": 2, "g": 3}, 2, select=lambda name, leaf: False)
+    assert str(caught.value) == (
+        "parameters have no leaf to quantise: 'a': fewer than 1024 weights (min_size); "
+        "'b': int64, not floating-point of 16 to 64 bits; 'c': no array that a file can hold, but 'ReLU'; "
+        "'d': not selected; 'e': no array that a file can hold, but 1; and 2 more"
+    )
+    with pytest.raises(ValueError, match="they have none at all"):
+        quantize_tree({}, 2)
+
+
+def test_the_name_of_a_file_is_no_tree(tmp_path):
+    for name in ("model.safetensors", tmp_path / "model.safetensors"):
+        with pytest.raises(ValueError, match=r"read the file first, e\.g\. by safetensors\.numpy\.load_file"):
+            quantize_tree(name, 4)
+
+
+def test_select_is_a_function_to_true_or_false():
+    tree = {"w": np.random.default_rng(0).normal(size=2000)}
+    assert list(quantize_tree(tree, 4, select=lambda name, leaf: np.any(leaf > 0)).quantized) == ["w"]
+    assert list(quantize_tree(tree, 4, select=lambda name, leaf: jnp.array(True)).quantized) == ["w"]
+    for wrong in ("w", ["w"]):
+        with pytest.raises(ValueError, match=r"select must be a function, select\(name, leaf\), got"):
+            quantize_tree(tree, 4, select=wrong)
+    for wrong in (None, "yes", 1):
+        with pytest.raises(ValueError, match=r"select must return True or False, got .* for 'w'"):
+            quantize_tree(tree, 4, select=lambda name, leaf, wrong=wrong: wrong)
