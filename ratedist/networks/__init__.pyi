@@ -1,5 +1,7 @@
 # Every public name of ``ratedist.networks``, once: read by type checkers, and at run time by ``lazy_loader``.
 from .architecture import Architecture as Architecture
+from .architecture import Convolution as Convolution
+from .architecture import Dense as Dense
 from .architecture import convolutional_network as convolutional_network
 from .architecture import initialize as initialize
 from .architecture import logits as logits

@@ -11,6 +11,7 @@ import numpy as np
 
 from ratedist import _checks
 from ratedist.estimate import Estimate, Moments
+from ratedist.networks.architecture import Architecture, logits_function
 from ratedist.networks.calibration import fit_temperature
 from ratedist.networks.curvature.tree_moments import num_samples
 from ratedist.networks.losses import sample_cross_entropies
@@ -67,7 +68,7 @@ class Comparison:
 
 
 def compare(
-    function: Function,
+    function: Function | Architecture,
     before: Any,
     after: Any,
     train: Any,
@@ -85,7 +86,8 @@ def compare(
 
     Args:
         function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where
-            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample.
+            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample. An
+            ``Architecture`` stands for its logits.
         before: parameters before the change, any pytree.
         after: parameters after the change, in a tree of the same structure.
         train: what the model was trained on, ``(inputs, labels)``; for a loss any pytree of arrays with
@@ -99,6 +101,7 @@ def compare(
     Raises:
         ValueError: trees of different structure, samples of another form, outputs of another shape.
     """
+    function = logits_function("function", function)
     _checks.one_of("returns", returns, RETURNS)
     if jax.tree.structure(before) != jax.tree.structure(after):
         raise ValueError("before and after must be trees of one structure")
@@ -132,13 +135,14 @@ def compare(
 
 
 def sample_losses(
-    function: Function, parameters: Any, samples: Any, *, returns: str = "logits"
+    function: Function | Architecture, parameters: Any, samples: Any, *, returns: str = "logits"
 ) -> np.ndarray:
     """The loss of each sample.
 
     Args:
         function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where
-            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample.
+            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample. An
+            ``Architecture`` stands for its logits.
         parameters: the parameters of the network, any pytree.
         samples: ``(inputs, labels)``, or for a loss any pytree of arrays with samples along the first axis.
         returns: "logits" or "loss", what ``function`` returns.
@@ -149,7 +153,7 @@ def sample_losses(
     Raises:
         ValueError: as ``compare``.
     """
-    compiled = _compiled(function, parameters)
+    compiled = _compiled(logits_function("function", function), parameters)
     if _checks.one_of("returns", returns, RETURNS) == "loss":
         return _losses(compiled, samples)
     return sample_cross_entropies(_logits(compiled, samples), np.asarray(samples[1]))

@@ -12,6 +12,7 @@ import optax
 
 from ratedist import _checks
 from ratedist.container import QuantizedTensor
+from ratedist.networks.architecture import Architecture, logits_function
 from ratedist.networks.comparison import RETURNS, Function, check_pair, compare
 from ratedist.networks.curvature.tree_moments import num_samples
 from ratedist.networks.losses import cross_entropy
@@ -25,7 +26,7 @@ Codebooks = dict[str, jax.Array]
 
 def fine_tune_centers(
     model: QuantizedModel,
-    function: Function,
+    function: Function | Architecture,
     data: Any,
     *,
     returns: str = "logits",
@@ -45,7 +46,8 @@ def fine_tune_centers(
     Args:
         model: a quantised model, as ``rd.networks.quantize`` returns it.
         function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where
-            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample.
+            ``returns="loss"``, ``function(parameters, samples)``, the loss of each sample. An
+            ``Architecture`` stands for its logits.
         data: the training samples, ``(inputs, labels)``, never test samples; for a loss any pytree of arrays
             with samples along the first axis.
         returns: "logits" or "loss", what ``function`` returns.
@@ -67,6 +69,7 @@ def fine_tune_centers(
 
     Source: Han et al., "Deep Compression", ICLR 2016, Section 3.
     """
+    function = logits_function("function", function)
     if _checks.one_of("returns", returns, RETURNS) == "logits":
         check_pair("data", data)
     rule = OPTIMIZERS[_checks.one_of("optimizer", optimizer, tuple(OPTIMIZERS))]

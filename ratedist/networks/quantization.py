@@ -10,6 +10,7 @@ import jax
 
 from ratedist import _checks
 from ratedist.container import QuantizedTensor
+from ratedist.networks.architecture import Architecture, logits_function
 from ratedist.networks.comparison import RETURNS, Comparison, Function, check_pair, compare
 from ratedist.networks.curvature import pytrees
 from ratedist.networks.curvature.architectures import SamplingError
@@ -81,7 +82,7 @@ class QuantizedModel:
 
 def quantize(
     parameters: Any,
-    function: Function,
+    function: Function | Architecture,
     data: Any,
     config: QuantizationConfig | int | None = None,
     *,
@@ -118,7 +119,7 @@ def quantize(
             tensors become NumPy arrays.
         function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; each sample is
             treated by itself (no dropout, normalisation by running averages). Weights are what it takes them
-            for: PyTorch's are ``(outputs, inputs)``.
+            for: PyTorch's are ``(outputs, inputs)``. An ``Architecture`` stands for its logits.
         data: the training samples, ``(inputs, labels)``.
         config: the options, ``rd.QuantizationConfig(...)``; an integer is short for one with that number of
             clusters, ``None`` for one of 16. Within a budget arrays keep the proportions of their curvature,
@@ -140,6 +141,7 @@ def quantize(
         ValueError: data of another form, nothing to quantise, a budget together with an absolute β, a seed
             where nothing is random, a curvature of another structure, and as ``ratedist.quantize_tree``.
     """
+    function = logits_function("function", function)
     if _checks.one_of("returns", returns, RETURNS) == "logits":
         for name, samples in (("data", data), ("holdout", holdout), ("test", test)):
             if samples is not None:
