@@ -45,6 +45,9 @@ def equivalent_shrinkage(diameter_penalty: float, d: int, num_clusters: int) -> 
 def run(config: DiameterConfig, *, progress: bool = False) -> Table:
     """Simulate every compressor at every K and β on the same draws, for each w*.
 
+    It computes in the precision that JAX is set to. The command's is double: for its numbers, call
+    ``jax.config.update("jax_enable_x64", True)`` first.
+
     The findings name the best K and β. They are chosen by as many trials of their own, and reported from
     the trials of the table.
 

@@ -22,32 +22,39 @@ Penalty = Literal["squared", "linear"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DiameterConfig:
-    """K-means, Hessian-weighted and diameter-regularised K-means of the same weights, for several w*."""
+    """K-means, Hessian-weighted and diameter-regularised K-means of the same weights, for several w*.
+
+    Attributes:
+        d: Number of weights; if not given, 50 or as many as a file of true weights has.
+        n: Number of training samples, above d + 1.
+        noise_variance: Variance of the noise in the outputs.
+        covariance: Covariance of the inputs: "identity", "ar1:RHO" with correlation RHO of neighbours, or
+            a .npy file.
+        w_star: True weights, a column each: "two-level" (+-1), "gaussian", "sparse" (a fifth +-1), or .npy
+            files.
+        clusters: Numbers K of clusters.
+        diameter_penalties: Prices β on the diameter, above zero and ascending; zero is always run.
+        penalty: β times the squared diameter (the papers'), or β/2 times the diameter (their released
+            code's).
+        num_trials: Monte Carlo trials for each w*; as many more, of their own, choose K and β.
+        certified_trials: Trials for each w* in which the descent is compared with the certified global
+            optimum; 0 for none.
+        center_bits: Bits of a centre in the description length; the centres are really rounded to them.
+        seed: Seed of every random draw.
+    """
 
     d: int | None = None
-    """Number of weights; if not given, 50 or as many as a file of true weights has."""
     n: int = 80
-    """Number of training samples, above d + 1."""
     noise_variance: float = 1.0
-    """Variance of the noise in the outputs."""
     covariance: CovarianceOption = "identity"
-    """Covariance of the inputs: "identity", "ar1:RHO" with correlation RHO of neighbours, or a .npy file."""
     w_star: tuple[WeightsOption, ...] = ("two-level", "gaussian", "sparse")
-    """True weights, a column each: "two-level" (+-1), "gaussian", "sparse" (a fifth +-1), or .npy files."""
     clusters: tuple[int, ...] = (2, 3, 4, 8, 16)
-    """Numbers K of clusters."""
     diameter_penalties: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-    """Prices β on the diameter, above zero and ascending; zero is always run."""
     penalty: Penalty = "squared"
-    """β times the squared diameter (the papers'), or β/2 times the diameter (their released code's)."""
     num_trials: NumTrials = 4_000
-    """Monte Carlo trials for each w*; as many more, of their own, choose K and β."""
     certified_trials: int = 3
-    """Trials for each w* in which the descent is compared with the certified global optimum; 0 for none."""
     center_bits: int = 16
-    """Bits of a centre in the description length; the centres are really rounded to them."""
     seed: int = 0
-    """Seed of every random draw."""
 
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting without a figure."""

@@ -56,6 +56,9 @@ RADIUS_RECORD = {
 def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str | Path | None = None) -> Table:
     """Simulate every point of Figure 2 and tabulate it with the closed forms and bounds.
 
+    It computes in the precision that JAX is set to. The command's is double: for its numbers, call
+    ``jax.config.update("jax_enable_x64", True)`` first.
+
     Args:
         config: the setting.
         progress: show a progress bar on standard error.

@@ -19,33 +19,40 @@ CHOICES = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Figure2Config:
-    """The setting of Figure 2; the defaults are the papers' where they say."""
+    """The setting of Figure 2; the defaults are the papers' where they say.
+
+    Attributes:
+        d: Number of weights; if not given, 50 or as many as a file of true weights has.
+        n: Number of training samples, above d + 1.
+        noise_variance: Variance of the noise in the outputs.
+        covariance: Covariance of the inputs: "identity", "ar1:RHO" with correlation RHO of neighbours, or
+            a .npy file.
+        w_star: True weights: "two-level" (+1 and -1 in turn), "gaussian", "sparse" (a fifth +-1), or a .npy
+            file.
+        num_trials: Monte Carlo trials.
+        max_clusters: Largest number K of clusters; every K from 1 on is run.
+        method: K-means by its global optimum, by Lloyd's iteration from one random start (the papers'), or
+            both.
+        sampler: What is drawn: data sets, their sufficient statistics, or the ERM weights alone (the
+            fastest).
+        rate: Which rate of K-means is the abscissa.
+        center_bits: Bits of a centre in the description length, 32 if not given; the centres are really
+            rounded to them. For --rate description_length only.
+        seed: Seed of every random draw.
+    """
 
     d: int | None = None
-    """Number of weights; if not given, 50 or as many as a file of true weights has."""
     n: int = 80
-    """Number of training samples, above d + 1."""
     noise_variance: float = 1.0
-    """Variance of the noise in the outputs."""
     covariance: CovarianceOption = "identity"
-    """Covariance of the inputs: "identity", "ar1:RHO" with correlation RHO of neighbours, or a .npy file."""
     w_star: WeightsOption = "two-level"
-    """True weights: "two-level" (+1 and -1 in turn), "gaussian", "sparse" (a fifth +-1), or a .npy file."""
     num_trials: NumTrials = 10_000
-    """Monte Carlo trials."""
     max_clusters: int = 16
-    """Largest number K of clusters; every K from 1 on is run."""
     method: Method = "optimal"
-    """K-means by its global optimum, by Lloyd's iteration from one random start (the papers'), or both."""
     sampler: SamplerName = "auto"
-    """What is drawn: data sets, their sufficient statistics, or the ERM weights alone (the fastest)."""
     rate: Rate = "assignment_entropy"
-    """Which rate of K-means is the abscissa."""
     center_bits: int | None = None
-    """Bits of a centre in the description length, 32 if not given; the centres are really rounded to them.
-    For --rate description_length only."""
     seed: int = 0
-    """Seed of every random draw."""
 
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting that has no Figure 2."""

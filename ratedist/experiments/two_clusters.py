@@ -19,12 +19,15 @@ COLUMNS = ("true_weight", "fitted_weight", "compressed_weight")
 
 @dataclasses.dataclass(frozen=True)
 class TwoClustersConfig:
-    """The setting of the papers' Figure 2, at two clusters."""
+    """The setting of the papers' Figure 2, at two clusters.
+
+    Attributes:
+        num_trials: Data sets, one fit each, over which the risks are averaged.
+        seed: Seed of every random draw.
+    """
 
     num_trials: NumTrials = 10_000
-    """Data sets, one fit each, over which the risks are averaged."""
     seed: int = 0
-    """Seed of every random draw."""
 
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting without a picture."""
@@ -38,6 +41,9 @@ class TwoClustersConfig:
 
 def run(config: TwoClustersConfig) -> Table:
     """Fit one data set, compress the fit to two values, and average the risks of both over many data sets.
+
+    It computes in the precision that JAX is set to. The command's is double: for its numbers, call
+    ``jax.config.update("jax_enable_x64", True)`` first.
 
     Args:
         config: the setting.

@@ -1,8 +1,11 @@
 """A model of one's own: w* and Σ as a name, a .npy file or an array, in Python and from the commands."""
 
 import dataclasses
+import inspect
 import json
 import pathlib
+import re
+import types
 
 import jax
 import numpy as np
@@ -10,10 +13,11 @@ import pandas as pd
 import pytest
 
 from ratedist.cli import main
-from ratedist.experiments import diameter, figure2
+from ratedist.experiments import diameter, figure2, two_clusters
 from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.figure2 import Figure2Config
 from ratedist.experiments.model_options import linear_model
+from ratedist.experiments.two_clusters import TwoClustersConfig
 from ratedist.theory import erm_population_risk
 
 W_STAR = np.array([3.0, -1.0, 3.0, -1.0, 0.5, 3.0])
@@ -131,3 +135,15 @@ def test_the_best_penalty_is_chosen_on_trials_of_its_own(monkeypatch: pytest.Mon
             disagreements += best != own
     assert list(record["findings"]) == ["array 1", "two-level"]
     assert disagreements, "the two sets of trials name the same β everywhere: nothing was tested"
+
+
+@pytest.mark.parametrize("config", [Figure2Config, DiameterConfig, TwoClustersConfig])
+def test_a_class_describes_its_fields(config: type) -> None:
+    """One text for Python's help and the command's."""
+    described = re.findall(r"^    (\w+): \S", inspect.cleandoc(config.__doc__ or ""), re.MULTILINE)
+    assert described == [field.name for field in dataclasses.fields(config)]
+
+
+@pytest.mark.parametrize("module", [figure2, diameter, two_clusters])
+def test_a_run_says_in_which_precision_it_computes(module: types.ModuleType) -> None:
+    assert 'jax.config.update("jax_enable_x64", True)' in module.run.__doc__
