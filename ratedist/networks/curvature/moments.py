@@ -89,8 +89,9 @@ def _checked(
     if found != expected:
         came = checks.described(parameters) if found is None else found
         raise ValueError(f"parameters must have the shapes {expected}, got {came}")
-    if not all(map(checks.is_floating, jax.tree.leaves(parameters))):
-        raise ValueError("parameters must be floating-point arrays, got other leaves beside or instead")
+    for leaf in jax.tree.leaves(parameters):
+        if not checks.is_floating(leaf):
+            raise ValueError(f"parameters must be floating-point arrays, got {checks.described(leaf)}")
     x, y = checked_images(architecture, images), np.asarray(labels)
     for name, tree in (("parameters", parameters), ("inputs", x), ("labels", labels)):
         checks.numbers(name, tree)

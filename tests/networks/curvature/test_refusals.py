@@ -15,6 +15,7 @@ WEIGHTS = np.ones((2, 3))
 NAN = np.array([[1, np.nan], [3, 4]], np.float32)
 MASKED = np.ma.masked_array(INPUTS, INPUTS > 3)
 BAD_PARAMETERS = jax.tree.map(lambda leaf: leaf * jnp.nan, PARAMETERS)
+INTEGERS = jax.tree.map(lambda leaf: np.asarray(leaf).astype(int), PARAMETERS)
 KEY = jax.random.key(0)
 diagonal = rd.networks.gauss_newton_diagonal
 
@@ -37,6 +38,7 @@ def linear(weights, inputs):
         (NETWORK, INPUTS, PARAMETERS, "inputs must have shape .* got a dict of 1"),
         (NETWORK, None, INPUTS, "parameters must have the shapes .* got None"),
         (NETWORK, [1, 2], INPUTS, "parameters must have the shapes .* got a list of 2"),
+        (NETWORK, INTEGERS, INPUTS, "parameters must be floating-point arrays, got an array of int"),
         (NETWORK, INPUTS, INPUTS, "parameters must have the shapes .* got an array of float32"),
         (NETWORK, PARAMETERS, (INPUTS, LABELS), "inputs must have shape .* without labels, got a tuple of 2"),
         (NETWORK, PARAMETERS, None, "inputs must have shape .* got None"),
