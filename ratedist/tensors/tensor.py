@@ -15,7 +15,7 @@ from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.scalar.cells import number_below
-from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.config import QuantizationConfig, described
 from ratedist.tensors.histogram import centers_of_many
 
 # Weights above which centres are fitted to cells of them.
@@ -50,9 +50,12 @@ def quantize_tensor(
             differ in the codebook: one for a constant tensor.
 
     Raises:
-        ValueError: another dtype, no weights, masked entries, as ``ratedist.kmeans``, centres too large or
-            too small for the codebook's dtype, init "random" where there are more than a million weights.
+        ValueError: options that are no record, another dtype, no weights, masked entries, as
+            ``ratedist.kmeans``, centres too large or too small for the codebook's dtype, init "random" where
+            there are more than a million weights.
     """
+    if not isinstance(config, QuantizationConfig):
+        raise ValueError(f"config must be an rd.QuantizationConfig, got {described(config)}")
     _checks.unmasked("a tensor to quantise", tensor)
     _checks.unmasked("importance", importance)
     array = np.asarray(tensor)

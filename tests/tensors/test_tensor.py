@@ -192,3 +192,9 @@ def test_single_weight():
     found = quantize_tensor(np.float32(3), CONFIG, num_clusters=1)
     assert found.shape == ()
     assert found.reconstruction() == 3
+
+
+def test_options_of_a_tensor_are_a_record():
+    for wrong, got in ((4, "4"), (None, "None"), ({}, "an object of type dict")):
+        with pytest.raises(ValueError, match=rf"config must be an rd\.QuantizationConfig, got {got}"):
+            quantize_tensor(weights(100), wrong)
