@@ -23,10 +23,11 @@ CURVE = [([0.0, 1.0], [1.0, 0.0])]
 CALLS = {
     "num_clusters": [
         lambda yes: rd.kmeans(W, yes),
-        lambda yes: rd.quantize_tree({"w": W}, yes),
+        lambda yes: rd.quantize_tree({"w": W}, rd.QuantizationConfig(num_clusters=yes)),
         lambda yes: rd.KMeans(yes),
         lambda yes: uniform_quantizer(W, yes),
     ],
+    "config": [lambda yes: rd.quantize_tree({"w": W}, yes)],
     "diameter_penalty": [
         lambda yes: rd.kmeans(W, 2, None, diameter_penalty=yes),
         lambda yes: rd.quantize_tree({"w": W}, rd.QuantizationConfig(num_clusters=2, diameter_penalty=yes)),
