@@ -88,7 +88,7 @@ def gibbs_generalization_error(
     """``gen = E[L_μ(Ŵ) − L_S(Ŵ)]`` of the Gibbs algorithm, exactly, for Σ a multiple of the identity.
 
     Args:
-        model: the linear model, d ≤ 300; its covariance one number.
+        model: the linear model, d ≤ 5000; its covariance one number.
         inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
         prior_variance: τ² > 0 of the prior N(0, τ²I).
 
@@ -98,7 +98,7 @@ def gibbs_generalization_error(
         eigenvectors are averaged.
 
     Raises:
-        ValueError: a covariance that is no multiple of the identity, d > 300, γ < 0 or τ² ≤ 0.
+        ValueError: a covariance that is no multiple of the identity, d > 5000, γ < 0 or τ² ≤ 0.
 
     Source: docs/bounds.md §5.
 
@@ -128,12 +128,12 @@ def gibbs_symmetrized_information(
     The mean over A of :func:`gibbs_symmetrized_information_given_gram`, for Σ a multiple of the identity.
 
     Args:
-        model: the linear model, d ≤ 300; its covariance one number.
+        model: the linear model, d ≤ 5000; its covariance one number.
         inverse_temperature: γ ≥ 0 (γ → ∞ tends to ERM, 0 is the prior).
         prior_variance: τ² > 0 of the prior N(0, τ²I).
 
     Raises:
-        ValueError: a covariance that is no multiple of the identity, d > 300, γ < 0 or τ² ≤ 0.
+        ValueError: a covariance that is no multiple of the identity, d > 5000, γ < 0 or τ² ≤ 0.
 
     Source: docs/bounds.md §5; Aminian et al. 2021, Theorem 1.
 

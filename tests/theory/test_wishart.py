@@ -31,6 +31,31 @@ def test_moments(d, excess):
         )
 
 
+@pytest.mark.parametrize(("d", "n"), [(500, 501), (1999, 2000), (2000, 4000), (50, 10**8), (3, 10**12)])
+def test_moments_of_large_matrices(d, n):
+    x, weights = wishart_eigenvalue_quadrature(d, n)
+    assert np.all(weights >= 0)
+    for power, expected in ((0, d), (1, n * d), (2, d * n * (n + d + 1))):
+        assert weights @ x**power == pytest.approx(expected, rel=1e-11)
+    if n > d + 1:
+        assert weights @ (1 / x) == pytest.approx(d / (n - d - 1), rel=1e-11)
+
+
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_two_dimensions_by_their_joint_density(n):
+    """∝ |x − y| (xy)^{(n−3)/2} e^{−(x+y)/2}, integrated over the sum and the share of the smaller one."""
+    u, du = np.polynomial.legendre.leggauss(200)
+    r, dr = 100 * (1 + u), 100 * du
+    share, dshare = (1 + u) ** 2 / 8, (1 + u) / 4 * du  # √share from 0 to √½
+    x, y = r[:, None] * share, r[:, None] * (1 - share)
+    density = (y - x) * (x * y) ** ((n - 3) / 2) * np.exp(-r / 2)[:, None] * r[:, None]
+    density *= dr[:, None] * dshare
+    nodes, weights = wishart_eigenvalue_quadrature(2, n)
+    for shift in (0.3, 5.0):
+        expected = np.sum(density * (1 / (shift + x) + 1 / (shift + y))) / np.sum(density)
+        assert weights @ (1 / (shift + nodes)) == pytest.approx(expected, rel=1e-8)
+
+
 def test_one_dimension_is_chi_square():
     x, weights = wishart_eigenvalue_quadrature(1, 7)
     t = np.linspace(0, 120, 400_001)
@@ -49,7 +74,7 @@ def test_resolvent_by_simulation(d, n):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name"), [((0, 3), "dimension"), ((4, 3), "degrees"), ((301, 400), "at most 300")]
+    ("arguments", "name"), [((0, 3), "dimension"), ((4, 3), "degrees"), ((5001, 6000), "at most 5000")]
 )
 def test_bad_input_is_refused_in_words(arguments, name):
     with pytest.raises(ValueError, match=name):
