@@ -12,6 +12,11 @@ The linear model: exact risks
     the Gibbs algorithm
         GibbsPosterior, gibbs_posterior, gibbs_generalization_error, gibbs_symmetrized_information,
         gibbs_generalization_given_gram, gibbs_symmetrized_information_given_gram
+    remote coding: shrink or estimate W first, then code it
+        shrinkage_factor, shrunk_population_risk, remote_population_risk, remote_posterior_mean
+    priors of one weight, seen through noise
+        MixturePrior, gaussian_prior, two_level_prior, sparse_prior, posterior_mean, log_marginal_density,
+        soft_kmeans_step
 
 Bounds on rate and distortion of ERM's weights, closed forms
     the papers' relaxed bound
@@ -37,6 +42,15 @@ Bounds on the generalisation error
 The exact curve of the linear model, with certificates
         RateDistortionCurve, rate_distortion, rate_at_distortion, distortion_at_rate, critical_slope,
         high_rate_asymptote
+
+Code lengths of weights
+    priors, and how long a weight is under them
+        GaussianPrior, LaplacePrior, TwoSpikePrior, code_length, high_resolution_code_length, round_to_grid,
+        empirical_bayes_prior, empirical_bayes_scale
+    two parts: the rounded weight and what rounding costs the data
+        TwoPartLength, two_part_length, rounding_cost, optimal_step
+    bits back
+        BITS_BACK_REFUND, bits_back_cost
 
 Textbook sources
     scalar sources

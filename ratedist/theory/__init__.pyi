@@ -1,4 +1,8 @@
 # Every public name of ``ratedist.theory``, once. The docstring of the module has them by families.
+from .bits_back import BITS_BACK_REFUND as BITS_BACK_REFUND
+from .bits_back import bits_back_cost as bits_back_cost
+from .bits_back import empirical_bayes_prior as empirical_bayes_prior
+from .bits_back import empirical_bayes_scale as empirical_bayes_scale
 from .bounds.conditional_cgf import CgfBound as CgfBound
 from .bounds.conditional_cgf import conditional_cgf_bound as conditional_cgf_bound
 from .bounds.conditional_cgf import conditional_cgf_relaxation as conditional_cgf_relaxation
@@ -29,6 +33,13 @@ from .bounds.remark2 import remark2_lower_bound as remark2_lower_bound
 from .bounds.time_sharing import distortion_rate_envelope as distortion_rate_envelope
 from .bounds.time_sharing import rate_distortion_envelope as rate_distortion_envelope
 from .bounds.time_sharing import time_sharing_rate as time_sharing_rate
+from .code_lengths import TwoPartLength as TwoPartLength
+from .code_lengths import code_length as code_length
+from .code_lengths import high_resolution_code_length as high_resolution_code_length
+from .code_lengths import optimal_step as optimal_step
+from .code_lengths import round_to_grid as round_to_grid
+from .code_lengths import rounding_cost as rounding_cost
+from .code_lengths import two_part_length as two_part_length
 from .erm import erm_empirical_risk as erm_empirical_risk
 from .erm import erm_generalization_error as erm_generalization_error
 from .erm import erm_population_risk as erm_population_risk
@@ -47,6 +58,13 @@ from .gibbs import gibbs_generalization_given_gram as gibbs_generalization_given
 from .gibbs import gibbs_posterior as gibbs_posterior
 from .gibbs import gibbs_symmetrized_information as gibbs_symmetrized_information
 from .gibbs import gibbs_symmetrized_information_given_gram as gibbs_symmetrized_information_given_gram
+from .mixture_prior import MixturePrior as MixturePrior
+from .mixture_prior import gaussian_prior as gaussian_prior
+from .mixture_prior import log_marginal_density as log_marginal_density
+from .mixture_prior import posterior_mean as posterior_mean
+from .mixture_prior import soft_kmeans_step as soft_kmeans_step
+from .mixture_prior import sparse_prior as sparse_prior
+from .mixture_prior import two_level_prior as two_level_prior
 from .oracle import oracle_alpha as oracle_alpha
 from .oracle import oracle_distortion as oracle_distortion
 from .oracle import oracle_gaussian_rate as oracle_gaussian_rate
@@ -54,6 +72,13 @@ from .oracle import oracle_generalization_error as oracle_generalization_error
 from .oracle import oracle_population_risk as oracle_population_risk
 from .oracle_information import oracle_alpha_at_rate as oracle_alpha_at_rate
 from .oracle_information import oracle_rate as oracle_rate
+from .priors import GaussianPrior as GaussianPrior
+from .priors import LaplacePrior as LaplacePrior
+from .priors import TwoSpikePrior as TwoSpikePrior
+from .remote import remote_population_risk as remote_population_risk
+from .remote import remote_posterior_mean as remote_posterior_mean
+from .remote import shrinkage_factor as shrinkage_factor
+from .remote import shrunk_population_risk as shrunk_population_risk
 from .sources.continuous import laplace_rate_distortion as laplace_rate_distortion
 from .sources.continuous import point_at_rate as point_at_rate
 from .sources.continuous import uniform_rate_distortion as uniform_rate_distortion
