@@ -40,6 +40,9 @@ from .simulation.runner import simulate as simulate
 from .tensors.allocation import Allocation as Allocation
 from .tensors.allocation import allocate as allocate
 from .tensors.config import QuantizationConfig as QuantizationConfig
+from .tensors.description import TreeDescription as TreeDescription
+from .tensors.description import tree_bits_back_cost as tree_bits_back_cost
+from .tensors.description import tree_code_length as tree_code_length
 from .tensors.tree import QuantizedTree as QuantizedTree
 from .tensors.tree import quantize_tree as quantize_tree
 from .tensors.tree_file import load_tree as load_tree

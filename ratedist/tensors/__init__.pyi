@@ -2,6 +2,9 @@
 from .allocation import Allocation as Allocation
 from .allocation import allocate as allocate
 from .config import QuantizationConfig as QuantizationConfig
+from .description import TreeDescription as TreeDescription
+from .description import tree_bits_back_cost as tree_bits_back_cost
+from .description import tree_code_length as tree_code_length
 from .inspection import inspect_file as inspect_file
 from .model_file import dequantize_file as dequantize_file
 from .model_file import quantize_file as quantize_file

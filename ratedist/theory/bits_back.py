@@ -20,7 +20,7 @@ BITS_BACK_REFUND: float = math.log(2 * math.pi * math.e / 12) / 2
 
 KINDS = ("gaussian", "laplace", "two_spike")
 # The trapezoidal rule for means over a posterior, where they are smooth at its scale.
-DRAWS = np.arange(-24, 25) / 4
+DRAWS = np.arange(-12, 13) / 2
 SHARES = np.exp(-(DRAWS**2) / 2) / np.sum(np.exp(-(DRAWS**2) / 2))
 # Of expectation–maximisation; relative to the root of the mean square.
 ITERATIONS = 500
