@@ -65,6 +65,7 @@ TEXTS = ["", "x", "é\x1b[31m", "-", "/dev/null", "/dev/full", "missing/folder/f
 NETWORK = ["--models", "1", "--epochs", "1", "--clusters", "2", "--block-length", "1", "--sweep-beta", "0",
            "--relative-beta", "0.01", "--curvature-images", "20", "--train-images", "20"]  # fmt: skip
 SMALL = {
+    "two-clusters": ["--trials", "20"],
     "figure2": ["--d", "5", "--n", "9", "--trials", "20", "--max-clusters", "2"],
     "rate-distortion": ["--d", "3", "--n", "8", "--points", "3"],
     "diameter": ["--d", "5", "--n", "9", "--trials", "20", "--clusters", "2", "--diameter-penalties", "1",
