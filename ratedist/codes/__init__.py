@@ -1,4 +1,4 @@
-"""Code lengths: entropy, canonical Huffman, description length (39), centres rounded to b bits."""
+"""Code lengths and streams: entropy, canonical Huffman, description length (39), bits back."""
 
 import lazy_loader
 
