@@ -14,4 +14,8 @@ from .entropy import empirical_entropy as empirical_entropy
 from .huffman import huffman_codewords as huffman_codewords
 from .huffman import huffman_lengths as huffman_lengths
 from .huffman import huffman_payload_bits as huffman_payload_bits
+from .label_message import LabelMessage as LabelMessage
+from .label_message import decode_labels as decode_labels
+from .label_message import encode_labels as encode_labels
+from .label_message import label_initial_bytes as label_initial_bytes
 from .rounding import round_to_bits as round_to_bits
