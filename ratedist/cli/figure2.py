@@ -52,13 +52,21 @@ class Figure2Command:
 
 def summary(record: dict[str, Any]) -> str:
     """What the run found, a line a method."""
-    lines = []
+    from ratedist.estimate import Estimate
+
+    tried = record["configuration"]
+    trials, lines = tried["num_trials"], []
     for name, best in record["best"].items():
+        risk = Estimate(best["population_risk"], best["population_risk_sem"], trials)
+        gain = Estimate(best["minus_erm"], best["minus_erm_sem"], trials)
         lines.append(
-            f"{name.replace('_', ' ')}: least population risk at K = {best['num_clusters']}, "
-            f"{best['population_risk']:.4f} ± {best['population_risk_sem']:.4f}; "
-            f"minus ERM's, paired: {best['minus_erm']:+.4f} ± {best['minus_erm_sem']:.4f}"
+            f"{name.replace('_', ' ')}: least population risk at K = {best['num_clusters']}, {risk}; "
+            f"minus ERM's, paired: {gain}"
         )
+        if best["num_clusters"] == tried["d"] > 1:
+            lines[-1] += "; at K = d each weight has a value of its own, and fewer did not do better"
+        elif best["num_clusters"] == tried["max_clusters"]:
+            lines[-1] += "; it is the largest K tried, and more clusters may do better (--max-clusters)"
     return "\n".join(lines)
 
 

@@ -52,7 +52,7 @@ def draw_diameter(table: pd.DataFrame, title: str = "") -> Figure:
             rows: Any = table[table["w_star"] == kind]
             _risks(risks, rows)
             _gains(gains, rows)
-            risks.set_title(f"w*: {kind}", loc="left")
+            risks.set_title(f"w*: {kind}", loc="left", parse_math=False)  # a file's name may be in it
             risks.set_xlabel("description length of the whole weight vector [bits]")
             gains.set_xlabel("diameter penalty β")
         panels[0, 0].set_ylabel("population risk")
@@ -69,7 +69,7 @@ def draw_diameter(table: pd.DataFrame, title: str = "") -> Figure:
         keys.append(Line2D([], [], color="#777777", linestyle=":", label="below: same K, centres shrunk"))
         figure.legend(handles=keys, loc="outside lower center", ncols=6)
         if title:
-            figure.suptitle(title, fontsize=9)
+            figure.suptitle(title, fontsize=9, parse_math=False)
     return figure
 
 
