@@ -14,10 +14,16 @@ from .compressors import ERM as ERM
 from .compressors import Compressed as Compressed
 from .compressors import Compressor as Compressor
 from .compressors import Context as Context
+from .compressors import EntropyConstrained as EntropyConstrained
 from .compressors import FixedCodebook as FixedCodebook
 from .compressors import HessianWeightedKMeans as HessianWeightedKMeans
 from .compressors import KMeans as KMeans
 from .compressors import Oracle as Oracle
+from .compressors import PosteriorMean as PosteriorMean
+from .compressors import QuantizedRidge as QuantizedRidge
+from .compressors import Ridge as Ridge
+from .compressors import Shrunk as Shrunk
+from .compressors import UniformQuantizer as UniformQuantizer
 from .compressors import check_compressor as check_compressor
 from .compressors import compressor as compressor
 from .container import QuantizedTensor as QuantizedTensor

@@ -10,3 +10,9 @@ from .function import compressor as compressor
 from .hessian_weighted import HessianWeightedKMeans as HessianWeightedKMeans
 from .kmeans import KMeans as KMeans
 from .oracle import Oracle as Oracle
+from .remote import PosteriorMean as PosteriorMean
+from .remote import Shrunk as Shrunk
+from .ridge import QuantizedRidge as QuantizedRidge
+from .ridge import Ridge as Ridge
+from .scalar_codes import EntropyConstrained as EntropyConstrained
+from .scalar_codes import UniformQuantizer as UniformQuantizer

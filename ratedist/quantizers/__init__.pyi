@@ -8,3 +8,5 @@ from .methods import Lloyd as Lloyd
 from .methods import Optimal as Optimal
 from .objective import quantization_objective as quantization_objective
 from .quantized import Quantized as Quantized
+from .scalar.designed import DesignedQuantizer as DesignedQuantizer
+from .scalar.designed import entropy_constrained_design as entropy_constrained_design

@@ -14,9 +14,13 @@ The linear model: exact risks
         gibbs_generalization_given_gram, gibbs_symmetrized_information_given_gram
     remote coding: shrink or estimate W first, then code it
         shrinkage_factor, shrunk_population_risk, remote_population_risk, remote_posterior_mean
-    priors of one weight, seen through noise
-        MixturePrior, gaussian_prior, two_level_prior, sparse_prior, posterior_mean, log_marginal_density,
-        soft_kmeans_step
+    the true weights' prior, seen through noise
+        MixturePrior, posterior_mean, log_marginal_density, soft_kmeans_step
+    ridge regression: exact, given A, in the limit; its penalty; what its posterior tells of the data
+        RidgeRisks, ridge_risks, ridge_risks_given_gram, ridge_risks_asymptotic, marchenko_pastur_resolvent,
+        ridge_best_penalty, RidgeEvidence, ridge_evidence_penalty, ridge_log_evidence,
+        ridge_expected_log_evidence, ridge_information_bound, ridge_information_bound_given_gram,
+        ridge_bayes_information
 
 Bounds on rate and distortion of ERM's weights, closed forms
     the papers' relaxed bound

@@ -1,0 +1,194 @@
+"""Scalar quantisers whose code is agreed beforehand: nothing of them is computed from the weights."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ratedist import _checks
+from ratedist.codes.traced_masses import gaussian_log_mass
+from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.quantizers.scalar.designed import DesignedQuantizer, entropy_constrained_design
+from ratedist.quantizers.traced.assignment import labels_up_to, lookup
+from ratedist.theory.mixture_prior import MixturePrior
+
+# Up to so many levels selecting one by one is faster than looking up.
+FEW_LEVELS = 64
+# Up to so many weights comparing all with all is faster than sorting again.
+FEW_WEIGHTS = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class UniformQuantizer:
+    """Every weight is rounded to the nearest multiple of a step: ``Ŵ = δ·round(W/δ)``.
+
+    Args:
+        step: δ above 0.
+        prior_scale: τ above 0 of the code for N(0, τ²) that multiples are sent by; ``None`` for none.
+
+    Rates: ``assignment_entropy``, d times the entropy of the multiples' frequencies in the trial, which no
+    decoder knows; and with ``prior_scale`` ``code_length``, the exact ``−Σ ln P(cell)`` under N(0, τ²). The
+    decoder has δ and τ, so this is the length of a real code.
+
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+        >>> rd.UniformQuantizer(step=0.5, prior_scale=1.0).bounding_rates(model)
+        {'code_length': 'code_length'}
+    """
+
+    step: float
+    prior_scale: float | None = None
+
+    markov = True
+    needs = frozenset[str]()
+
+    def __post_init__(self) -> None:
+        _checks.positive_number("step", self.step)
+        if self.prior_scale is not None:
+            _checks.positive_number("prior_scale", self.prior_scale)
+
+    def prepare(self, model: GaussianLinearModel) -> PreparedUniform:
+        """Any step serves any model; it becomes a traced value."""
+        dtype = jnp.result_type(float)
+        scale = None if self.prior_scale is None else jnp.asarray(self.prior_scale, dtype)
+        return PreparedUniform(jnp.asarray(self.step, dtype), scale)
+
+    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+        """The risks that follow ‖W‖²: rounding moves no weight by more than half a step."""
+        return following_weights(model, "population_risk", "generalization_error")
+
+    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+        """None: each is counted in every trial."""
+        return {}
+
+    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+        """The length under the prior."""
+        return {} if self.prior_scale is None else {"code_length": "code_length"}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class PreparedUniform:
+    """A :class:`UniformQuantizer` with its step and the scale of its code as traced scalars."""
+
+    step: jax.Array
+    prior_scale: jax.Array | None
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        """Round, and count."""
+        rounded = jnp.round(weights / self.step)
+        rates = {"assignment_entropy": -jnp.sum(jnp.log(_counts(rounded) / weights.size))}
+        reconstruction = self.step * rounded
+        if self.prior_scale is not None:
+            rates["code_length"] = -jnp.sum(gaussian_log_mass(reconstruction, self.step, self.prior_scale))
+        return Compressed(reconstruction, rates)
+
+
+def _counts(values: jax.Array) -> jax.Array:
+    """How often each value occurs among all, in ascending order of the values, shape ``(d,)``."""
+    in_order, method = jnp.sort(values), "compare_all" if values.size <= FEW_WEIGHTS else "sort"
+    first, after = (jnp.searchsorted(in_order, in_order, side, method=method) for side in ("left", "right"))
+    return after - first
+
+
+@dataclasses.dataclass(frozen=True)
+class EntropyConstrained:
+    """The entropy-constrained scalar quantiser for true weights of a known prior, seen as ERM's weights.
+
+    It minimises ``E(w* − ŵ)² + λ·(nats)`` a weight over scalar quantisers with an ideal code. Its cells are
+    intervals of W, its levels E[w*| cell]: it estimates and codes in one. The design takes the noise of a
+    weight as Gaussian, of the variance σ²/(n − d − 1) that it has; risks and rates are simulated as they
+    are.
+
+    Args:
+        multiplier: λ above 0, the squared error that one nat has to save, a weight.
+        prior: of the true weights.
+
+    Rate: ``code_length``, the sum of −ln P(cell) over the weights. Cells and probabilities follow from λ, the
+    prior, n, d, σ² and Σ, which the decoder has too, so this is the length of a real code.
+
+    Example:
+        >>> import ratedist as rd
+        >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
+        >>> compressor = rd.EntropyConstrained(0.1, rd.theory.MixturePrior.two_level(1.0))
+        >>> compressor.design(model).levels.round(3)
+        array([-1.,  1.])
+    """
+
+    multiplier: float
+    prior: MixturePrior
+
+    markov = True
+    needs = frozenset[str]()
+
+    def __post_init__(self) -> None:
+        _checks.positive_number("multiplier", self.multiplier)
+        if not isinstance(self.prior, MixturePrior):
+            raise ValueError(f"prior must be a MixturePrior, got {self.prior!r:.80}")
+
+    def design(self, model: GaussianLinearModel) -> DesignedQuantizer:
+        """Cells, levels and code lengths for this model.
+
+        Raises:
+            ValueError: n <= d + 1, σ² = 0, or a Σ that is no multiple of the identity: one quantiser serves
+                all weights.
+        """
+        model.require_finite_risk("the entropy-constrained quantiser's design")
+        sigma = np.asarray(model.covariance)
+        if sigma.ndim:
+            raise ValueError(
+                "covariance must be a multiple of the identity for one quantiser to serve all weights, "
+                f"got shape {sigma.shape}"
+            )
+        if model.noise_variance == 0:
+            raise ValueError("noise_variance must be above zero: without noise W = w* is not seen remotely")
+        noise = model.noise_variance / float(sigma) / (model.n - model.d - 1)
+        return entropy_constrained_design(self.prior, noise, self.multiplier)
+
+    def prepare(self, model: GaussianLinearModel) -> PreparedDesign:
+        """Design for this model; padded to a power of two, so that a sweep over λ compiles a few times."""
+        design = self.design(model)
+        missing = (1 << (design.levels.size - 1).bit_length()) - design.levels.size
+        dtype = jnp.result_type(float)
+        return PreparedDesign(
+            jnp.asarray(np.pad(design.thresholds, (0, missing), constant_values=np.inf), dtype),
+            jnp.asarray(np.pad(design.levels, (0, missing)), dtype),
+            jnp.asarray(np.pad(design.code_lengths, (0, missing)), dtype),
+        )
+
+    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+        """None: the reproduction is bounded, and the distortion with it."""
+        return frozenset()
+
+    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+        """None: the length is counted in every trial."""
+        return {}
+
+    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+        """The length of a code that the decoder has."""
+        return {"code_length": "code_length"}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class PreparedDesign:
+    """Thresholds ``(K − 1,)``, levels ``(K,)`` and code lengths ``(K,)`` as traced values."""
+
+    thresholds: jax.Array
+    levels: jax.Array
+    code_lengths: jax.Array
+
+    def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
+        """The level of each weight's cell; the lengths of their codewords."""
+        if self.levels.size <= FEW_LEVELS:
+            labels = labels_up_to(weights, self.thresholds)
+            reconstruction, lengths = (lookup(one, labels) for one in (self.levels, self.code_lengths))
+        else:
+            labels = jnp.searchsorted(self.thresholds, weights)
+            reconstruction, lengths = self.levels[labels], self.code_lengths[labels]
+        return Compressed(reconstruction, {"code_length": jnp.sum(lengths)})
