@@ -15,6 +15,7 @@ from typing import Protocol
 
 import tyro
 
+from ratedist.cli.complaints import in_plain_words
 from ratedist.cli.diameter import DiameterCommand
 from ratedist.cli.figure2 import Figure2Command
 from ratedist.cli.inspect_file import InspectCommand
@@ -29,17 +30,6 @@ DESCRIPTION = "The rate-distortion theory of model compression."
 VERSION_HINT = "The version: ratedist --version"
 # The one field whose flag is another word.
 TRIALS_FIELD, TRIALS_FLAG = re.compile(r"^num_trials\b"), "--trials"
-# What the parser says of a value that is no number, and what it stands for.
-QUOTED = r"(?P<got>['\"].*['\"])"
-NO_NUMBER = tuple(
-    re.compile(rf"Error parsing (?P<flag>.*): {reason}")
-    for reason in (
-        rf"no type matching .*\b(?P<kind>FLOAT|INT) could be instantiated from \[{QUOTED}\]\.",
-        rf"could not convert string to (?P<kind>float): {QUOTED}",
-        rf"invalid literal for (?P<kind>int)\(\) with base 10: {QUOTED}",
-    )
-)
-KINDS = {"float": "a number", "int": "an integer"}
 
 COMMANDS = {
     "two-clusters": TwoClustersCommand,
@@ -110,22 +100,34 @@ def _complain(message: str) -> int:
 def parse(arguments: Sequence[str]) -> Command:
     """The command that ``arguments`` describe; ``ValueError`` where they describe none."""
     _require_command(arguments)
-    app = tyro.extras.SubcommandApp()
-    for name, command in COMMANDS.items():
-        app.command(name=name)(command)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return app.cli(
-                prog="ratedist",
-                description=f"{DESCRIPTION}\n\n{VERSION_HINT}",
-                args=arguments,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
-            )
+            return _parsed(arguments)
     except SystemExit as end:
         if end.code != BAD_INPUT:
             raise
-        raise ValueError(_first_sentence(complaint.getvalue())) from None
+        raise ValueError(in_plain_words(complaint.getvalue(), arguments, _flags(arguments[0]))) from None
+
+
+def _parsed(arguments: Sequence[str]) -> Command:
+    app = tyro.extras.SubcommandApp()
+    for name, command in COMMANDS.items():
+        app.command(name=name)(command)
+    return app.cli(
+        prog="ratedist",
+        description=f"{DESCRIPTION}\n\n{VERSION_HINT}",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+    )
+
+
+def _flags(command: str) -> set[str]:
+    """The options of a command, as its help has them."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        _parsed([command, "--help"])
+    return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", text.getvalue()))
 
 
 def _require_command(arguments: Sequence[str]) -> None:
@@ -136,24 +138,3 @@ def _require_command(arguments: Sequence[str]) -> None:
     close = difflib.get_close_matches(name.lower(), COMMANDS, n=1)
     meant = f" (did you mean {close[0]}?)" if close else ""
     raise ValueError(f"no command {name!r:.80}{meant}; the commands are {', '.join(COMMANDS)} (see --help)")
-
-
-def _first_sentence(box: str) -> str:
-    """The message of a framed complaint of the parser, which spreads it over several lines, as one line."""
-    message = []
-    for line in box.splitlines()[1:]:
-        text = line.strip("│╭╮╰╯ ")
-        if set(text) <= set("─-"):  # hyphens where the terminal knows no frames
-            if message:
-                break
-            continue
-        message.append(text)
-    return _plain(" ".join(message)) + " (see --help)"
-
-
-def _plain(sentence: str) -> str:
-    """What the parser says, without its words for types."""
-    for form in NO_NUMBER:
-        if found := form.fullmatch(sentence):
-            return f"{found['flag']} must be {KINDS[found['kind'].lower()]}, got {found['got']}"
-    return sentence

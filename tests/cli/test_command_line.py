@@ -66,7 +66,7 @@ def test_figure2_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None
         (["--seed", "9223372036854775808"], "seed must be at most 4294967295, got 9223372036854775808"),
         (["--n", "1000000000000000000000"], "n must be at most 9007199254740992"),
         (["--n", "1000000000000", "--sampler", "dataset"], "GiB, this machine has"),
-        (["--colour", "red"], "Unrecognized options: --colour"),
+        (["--colour", "red"], "figure2 has no option --colour (see ratedist figure2 --help)"),
         (["--out", "/dev/null/figures"], "cannot write to /dev/null/figures"),
         (["--out", "/proc/figures"], "cannot write to /proc/figures"),
     ],
