@@ -21,6 +21,9 @@ from .curvature.diagonals import gauss_newton_diagonal as gauss_newton_diagonal
 from .curvature.diagonals import sample_gauss_newton_diagonal as sample_gauss_newton_diagonal
 from .curvature.diagonals import squared_loss_hessian_diagonal as squared_loss_hessian_diagonal
 from .data import load as load
+from .description_length import DiagonalPosterior as DiagonalPosterior
+from .description_length import diagonal_posterior as diagonal_posterior
+from .description_length import variational_posterior as variational_posterior
 from .ensemble import EnsembleConfig as EnsembleConfig
 from .ensemble import train_member as train_member
 from .fine_tuning import fine_tune_centers as fine_tune_centers

@@ -15,7 +15,7 @@ from ratedist.networks.architecture import Architecture, logits_function
 from ratedist.networks.calibration import fit_temperature
 from ratedist.networks.curvature.tree_moments import num_samples
 from ratedist.networks.losses import sample_cross_entropies
-from ratedist.networks.pytrees import split_arrays, take
+from ratedist.networks.pytrees import Arrays, split_arrays, take
 
 # Of parameters and samples: logits of shape (batch, classes), or losses of shape (batch,).
 Function = Callable[[Any, Any], Any]
@@ -107,7 +107,7 @@ def compare(
         raise ValueError("before and after must be trees of one structure")
     splits = {"train": train, "holdout": holdout, "test": test}
     splits = {name: samples for name, samples in splits.items() if samples is not None}
-    sides = [_compiled(function, parameters) for parameters in (before, after)]
+    sides = [compiled(function, parameters) for parameters in (before, after)]
     rows: dict[str, Change] = {}
     if returns == "loss":
         for name, samples in splits.items():
@@ -153,10 +153,10 @@ def sample_losses(
     Raises:
         ValueError: as ``compare``.
     """
-    compiled = _compiled(logits_function("function", function), parameters)
+    of_all = compiled(logits_function("function", function), parameters)
     if _checks.one_of("returns", returns, RETURNS) == "loss":
-        return _losses(compiled, samples)
-    return sample_cross_entropies(_logits(compiled, samples), np.asarray(samples[1]))
+        return _losses(of_all, samples)
+    return sample_cross_entropies(_logits(of_all, samples), np.asarray(samples[1]))
 
 
 def check_pair(name: str, samples: Any) -> None:
@@ -172,12 +172,17 @@ def check_pair(name: str, samples: Any) -> None:
         )
 
 
-def _compiled(function: Function, parameters: Any) -> Callable[[Any], np.ndarray]:
-    """What the function returns for all samples, in chunks of one shape, so that it is compiled once."""
-    arrays, rebuild = split_arrays(parameters)
+def compiled(function: Function, parameters: Any) -> Callable[..., np.ndarray]:
+    """What the function returns for all samples, in chunks of one shape, so that it is compiled once.
+
+    Returns:
+        A function of samples, and of other arrays in place of those of ``parameters``, if need be: those
+        that ``split_arrays`` finds in a tree of the same structure.
+    """
+    own, rebuild = split_arrays(parameters)
     of_chunk = jax.jit(lambda arrays, chunk: function(rebuild(arrays), chunk))
 
-    def of_all(samples: Any) -> np.ndarray:
+    def of_all(samples: Any, arrays: Arrays = own) -> np.ndarray:
         length = num_samples(samples)
         outputs = []
         for start in range(0, length, CHUNK):
@@ -193,13 +198,13 @@ def _compiled(function: Function, parameters: Any) -> Callable[[Any], np.ndarray
     return of_all
 
 
-def _logits(compiled: Callable[[Any], np.ndarray], samples: Any) -> np.ndarray:
+def _logits(of_all: Callable[..., np.ndarray], samples: Any) -> np.ndarray:
     check_pair("samples", samples)
-    return compiled(samples[0])
+    return of_all(samples[0])
 
 
-def _losses(compiled: Callable[[Any], np.ndarray], samples: Any) -> np.ndarray:
-    losses = _checks.real_array("losses", compiled(samples), indicator=True)
+def _losses(of_all: Callable[..., np.ndarray], samples: Any) -> np.ndarray:
+    losses = _checks.real_array("losses", of_all(samples), indicator=True)
     if losses.ndim != 1:
         raise ValueError(
             f"function must return the loss of each sample, shape (batch,), got {losses.shape} for "
