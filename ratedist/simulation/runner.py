@@ -57,6 +57,10 @@ def simulate(
 ) -> SimulationResult:
     """Estimate the risks and rates of compressors of the ERM weights, all from the same draws.
 
+    Trials are computed in the precision that JAX is set to: single, unless
+    ``jax.config.update("jax_enable_x64", True)`` came first. The result names it, and a warning says where
+    its digits are too few for the model.
+
     Args:
         model: the Gaussian linear model that data sets are drawn from, n ≥ d.
         compressors: by the names under which the result is asked.

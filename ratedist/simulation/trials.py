@@ -23,6 +23,8 @@ SAMPLES_BYTES = 2**30
 LARGEST_VALUE = 1e140
 # Rounding times the condition number of Σ: beyond it risks lose the digits that a simulation shows.
 LARGEST_ERROR = 0.1
+# The generalisation error as a share of the noise, in roundings: below, it is wrong by 1/1000 and more.
+LEAST_ROUNDINGS = 100
 
 
 def checked_key(key: jax.Array) -> jax.Array:
@@ -36,7 +38,7 @@ def checked_key(key: jax.Array) -> jax.Array:
 
 
 def warn_of_few_digits(model: GaussianLinearModel) -> None:
-    """Warn where rounding the weights or the covariance changes the numbers, by what LAPACK estimates."""
+    """Warn where rounding the weights, the covariance (as LAPACK estimates) or risks changes the numbers."""
     dtype = jnp.result_type(float)
     eps = float(jnp.finfo(dtype).eps)
     remedy = 'use jax.config.update("jax_enable_x64", True) or rescale the problem'
@@ -47,6 +49,14 @@ def warn_of_few_digits(model: GaussianLinearModel) -> None:
         warnings.warn(
             f"the weights vary by about {spread:.1g}, and {dtype} resolves them to {resolution:.1g}: "
             f"{remedy}",
+            stacklevel=4,
+        )
+    # The difference of two risks that are both about the variance of the noise.
+    share = model.d / model.n
+    if model.noise_variance > 0 and share < LEAST_ROUNDINGS * eps:
+        warnings.warn(
+            f"the generalisation error is about d/n = {share:.1g} of the risks whose difference it is, and "
+            f"{dtype} rounds to {eps:.1g}, so that it loses its digits: {remedy}",
             stacklevel=4,
         )
     # A rounded entry of Σ is measured against its smallest eigenvalue, along which the weights vary most.
