@@ -34,9 +34,9 @@ def codebook_bits(num_clusters: int, center_bits: int, block_length: int = 1) ->
 def header_bits(num_clusters: int, max_clusters: int) -> float:
     """Bits that make the stream decodable: ``K⌈log₂ K⌉`` for the code lengths, ``log₂ K_max`` for K.
 
-    A decoder that is told neither cannot tell the codes of different K apart: without this header
-    Kraft's sum over everything the compressor may send can pass 1, and the description length is then not
-    an upper bound on a mutual information.
+    A decoder that is told neither cannot tell the codes of different K apart. Without this header Kraft's sum
+    over everything the compressor may send can pass 1. The description length is then no upper bound on a
+    mutual information.
     ``⌈log₂ K⌉`` bits are enough for a length: those of K codewords are at most K − 1.
 
     Args:
@@ -78,8 +78,8 @@ def decodable_length(
 ) -> float:
     """Description length including the header, in bits: ``Σ_k |C_k| b_k + K·m·b + K⌈log₂K⌉ + log₂K_max``.
 
-    Its expectation is an upper bound on H(Ŵ), hence (times ln 2) on I(W; Ŵ) and I(S; Ŵ) in nats, if the
-    reconstruction really uses centres rounded to ``center_bits`` bits.
+    If the reconstruction really uses centres rounded to ``center_bits`` bits, its expectation is an upper
+    bound on H(Ŵ). Times ln 2 it is one on I(W; Ŵ) and I(S; Ŵ) in nats.
 
     Args:
         counts: |C_k|, integers of shape ``(K,)``.

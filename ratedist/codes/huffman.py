@@ -14,10 +14,10 @@ from ratedist.codes.entropy import label_counts
 def huffman_lengths(counts: ArrayLike) -> np.ndarray:
     """Codeword lengths b_k of a Huffman code for symbols that occur ``counts`` times.
 
-    A symbol that does not occur has no codeword and length 0. A symbol that is alone costs nothing, so
-    its length is 0 too. Otherwise Kraft's sum over the occurring symbols is exactly 1. Equal weights are
-    merged in the order in which they came to be, symbols first, which makes the lengths a function of
-    ``counts`` alone and keeps the longest codeword as short as a Huffman code can.
+    A symbol that does not occur has no codeword and length 0. A symbol that is alone costs nothing, so its
+    length is 0 too. Otherwise Kraft's sum over the occurring symbols is exactly 1. Equal weights are merged
+    in the order in which they came to be, symbols first. So the lengths depend on ``counts`` alone, and the
+    longest codeword is as short as a Huffman code can have it.
 
     Args:
         counts: |C_k|, integers of shape ``(K,)``.

@@ -38,8 +38,8 @@ def round_to_bits(values: ArrayLike, bits: int) -> np.ndarray:
     """Round numbers to the nearest one that a b-bit floating-point format has, ties to even.
 
     The formats are IEEE's with another number of mantissa bits (see ``format_bits``), subnormal numbers
-    included, with one exception: what would round to infinity becomes the largest finite number, since a
-    centre has to stay one.
+    included. But what would round to infinity becomes the largest finite number, since a centre has to stay
+    one.
 
     Args:
         values: real numbers of any shape.

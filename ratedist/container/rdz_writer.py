@@ -31,9 +31,9 @@ class RdzWriter:
     Before that the file is read as any reader would: header, index, SHA-256 and what is decoded have to be
     what was given. If they are not, that is an error, and what stood at the place stays there.
 
-    What is added is coded at once and kept in a file without a name beside the result until the header,
-    which stands in front and knows all sizes, can be written: memory is needed for one tensor at a time.
-    The file depends on names, tensors, coder and metadata alone, not on the order in which they came.
+    What is added is coded at once and kept in a file without a name beside the result. The header, which
+    stands in front and knows all sizes, is written last. So memory is needed for one tensor at a time. The
+    file depends on names, tensors, coder and metadata alone, not on the order in which they came.
 
     Args:
         path: the file, replaced if it exists; see ``ratedist.files.written_beside``. Its folder is not made.

@@ -81,8 +81,8 @@ def compare(
     """Losses, accuracies and calibration of a model under two sets of parameters.
 
     A cross-entropy falls, too, when a network merely gets less confident. Each side therefore has a
-    temperature of its own, that divides its logits and minimises its loss on ``holdout``: only what is left
-    of the difference between the calibrated losses is more than calibration.
+    temperature of its own, that divides its logits and minimises its loss on ``holdout``. Only a difference
+    between the calibrated losses is more than calibration.
 
     Args:
         function: ``function(parameters, inputs)``, logits of shape ``(batch, classes)``; or, where

@@ -64,8 +64,8 @@ def clip_weights(parameters: Parameters, ranges: Mapping[str, tuple[float, float
 def weight_ranges(parameters: Parameters) -> Ranges:
     """Smallest and largest weight of each layer.
 
-    Of a compressed network these are the ends of its codebooks (those that are in use): the original clipped
-    to them has lost its range to compression and nothing else.
+    Of a compressed network these are the ends of its codebooks, as far as they are in use. The original
+    clipped to them has lost its range to compression and nothing else.
 
     Args:
         parameters: weights and biases of each layer.

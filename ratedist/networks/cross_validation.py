@@ -40,14 +40,16 @@ def choose_beta(
 ) -> ChosenBeta:
     """Choose β by the loss on samples that were held out.
 
-    The samples have to be training samples that the network itself was not trained on: one split with the
-    loss of each of its samples, or K folds, with a network trained for each, and the mean loss of each fold.
+    The samples have to be training samples that the network itself was not trained on. Either it is one
+    split, with the loss of each of its samples. Or it is K folds, with a network trained for each, and the
+    mean loss of each fold.
     A β chosen on the test set would make the test loss an estimate of nothing.
 
     Args:
         candidates: values of β, shape ``(candidates,)``.
-        held_out_losses: shape ``(candidates, F)``, F folds (or samples of a single split) in the same order
-            for all; or a function from β to its F losses, such as ``lambda beta: sample_losses(…)``.
+        held_out_losses: losses of F folds, or of the F samples of a single split, shape ``(candidates, F)``,
+            the columns in one order. Or a function from β to its F losses, such as
+            ``lambda beta: sample_losses(…)``.
 
     Raises:
         ValueError: no candidates, two that are equal, negative ones; losses of another shape, not finite.

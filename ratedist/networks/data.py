@@ -83,8 +83,8 @@ class _Published:
 def load(name: str, directory: str | os.PathLike[str] | None = None) -> ImageData:
     """Load a data set: from a folder, from the cache, or from its mirrors, in that order.
 
-    A file ``NAME.npz`` in the folder, with the arrays x_train, y_train, x_test and y_test, is checked by
-    key, shape, dtype and range; a download by its SHA-256, before anything in it is opened.
+    A file ``NAME.npz`` in the folder has the arrays x_train, y_train, x_test and y_test; they are checked by
+    key, shape, dtype and range. A download is checked by its SHA-256, before anything in it is opened.
 
     Args:
         name: "mnist", "cifar10" or "digits"; the last, 1,797 images of 8 × 8 pixels, is part of scikit-learn

@@ -56,13 +56,13 @@ def kmeans(
             weight of importance zero costs nothing and goes to the nearest centre.
         method: how the centres are found, ``rd.Lloyd(...)``, ``rd.Optimal(...)`` or ``rd.Algorithm1(...)``,
             each with its own options; "lloyd", "optimal" or "algorithm1" for one with its defaults. Lloyd
-            alternates assignment and exact centre update and never ascends. The optimum is for scalars, takes
-            time in proportion to K d log d and memory of 24 d log₂ d + 4 K d bytes, and at β > 0 holds to
-            within its ``lower_bound``. Algorithm 1 is as printed, and may ascend.
+            alternates assignment and exact centre update and never ascends. The optimum is for scalars, and
+            at β > 0 holds to within its ``lower_bound``; its time grows as K d log d, and it needs 24 d log₂
+            d + 4 K d bytes. Algorithm 1 is as printed, and may ascend.
         diameter_penalty: β, the price on the diameter of the codebook in units of h, at least 0.
         penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
-            ``(β/2) max|c_k − c_l|``, which is what the code released with the article charges (scalars only,
-            and not what "algorithm1" solves). At β = 0 the two are the same.
+            ``(β/2) max|c_k − c_l|``. The code released with the article charges the latter; it is for scalars
+            only, and not for "algorithm1". At β = 0 nothing is charged.
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
             which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last
             block is padded with weights that do not count.

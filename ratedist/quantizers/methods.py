@@ -22,10 +22,10 @@ class Lloyd:
 
     Args:
         init: where the iteration starts. ``None`` takes "coarse_optimum" for scalars, the best clustering of
-            some hundred runs of neighbouring weights, and "kmeans++" for blocks. Scalars may also start at
-            "high_rate" (spaced as the best quantiser of many levels), "quantile", "linear" (evenly spaced),
-            "random" (K of the weights) or "kmeans++"; blocks at "random" or "kmeans++". Or the centres
-            themselves, shape ``(K,)``, for blocks ``(K, m)``. "random" and "kmeans++" need a key.
+            some hundred runs of neighbouring weights, and "kmeans++" for blocks. Other starts are "random" (K
+            of the weights) and "kmeans++"; for scalars also "high_rate" (spaced as the best quantiser of many
+            levels), "quantile" and "linear" (evenly spaced). Or the centres themselves, shape ``(K,)``, for
+            blocks ``(K, m)``. "random" and "kmeans++" need a key.
         num_starts: number of random starts, of which the result with the least objective is kept.
         max_iterations: largest number of centre updates from each start.
 
@@ -52,10 +52,10 @@ class Algorithm1:
 
     Args:
         init: where the iteration starts. ``None`` takes "coarse_optimum" for scalars, the best clustering of
-            some hundred runs of neighbouring weights, and "kmeans++" for blocks. Scalars may also start at
-            "high_rate" (spaced as the best quantiser of many levels), "quantile", "linear" (evenly spaced),
-            "random" (K of the weights) or "kmeans++"; blocks at "random" or "kmeans++". Or the centres
-            themselves, shape ``(K,)``, for blocks ``(K, m)``. "random" and "kmeans++" need a key.
+            some hundred runs of neighbouring weights, and "kmeans++" for blocks. Other starts are "random" (K
+            of the weights) and "kmeans++"; for scalars also "high_rate" (spaced as the best quantiser of many
+            levels), "quantile" and "linear" (evenly spaced). Or the centres themselves, shape ``(K,)``, for
+            blocks ``(K, m)``. "random" and "kmeans++" need a key.
         num_starts: number of random starts, of which the result with the least objective is kept.
         max_iterations: largest number of centre updates from each start.
 
@@ -84,8 +84,8 @@ class Optimal:
     Args:
         tolerance: with a diameter penalty, the search ends when the gap between the best objective and its
             lower bound is this part of the objective.
-        time_budget: with a diameter penalty, the search ends after this many seconds, with the gap that is
-            left by then.
+        time_budget: seconds after which the search under a diameter penalty ends, with the gap that is left
+            by then.
 
     Raises:
         ValueError: negative numbers, or none.

@@ -27,8 +27,8 @@ class Quantized:
         objective: what the quantiser minimises, at this result.
         lower_bound: certified lower bound on the objective of every quantiser with K clusters and real
             centres, rounding subtracted; 0 where the method certifies nothing.
-        converged: whether the method stopped by itself rather than at its cap on iterations; where it
-            certifies a bound, whether that is within its tolerance of the objective. Between weights that are
+        converged: whether the method stopped by itself rather than at its cap on iterations. Where it
+            certifies a bound: whether that is within its tolerance of the objective. Between weights that are
             neighbours as floats there may be no centres as good.
         num_iterations: iterations done, of the best start.
     """

@@ -58,8 +58,8 @@ def gauss_newton_diagonal(
             arrays.
         chunk: samples at a time: changes rounding, time and memory, not the result. By default 16 for an
             ``Architecture``, 8 for a function, which needs memory for ``chunk × classes`` gradients.
-        leaf_by_leaf: with a function, differentiate in one leaf after the other: memory for the gradients of
-            the largest leaf alone, time for as many passes as there are leaves.
+        leaf_by_leaf: whether a function is differentiated in one leaf after the other. The gradients of the
+            largest leaf alone then need memory, and there are as many passes as leaves.
         progress: show a progress bar.
 
     Returns:
@@ -105,7 +105,7 @@ def squared_loss_hessian_diagonal(
 
     ``mean_n Jᵀ[2gg'ᵀ + 2ℓ_n(diag p − ppᵀ)]J`` with ℓ_n the loss of a sample, g its gradient in the logits and
     J their derivative. The papers themselves have the Hessian of the loss, not of its square (Entropy 2021,
-    eqs. 29–30): this is here so that runs of the code can be reproduced; see
+    eqs. 29–30). This one is here so that runs of their code can be reproduced; see
     :func:`ratedist.networks.curvature.architectures.squared_loss_hessian_diagonal`.
 
     Args:
@@ -116,7 +116,8 @@ def squared_loss_hessian_diagonal(
         labels: the class of each sample, integers of shape ``(samples,)``.
         chunk: samples at a time: changes rounding, time and memory, not the result. By default 16 for an
             ``Architecture``, 8 for a function.
-        leaf_by_leaf: with a function, differentiate in one leaf after the other: less memory, more passes.
+        leaf_by_leaf: whether a function is differentiated in one leaf after the other: less memory, more
+            passes.
         progress: show a progress bar.
 
     Returns:
@@ -165,7 +166,8 @@ def empirical_fisher_diagonal(
             not to be given beside a function, whose ``samples`` have them.
         chunk: samples at a time: changes rounding, time and memory, not the result. By default 16 for an
             ``Architecture``, 8 for a function.
-        leaf_by_leaf: with a function, differentiate in one leaf after the other: less memory, more passes.
+        leaf_by_leaf: whether a function is differentiated in one leaf after the other: less memory, more
+            passes.
         progress: show a progress bar.
 
     Returns:
@@ -220,7 +222,7 @@ def sample_gauss_newton_diagonal(
     """:func:`gauss_newton_diagonal` over all samples, estimated on a random subset, and the error that makes.
 
     The subset is drawn without replacement. In a network that fits its samples a few of them carry most of
-    the curvature: a subset without them has too small a diagonal *and* too small an error.
+    the curvature. A subset without them has too small a diagonal *and* too small an error.
 
     Args:
         model: an ``Architecture``, or a function ``logits_fn(parameters, inputs)`` that returns logits of
@@ -231,12 +233,14 @@ def sample_gauss_newton_diagonal(
         key: JAX PRNG key that decides the subset.
         chunk: samples at a time: changes rounding, time and memory, not the result. By default 16 for an
             ``Architecture``, 8 for a function.
-        leaf_by_leaf: with a function, differentiate in one leaf after the other: less memory, more passes.
+        leaf_by_leaf: whether a function is differentiated in one leaf after the other: less memory, more
+            passes.
         progress: show a progress bar.
 
     Returns:
-        A record with ``diagonal`` in the structure of ``parameters`` and relative ``errors``: for an
-        ``Architecture`` by layer, with the standard error of each entry; for a function by name of leaf.
+        A record with ``diagonal`` in the structure of ``parameters`` and relative ``errors``. These are by
+        layer for an ``Architecture``, with the standard error of each entry, and by name of leaf for a
+        function.
 
     Raises:
         ValueError: as :func:`gauss_newton_diagonal`; a subset of fewer than two samples, or more than there
