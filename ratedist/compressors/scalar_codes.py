@@ -12,7 +12,7 @@ from ratedist import _checks
 from ratedist.codes.traced_masses import gaussian_log_mass
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.linear_model.model import GaussianLinearModel
-from ratedist.quantizers.scalar.designed import DesignedQuantizer, entropy_constrained_design
+from ratedist.quantizers.designed import DesignedQuantizer, entropy_constrained_design
 from ratedist.quantizers.traced.assignment import labels_up_to, lookup
 from ratedist.theory.mixture_prior import MixturePrior
 

@@ -3,10 +3,10 @@ from .baselines import entropy_constrained_quantizer as entropy_constrained_quan
 from .baselines import uniform_quantizer as uniform_quantizer
 from .clustering import kmeans as kmeans
 from .clustering import optimal_scalar_path as optimal_scalar_path
+from .designed import DesignedQuantizer as DesignedQuantizer
+from .designed import entropy_constrained_design as entropy_constrained_design
 from .methods import Algorithm1 as Algorithm1
 from .methods import Lloyd as Lloyd
 from .methods import Optimal as Optimal
 from .objective import quantization_objective as quantization_objective
 from .quantized import Quantized as Quantized
-from .scalar.designed import DesignedQuantizer as DesignedQuantizer
-from .scalar.designed import entropy_constrained_design as entropy_constrained_design

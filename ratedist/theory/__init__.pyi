@@ -72,7 +72,6 @@ from .oracle_information import oracle_rate as oracle_rate
 from .priors import GaussianPrior as GaussianPrior
 from .priors import LaplacePrior as LaplacePrior
 from .priors import TwoSpikePrior as TwoSpikePrior
-from .remote import remote_population_risk as remote_population_risk
 from .remote import remote_posterior_mean as remote_posterior_mean
 from .remote import shrinkage_factor as shrinkage_factor
 from .remote import shrunk_population_risk as shrunk_population_risk
@@ -98,6 +97,7 @@ from .sources.gaussian_schemes import SuccessiveRefinement as SuccessiveRefineme
 from .sources.gaussian_schemes import gaussian_successive_refinement as gaussian_successive_refinement
 from .sources.gaussian_schemes import remote_gaussian_distortion as remote_gaussian_distortion
 from .sources.gaussian_schemes import remote_gaussian_rate as remote_gaussian_rate
+from .sources.remote_weights import remote_population_risk as remote_population_risk
 from .sources.textbook import bernoulli_rate as bernoulli_rate
 from .sources.textbook import gaussian_distortion as gaussian_distortion
 from .sources.textbook import gaussian_entropy as gaussian_entropy

@@ -1,9 +1,8 @@
 r"""Remote source coding of the true weights: the encoder sees W, what matters is w*.
 
 ``E L_μ(Ŵ) = σ² + E‖Ŵ − w*‖²_Σ``. Whatever the rate, the best encoder first estimates w* and then codes the
-estimate. In the coordinates Σ^{1/2}w* the noise of ERM is white, of variance σ²/(n − d − 1), so that it and
-any prior covariance are diagonal in one basis. W is multivariate t: given g ~ χ²_ν its noise is Gaussian,
-with variance σ²/g.
+estimate: here are the estimates. W is multivariate t: given g ~ χ²_ν its noise is Gaussian, with variance
+σ²/g. What the estimate costs in bits is in :mod:`ratedist.theory.sources.remote_weights`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, require_model
 from ratedist.theory.erm import erm_weight_variance
 from ratedist.theory.mixture_prior import MixturePrior, log_marginal_density, posterior_mean
-from ratedist.theory.sources.water_filling import water_filling_at_rate
 
 # Tails of the law of g given W beyond e^−TAIL are left out.
 TAIL = 37.0
@@ -82,59 +80,6 @@ def shrunk_population_risk(model: GaussianLinearModel, factor: ArrayLike) -> np.
     b = _checks.real_array("factor", factor)
     noise = model.d * erm_weight_variance(model)
     return model.noise_variance + (1 - b) ** 2 * model.squared_norm(model.w_star) + b**2 * noise
-
-
-def remote_population_risk(
-    model: GaussianLinearModel, rate: ArrayLike, prior_covariance: ArrayLike | None = None
-) -> np.ndarray:
-    r"""Population risk against rate of the best code for w*, given ERM's W alone, if all were Gaussian.
-
-    With P_i the eigenvalues of ``Σ^{1/2} E[w*w*ᵀ] Σ^{1/2}`` and ``N = σ²/(n − d − 1)``,
-
-    .. math:: L(R) = σ² + \sum_i \frac{P_i N}{P_i + N} + D_v(R),
-
-    D_v the distortion–rate function of a Gaussian with variances ``v_i = P_i²/(P_i + N)``, the estimates:
-    reverse water-filling. For Σ = I and prior N(0, τ²I) it is ``σ² + d·D(R/d)`` of
-    :func:`remote_gaussian_distortion`.
-
-    The Gaussian case is the worst one. Under any prior with these second moments, and for W as it is, R nats
-    of information I(W; Ŵ) are enough for a risk of L(R): linear shrinkage and the Gaussian test channel have
-    this distortion, and no more information. So L is an upper bound on the optimum, exact only in the
-    Gaussian approximation of W under a Gaussian prior; two levels can be far below it. It is a mean over w*
-    drawn from the prior.
-
-    Args:
-        model: the linear model, n > d + 1; its own w* enters only if ``prior_covariance`` is not given.
-        rate: R ≥ 0 in nats for the whole vector, any shape.
-        prior_covariance: E[w*w*ᵀ] as a number (multiple of the identity), shape ``(d,)`` (diagonal) or
-            ``(d, d)`` (symmetric, positive definite); ``None`` for ``‖w*‖²/d`` times the identity.
-
-    Returns:
-        Population risk in units of the loss, the shape of ``rate``.
-
-    Raises:
-        ValueError: n <= d + 1, R < 0, a covariance of another kind.
-
-    Source: Dobrushin & Tsybakov 1962; Wolf & Ziv 1970; reverse water-filling, CT06, Theorem 10.3.3.
-
-    Example:
-        >>> import numpy as np
-        >>> import ratedist as rd
-        >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50, separation=0.5))
-        >>> rd.theory.remote_population_risk(model, [0.0, 20.0, np.inf]).round(4)
-        array([4.125 , 3.0161, 2.1111])
-    """
-    require_model(model)
-    N = erm_weight_variance(model)
-    R = _checks.in_range("rate", rate)
-    P = _prior_variances(model, prior_covariance)
-    lost = np.sum(np.where(P > 0, P * (N / np.where(P > 0, P + N, 1.0)), 0.0))
-    estimated = P - np.where(P > 0, P * (N / np.where(P > 0, P + N, 1.0)), 0.0)
-    if not np.any(estimated > 0):
-        return np.full(R.shape, model.noise_variance + lost)
-    finite = np.isfinite(R)
-    coded = np.asarray(water_filling_at_rate(estimated, np.where(finite, R, 0.0)).distortion)
-    return model.noise_variance + lost + np.where(finite, coded, 0.0)
 
 
 def remote_posterior_mean(model: GaussianLinearModel, weights: ArrayLike, prior: MixturePrior) -> np.ndarray:
@@ -219,26 +164,3 @@ def _log_precisions(model: GaussianLinearModel, prior: MixturePrior, W: np.ndarr
     high = np.log(nu + d + 2 * TAIL + 2 * np.sqrt(TAIL * (nu + d)))
     deviation = np.sqrt(2 / (nu + d))
     return np.linspace(low, high, int((high - low) / deviation * NODES_PER_DEVIATION) + 2)
-
-
-def _prior_variances(model: GaussianLinearModel, prior_covariance: ArrayLike | None) -> np.ndarray:
-    """Eigenvalues of ``Σ^{1/2} C Σ^{1/2}``, shape ``(d,)``: those of ``LᵀCL`` for Σ = LLᵀ."""
-    d, factor = model.d, model.covariance_cholesky
-    if prior_covariance is None:
-        C = np.asarray(np.sum(model.w_star**2) / d)
-    else:
-        C = _checks.real_array("prior_covariance", prior_covariance)
-        if C.shape not in ((), (d,), (d, d)):
-            raise ValueError(
-                f"prior_covariance must be a number or have shape ({d},) or ({d}, {d}), got {C.shape}"
-            )
-    if C.ndim < 2:
-        if np.any(C < 0):
-            raise ValueError(f"prior_covariance must be at least 0, its smallest entry is {np.min(C):g}")
-        if factor.ndim < 2:
-            return np.broadcast_to(C * factor**2, (d,))
-        return np.linalg.eigvalsh(factor.T @ (np.broadcast_to(C, (d,))[:, None] * factor)).clip(0.0)
-    # The linear model knows which matrices are covariances, and says in words which are not.
-    C = np.asarray(GaussianLinearModel(d, np.zeros(d), covariance=C).covariance)
-    L = factor if factor.ndim == 2 else np.diag(np.broadcast_to(factor, (d,)))
-    return np.linalg.eigvalsh(L.T @ C @ L).clip(0.0)

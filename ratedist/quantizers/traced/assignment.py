@@ -25,8 +25,13 @@ def labels_up_to(weights: jax.Array, thresholds: jax.Array) -> jax.Array:
 
 
 def midpoints(centers: jax.Array) -> jax.Array:
-    """Halfway between neighbours of ``centers`` (K,), shape ``(K − 1,)``."""
-    return (centers[1:] + centers[:-1]) / 2
+    """Halfway between neighbours of ascending ``centers`` (K,), shape ``(K − 1,)``, below the upper one.
+
+    Between neighbouring floating-point numbers there is nothing, and rounding to even may choose the upper.
+    """
+    lower, upper = centers[:-1], centers[1:]
+    middle = (lower + upper) / 2
+    return jnp.where((middle == upper) & jnp.isfinite(upper), lower, middle)
 
 
 def lookup(centers: jax.Array, labels: jax.Array) -> jax.Array:

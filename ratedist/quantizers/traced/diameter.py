@@ -9,7 +9,7 @@ from ratedist import _checks
 from ratedist.quantizers.objective import PENALTIES, diameter_cost, quantization_objective
 from ratedist.quantizers.traced.assignment import check_shapes, label_counts, lookup, nearest_labels
 from ratedist.quantizers.traced.lloyd import LloydResult
-from ratedist.quantizers.traced.optimal import sums_from_middle
+from ratedist.quantizers.traced.run_moments import run_costs, run_means, scaled_entries
 
 
 def optimal_under_diameter_penalty(
@@ -48,42 +48,39 @@ def optimal_under_diameter_penalty(
     K, d, dtype = num_clusters, weights.size, weights.dtype
     h = importance.astype(dtype)
     values, mass_of = jax.lax.sort((weights, h), num_keys=1)
-    shift = values[d // 2]
-    values = values - shift
-    mass, first, second = (sums_from_middle(mass_of * values**power) for power in range(3))
+    # All that follows is in the units of the entries, in which squares neither overflow nor vanish.
+    entries = scaled_entries(values, mass_of)
+    unit = entries.length_unit
+    beta = jnp.asarray(diameter_penalty, dtype) / entries.mass_unit
+    beta = beta if penalty == "squared" else beta / unit
     # cost[j, i] is that of one cluster holding the sorted weights i … j − 1; none at all costs nothing.
-    run_mass = mass[:, None] - mass[None, :]
-    run_first = first[:, None] - first[None, :]
-    inverse = jnp.where(run_mass > 0, 1 / jnp.where(run_mass > 0, run_mass, 1), 0)
     index = jnp.arange(d + 1)
-    cost = second[:, None] - second[None, :] - run_first**2 * inverse
-    cost = jnp.where(index[:, None] > index[None, :], cost, jnp.inf)
-    # Of a weight far out the difference is rounding as large as the cost of all others.
-    few = (index[:, None] == index[None, :]) | (index[:, None] == index[None, :] + 1)
-    cost = jnp.where(few, 0.0, cost)
+    empty = index[:, None] == index[None, :]
+    cost = jnp.where(empty, 0.0, jnp.pad(run_costs(entries), ((1, 0), (0, 1)), constant_values=jnp.inf))
 
     def one_more(inner: jax.Array, _: None) -> tuple[jax.Array, None]:
         return jnp.min(inner[:, None, :] + cost[None, :, :], axis=2), None
 
     # inner[i, j]: the least cost of [i, j) in at most K − 2 clusters.
-    nothing = jnp.where(index[:, None] == index[None, :], jnp.zeros((), dtype), jnp.inf)
+    nothing = jnp.where(empty, jnp.zeros((), dtype), jnp.inf)
     inner, _ = jax.lax.scan(one_more, nothing, None, length=max(K - 2, 0))
 
-    # Row i: the lower run is [0, i); column j: the upper one is [j, d).
-    beta = jnp.asarray(diameter_penalty, dtype)
-    low_mass, high_mass = (mass - mass[0])[:, None], (mass[-1] - mass)[None, :]
+    # Row i: the lower run is [0, i); column j: the upper one is [j, d), a lower one seen from the other side.
+    # They are counted from the middle, where distances keep the digits that values far from zero have not.
+    shift = values[d // 2]
+    moved = values - shift
+    masses, means = jax.vmap(_lowest_runs)(
+        jnp.stack([moved, -moved[::-1]]), jnp.stack([mass_of, mass_of[::-1]])
+    )
+    low_mass, high_mass = masses[0][:, None], masses[1][None, ::-1]
+    low_mean, high_mean = means[0][:, None], -means[1][None, ::-1]
     filled = (low_mass > 0) & (high_mass > 0)
     low_inverse, high_inverse = (1 / jnp.where(m > 0, m, 1) for m in (low_mass, high_mass))
-    low_mean, high_mean = (
-        (first - first[0])[:, None] * low_inverse,
-        (first[-1] - first)[None, :] * high_inverse,
-    )
     gap, compliance = high_mean - low_mean, low_inverse + high_inverse
     tension = beta * gap / (1 + beta * compliance) if penalty == "squared" else jnp.full_like(gap, beta / 4)
     low, high = low_mean + tension * low_inverse, high_mean - tension * high_inverse
-    padded = jnp.concatenate([values, jnp.zeros(1, dtype)])
+    padded = jnp.concatenate([moved / unit, jnp.zeros(1, dtype)])
     encloses = (padded[:, None] >= low) & (jnp.roll(padded, 1)[None, :] <= high)
-    empty = index[:, None] == index[None, :]
     possible = filled & (low <= high) & (empty | ((index[:, None] < index[None, :]) & encloses))
     total = cost[:, 0][:, None] + cost[-1][None, :] + inner + tension**2 * compliance
     total = jnp.where(possible, total + diameter_cost(high - low, beta, penalty), jnp.inf)
@@ -97,16 +94,18 @@ def optimal_under_diameter_penalty(
 
     _, layers = jax.lax.scan(next_layer, nothing[i], None, length=max(K - 2, 0))
 
-    def walk_back(end: jax.Array, layer: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def walk_back(end: jax.Array, layer: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         start = jnp.argmin(layer + cost[end])
-        mean = run_first[end, start] * inverse[end, start]
-        return start, jnp.where(run_mass[end, start] > 0, mean, high[i, j])
+        return start, (start, end)
 
-    _, means = jax.lax.scan(walk_back, j, layers, reverse=True)
-    centers = jnp.concatenate([low[i, j][None], means, high[i, j][None]])[:K]
+    _, (starts, ends) = jax.lax.scan(walk_back, j, layers, reverse=True)
+    is_start = jnp.any(starts[None, :] == index[:-1, None], axis=1)
+    inner_means = run_means(entries, is_start[:, None])[jnp.maximum(ends, 1) - 1, 0]
+    lowest, highest, middle = (x * unit + shift for x in (low[i, j], high[i, j], low_mean[-1, 0]))
     # Empty inner clusters stand at the upper centre.
-    middle = (first[-1] - first[0]) / (mass[-1] - mass[0])
-    centers = jnp.where(together | (K == 1), middle, jnp.sort(centers)) + shift
+    inner_means = jnp.where(starts < ends, inner_means, highest)
+    centers = jnp.concatenate([lowest[None], inner_means, highest[None]])[:K]
+    centers = jnp.where(together | (K == 1), middle, jnp.sort(centers))
     labels = nearest_labels(weights, centers)
     reconstruction = lookup(centers, labels)
     objective = quantization_objective(
@@ -114,3 +113,12 @@ def optimal_under_diameter_penalty(
     )
     counts = label_counts(labels, K)
     return LloydResult(labels, centers, reconstruction, counts, objective, jnp.array(True))
+
+
+def _lowest_runs(values: jax.Array, h: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mass and mean of the runs [0, i) for i = 0 … d, in the units of ``scaled_entries``; zero of none."""
+    entries = scaled_entries(values, h)
+    only_first = jnp.arange(values.size)[:, None] == 0
+    means = run_means(entries, only_first)[:, 0] / entries.length_unit
+    none = jnp.zeros(1, values.dtype)
+    return jnp.concatenate([none, jnp.cumsum(entries.mass)]), jnp.concatenate([none, means])

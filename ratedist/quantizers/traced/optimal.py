@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ratedist.quantizers.traced.assignment import check_shapes, label_counts, lookup, nearest_labels
-from ratedist.quantizers.traced.center_update import safe_inverse
+from ratedist.quantizers.traced.run_moments import run_costs, run_means, scaled_entries
 
 # Up to this many weights the dynamic programme with its d × d table runs inside the traced trial; above,
 # sorting and prefix sums in NumPy on the host are faster and need no table.
@@ -60,24 +60,16 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
         values = jnp.sort(weights)
     else:
         values, h = jax.lax.sort((weights, h), num_keys=1)
-    shift = values[d // 2]
-    values = values - shift
-    if h is None:
-        first, second = sums_from_middle(values), sums_from_middle(values**2)
-        mass = jnp.arange(d + 1, dtype=dtype)
-    else:
-        first, second, mass = (sums_from_middle(h * values**power) for power in (1, 2, 0))
-    # cost[j, i] is that of one cluster holding the sorted weights i … j − 1.
-    inverse_mass = safe_inverse(mass[:, None] - mass[None, :])
-    cost = (second[:, None] - second[None, :]) - (first[:, None] - first[None, :]) ** 2 * inverse_mass
-    index = jnp.arange(d + 1)
-    cost = jnp.where(index[:, None] > index[None, :], cost, jnp.inf)
-    # Of a weight far out the difference is rounding as large as the cost of all others.
-    cost = jnp.where(index[:, None] == index[None, :] + 1, 0.0, cost)
+    entries = scaled_entries(values, h)
+    # Boundaries are 0 … d: row j − 1 is that of the runs that end at j.
+    cost = run_costs(entries)
+    index = jnp.arange(d)
 
     # Loops rather than unrolled layers: the same speed, and a fraction of the compilation.
     def next_layer(layer: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
-        return jnp.min(layer[None, :] + cost, axis=1), layer
+        ends = jnp.min(layer[None, :] + cost, axis=1)
+        # No weights in one cluster or more are no clustering.
+        return jnp.concatenate([jnp.full(1, jnp.inf, dtype), ends[:-1]]), layer
 
     no_weights = jnp.where(index == 0, jnp.zeros((), dtype), jnp.inf)
     _, least_cost = jax.lax.scan(next_layer, no_weights, None, length=max_clusters)
@@ -86,7 +78,7 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
     row = jnp.arange(max_clusters)
 
     def walk_back(end: jax.Array, steps: jax.Array) -> tuple[jax.Array, jax.Array]:
-        total = least_cost[jnp.maximum(row - steps, 0)] + cost[end]
+        total = least_cost[jnp.maximum(row - steps, 0)] + cost[end - 1]
         # The first minimiser, by two minima: XLA does not vectorise argmin on CPU.
         at_minimum = total == jnp.min(total, axis=1, keepdims=True)
         start = jnp.min(jnp.where(at_minimum, index[None, :], d), axis=1)
@@ -99,23 +91,11 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
     start = jnp.where(used, starts[jnp.maximum(steps_back, 0), row[:, None]], d)
     end = jnp.concatenate([start[:, 1:], jnp.full((max_clusters, 1), d, jnp.int32)], axis=1)
 
-    cluster_mass = mass[end] - mass[start]
-    means = (first[end] - first[start]) * safe_inverse(cluster_mass)
-    centers = jnp.where(cluster_mass > 0, means, values[jnp.minimum(start, d - 1)]) + shift
+    is_start = jnp.any(start[None, :, :] == index[:, None, None], axis=2)
+    centers = run_means(entries, is_start)[jnp.maximum(end, 1) - 1, row[:, None]]
     labels = jax.vmap(lambda c, u: nearest_labels(weights, jnp.where(u, c, jnp.inf)))(centers, used)
     centers = jnp.where(used, centers, 0)
     reconstruction = jax.vmap(lookup)(centers, labels)
     return OptimalPath(
         labels, centers, reconstruction, jax.vmap(label_counts, (0, None))(labels, max_clusters)
     )
-
-
-def sums_from_middle(values: jax.Array) -> jax.Array:
-    """Sums from the middle entry to each of d + 1 boundaries, negative before it, to be subtracted.
-
-    A sum of sorted weights that starts at one end holds what is far out on that side ever after, and loses
-    the digits of the rest.
-    """
-    middle = values.size // 2
-    below = -jnp.cumsum(values[:middle][::-1])[::-1]
-    return jnp.concatenate([below, jnp.zeros(1, values.dtype), jnp.cumsum(values[middle:])])

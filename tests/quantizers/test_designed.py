@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 import ratedist as rd
-from ratedist.quantizers.scalar.designed import DesignedQuantizer
+from ratedist.quantizers.designed import DesignedQuantizer
 
 MixturePrior, design = rd.theory.MixturePrior, rd.quantizers.entropy_constrained_design
 SHANNON_GAP = 0.5 * np.log2(2 * np.pi * np.e / 12)
