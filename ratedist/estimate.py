@@ -22,9 +22,9 @@ MOST_DIGITS = 15
 class Estimate:
     """A Monte Carlo mean, the standard error of that mean, and the number of trials behind both.
 
-    ``sem`` is zero for a quantity that does not vary or is known exactly, NaN from a single trial.
-    ``note`` says what a reader must know beside the number, such as a standard error that estimates an
-    infinite variance. As text the error has two digits, and the mean none that is finer; a format such as
+    ``sem`` is zero for a quantity that does not vary or is known exactly, NaN from a single trial. ``note``
+    says what a reader must know beside the number, such as a standard error that estimates an infinite
+    variance. As text the error has two digits, and the mean none that is finer. A format such as
     ``f"{estimate:.3f}"`` is applied to both, a width such as ``f"{estimate:>30}"`` to the whole.
     """
 

@@ -46,16 +46,16 @@ class HessianWeightedKMeans:
         num_clusters: K, from 1 to the number of weights.
         diameter_penalty: β, at least 0; compressors that differ in it or in ``shrinkage`` compile once.
         method: "optimal" is the global minimum. For more than 256 weights with β > 0 it is found by branch
-            and bound, one vector at a time on the host, to within a part in a million or what a minute
-            allows; ``rd.Optimal(tolerance=…, time_budget=…)`` says otherwise. Above 16,384 weights it works
-            on bins of them, which leaves some millionths more. ``rd.Lloyd(...)`` descends from a start of its
-            own, "coarse_optimum", "random", "kmeans++", "quantile" or "linear", and "lloyd" stands for its
-            defaults, which start at or near the optimum without penalty.
+            and bound, one vector at a time on the host. The search stops within a part in a million or after
+            a minute, unless ``rd.Optimal(tolerance=…, time_budget=…)`` says otherwise. Above 16,384 weights
+            it works on bins of them, which leaves some millionths more. ``rd.Lloyd(init=…)`` descends from
+            "coarse_optimum", "random", "kmeans++", "quantile" or "linear"; "lloyd" starts at or near the
+            optimum without penalty.
         penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
             ``(β/2) max|c_k − c_l|``, as the released code has it.
         shrinkage: s in [0, 1]; afterwards each centre c is replaced by ``μ + s(c − μ)``, μ being the mean of
             the weights, weighted by h. A control: it shows at β = 0 what β does besides shrinking.
-        center_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.
+        center_bits: bits that each centre is rounded to, from 7 to 64; ``None`` leaves centres real numbers.
 
     Rates are those of :class:`~ratedist.compressors.KMeans`. S → W → Ŵ does not hold, since Ŵ depends on A
     besides W: no bound through I(W; Ŵ) applies. The expected ``decodable_length`` still bounds the entropy

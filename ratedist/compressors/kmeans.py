@@ -35,19 +35,18 @@ class KMeans:
 
     Args:
         num_clusters: K, from 1 to the number of weights.
-        method: "optimal" is the global optimum by dynamic programming; ``rd.Lloyd(...)`` iterates from a
-            start of its own, "coarse_optimum", "random", "kmeans++", "quantile" or "linear", and "lloyd"
-            stands for its defaults. Of up to 192 weights these start at the optimum; the papers'
-            ``rd.Lloyd(init="random")`` does not.
-        center_bits: round the centres to this many bits (7 to 64); ``None`` leaves them real numbers.
+        method: "optimal" is the global optimum by dynamic programming. ``rd.Lloyd(init=…)`` iterates from
+            "coarse_optimum", "random" (the papers'), "kmeans++", "quantile" or "linear". "lloyd" has its
+            defaults, and starts at the optimum of up to 192 weights.
+        center_bits: bits that each centre is rounded to, from 7 to 64; ``None`` leaves centres real numbers.
 
-    Rates, all in nats for the whole vector: ``assignment_entropy`` (d times the entropy of the labels'
-    frequencies), ``fixed_length`` (d ln K) and, with ``center_bits``, ``huffman_length`` (of the labels),
-    ``description_length`` (with the centres: the numerator of Entropy 2021 eq. (39)) and
-    ``decodable_length`` (with the header that a decoder needs).
-    Only the expectation of the last is an upper bound on I(W; Ŵ) at every K (of ``description_length`` up
-    to K = 7): with real-valued centres computed from W that information is infinite. The papers'
-    "I ≤ log₂ K" (§6.2) leaves out the factor d.
+    Rates are in nats for the whole vector: ``assignment_entropy``, d times the entropy of the labels'
+    frequencies, and ``fixed_length``, d ln K. With ``center_bits`` there are also ``huffman_length`` of the
+    labels, ``description_length`` with the centres, which is the numerator of Entropy 2021 eq. (39), and
+    ``decodable_length`` with the header that a decoder needs. Only the expectation of ``decodable_length`` is
+    an upper bound on I(W; Ŵ) at every K; that of ``description_length`` is one up to K = 7. With real-valued
+    centres computed from W the information is infinite. The papers' "I ≤ log₂ K" (§6.2) leaves out the factor
+    d.
     """
 
     num_clusters: int
@@ -72,8 +71,8 @@ class KMeans:
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
         """All risks for K < d: K averages cannot follow d weights, so the distortion grows with ‖W‖² too.
 
-        As many clusters as weights lose nothing, unless Lloyd's start misses some of them or the centres
-        are rounded, by an error that grows with them.
+        As many clusters as weights lose nothing, unless Lloyd's start misses some of them. Rounded centres
+        have an error that grows with the weights.
         """
         lossless = self.num_clusters == model.d and keeps_every_weight(self.method)
         return heavy_risks(model, lossless and self.center_bits in (None, MAXIMUM_BITS))

@@ -33,7 +33,7 @@ LARGEST_LOG_SLOPE = 700.0
 class CgfBound:
     """An upper bound on the generalisation error, minimised over the slope λ > 0.
 
-    From samples, ``value`` estimates B(``slope``) without bias for a slope chosen on other samples, so its
+    From samples, ``value`` estimates B(``slope``) without bias for a slope chosen on other samples. So its
     expectation is a valid bound and never below the infimum.
 
     Attributes:

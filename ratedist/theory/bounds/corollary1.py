@@ -100,8 +100,8 @@ def corollary1_minimizer(
 
     R = 0 is always a local minimum, since √R rises with infinite slope: a search from there, or from a
     stationary point, proves nothing. Here the first term rises and the second falls, so that
-    ``f ≥ first(a) + second(b)`` on [a, b]; intervals that this rules out are dropped and the others halved,
-    up to the rate at which the first term alone passes the best value found.
+    ``f ≥ first(a) + second(b)`` on [a, b]. Intervals that this rules out are dropped and the others halved.
+    The largest rate looked at is that where the first term alone passes the best value found.
 
     Args:
         model: the linear model, n > d + 1.

@@ -50,14 +50,14 @@ def sub_gaussian_bound(sub_gaussian_parameter: float, rate: ArrayLike, num_sampl
 def codebook_squared_radius(model: GaussianLinearModel, centers: ArrayLike, norm: str = "euclidean") -> float:
     """``C(w*) = sup ‖ŵ − w*‖²`` over the reproductions of a fixed scalar codebook, ``Σ_i max_c (c − w*_i)²``.
 
-    Every weight is replaced by one of the same K centres, and the centres were fixed before the data: a
+    Every weight is replaced by one of the same K centres, and the centres were fixed before the data. A
     codebook computed from W has no such C, and a maximum over trials is not an upper bound.
 
     Args:
         model: the Gaussian linear model, any n ≥ d.
         centers: the K ≥ 1 centres c, shape ``(K,)``.
-        norm: ``"euclidean"`` for the papers' C(w*), ``"covariance"`` for ``sup ‖ŵ − w*‖²_Σ``. The latter
-            is exact for diagonal Σ; else it is the smaller of ``C‖Σ‖`` and ``Σ_ij |Σ_ij| r_i r_j`` with
+        norm: ``"euclidean"`` for the papers' C(w*), ``"covariance"`` for ``sup ‖ŵ − w*‖²_Σ``, which is exact
+            for diagonal Σ. For another Σ it is the smaller of ``C‖Σ‖`` and ``Σ_ij |Σ_ij| r_i r_j`` with
             ``r_i = max_c |c − w*_i|``, both upper bounds.
 
     Returns:
@@ -98,7 +98,8 @@ def codebook_radius(model: GaussianLinearModel, centers: ArrayLike, norm: str = 
     Args:
         model: the Gaussian linear model, any n ≥ d.
         centers: the K ≥ 1 centres, fixed before the data, shape ``(K,)``.
-        norm: ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ. Give the bound the same one.
+        norm: ``"euclidean"`` (the papers) or ``"covariance"``, ‖ŵ − w*‖_Σ. The bound must be given the same
+            norm.
 
     Returns:
         √200 for the centres ±1 at w* = ±1, d = 50.
@@ -224,8 +225,8 @@ def exact_cgf_bound(
 def exact_cgf_factor(rate_per_sample: ArrayLike) -> np.ndarray:
     """The root y in [0, 1] of ``−y − ln(1 − y) = 2η``, that is ``1 + W₀(−exp(−1 − 2η))``.
 
-    Solved by Newton's method for ``z = −ln(1 − y)``, ``z − 1 + e^{−z} = 2η``: the Lambert form cancels
-    for small η (it is NaN at η = 1e-17), and y itself is too close to 1 for large ones.
+    Solved by Newton's method for ``z = −ln(1 − y)``, ``z − 1 + e^{−z} = 2η``. The Lambert form cancels for
+    small η, where it becomes NaN at η = 1e-17, and y itself is too close to 1 for large ones.
 
     Args:
         rate_per_sample: η = R/n ≥ 0 in nats, any shape.

@@ -31,8 +31,8 @@ def oracle_conditional_cgf_bound(model: GaussianLinearModel, alpha: float) -> Cg
 
     Returns:
         :class:`~ratedist.theory.bounds.conditional_cgf.CgfBound` with ``sem`` 0. At (d, n) = (50, 80), σ² = 1
-        its value is 2.3295 at α = 0.1 and 1.2769 at α = 0.5 (2.3305 and 1.2782 if the Gaussian bound on the
-        oracle's rate takes the place of that rate); the true errors are 2.0153 and 0.8998.
+        its value is 2.3295 at α = 0.1 and 1.2769 at α = 0.5; the true errors are 2.0153 and 0.8998. With the
+        Gaussian bound on the oracle's rate in place of that rate it is 2.3305 and 1.2782.
 
     Raises:
         ValueError: α outside [0, 1], or n <= d + 1.
@@ -60,8 +60,8 @@ def oracle_loss_variance(model: GaussianLinearModel, alpha: float) -> tuple[np.n
         alpha: α in [0, 1], one number.
 
     Returns:
-        Nodes and their probabilities, both shape ``(num_nodes,)``, for means of functions that grow no faster
-        than σ_ℓ², and of σ_ℓ⁴ where it is finite, for n > d + 3. Their errors are not bounded.
+        Nodes and their probabilities, both shape ``(num_nodes,)``. They are for means of functions that grow
+        no faster than σ_ℓ², and of σ_ℓ⁴ where it is finite, for n > d + 3. Their errors are not bounded.
 
     Raises:
         ValueError: α outside [0, 1], or n <= d + 1.

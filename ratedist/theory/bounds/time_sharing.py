@@ -15,9 +15,9 @@ from ratedist.theory.numerics import exp_remainder
 def distortion_rate_envelope(model: GaussianLinearModel, rate: ArrayLike) -> np.ndarray:
     """Upper bound on D(R) with time sharing: the lower convex envelope of :func:`distortion_rate_tight`.
 
-    D(R) is convex, so the convex envelope of an upper bound on it is an upper bound too. Where the
-    tight curve starts concave (n < 2d + 2) the envelope is the chord from R = 0 to the rate at which
-    the chord is tangent, and the curve itself beyond.
+    D(R) is convex, so the convex envelope of an upper bound on it is an upper bound too. For n < 2d + 2 the
+    tight curve starts concave. The envelope is then the chord from R = 0 to the rate at which the chord is
+    tangent, and the curve itself beyond.
 
     Args:
         model: the linear model, n > d + 1.

@@ -35,7 +35,7 @@ class RateDistortionPoint:
     Attributes:
         slope: λ = −dR/dD, nats per unit of distortion.
         distortion: D of the channel found.
-        rate: its mutual information in nats: R(D) is at most this.
+        rate: mutual information in nats of the point's test channel, which R(D) does not exceed.
         rate_lower: lower bound on R(D) in nats, ``rate_lower <= R(distortion) <= rate``.
         output: the output law, shape ``(num_outputs,)``.
     """
@@ -57,8 +57,8 @@ def blahut_arimoto(
 ) -> RateDistortionPoint:
     """A point of R(D) of a finite source at slope λ, bracketed.
 
-    Sweeps ``q ← q·c``; if the gap is then still above ``tolerance`` (an output letter that only just
-    leaves the support makes the sweeps slow), Newton's method on the same optimality conditions ends it.
+    It sweeps ``q ← q·c``. An output letter that only just leaves the support makes the sweeps slow. If the
+    gap is then still above ``tolerance``, Newton's method on the same optimality conditions ends it.
 
     Args:
         probabilities: p of the source letters, shape ``(num_inputs,)``, summing to 1.

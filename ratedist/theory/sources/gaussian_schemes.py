@@ -14,8 +14,8 @@ from ratedist.theory.sources.textbook import LARGEST, gaussian_rate
 def remote_gaussian_distortion(source_variance: float, noise_variance: float, rate: ArrayLike) -> np.ndarray:
     r"""``D(R) = PN/(P + N) + P²/(P + N) exp(−2R)``: a Gaussian seen only through noise, squared error.
 
-    The encoder sees Y = X + noise and must describe X. It is optimal to estimate first and then to code
-    the estimate; the first term is lost whatever the rate.
+    The encoder must describe X and sees Y = X + noise. It is optimal to estimate first and then to code the
+    estimate; the first term is lost whatever the rate.
 
     Args:
         source_variance: P > 0, of X.
@@ -90,7 +90,7 @@ def gaussian_successive_refinement(variance: float, rates: ArrayLike) -> Success
     """A Gaussian described in stages: after ``R_1, …, R_j`` nats D is ``σ² exp(−2(R_1 + … + R_j))``.
 
     No rate is lost. The reproductions form the Markov chain X̂_1 – … – X̂_k – X with Var X̂_j = Cov(X, X̂_j)
-    = σ² − D_j, so that I(X; X̂_1, …, X̂_j) = R_1 + … + R_j: describing a Gaussian coarsely first costs
+    = σ² − D_j, so that I(X; X̂_1, …, X̂_j) = R_1 + … + R_j. Describing a Gaussian coarsely first costs
     nothing later.
 
     Args:
