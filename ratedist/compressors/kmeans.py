@@ -41,9 +41,9 @@ class KMeans:
         center_bits: bits that each centre is rounded to, from 7 to 64; ``None`` leaves centres real numbers.
 
     Rates are in nats for the whole vector: ``assignment_entropy``, d times the entropy of the labels'
-    frequencies, and ``fixed_length``, d ln K. With ``center_bits`` there are also ``huffman_length`` of the
-    labels, ``description_length`` with the centres, which is the numerator of Entropy 2021 eq. (39), and
-    ``decodable_length`` with the header that a decoder needs. Only the expectation of ``decodable_length`` is
+    frequencies, and ``fixed_length``, d ln K. With ``center_bits`` there is also ``huffman_length``, of the
+    labels. ``description_length`` adds the centres, and is the numerator of Entropy 2021 eq. (39).
+    ``decodable_length`` adds the header that a decoder needs. Only the expectation of ``decodable_length`` is
     an upper bound on I(W; Ŵ) at every K; that of ``description_length`` is one up to K = 7. With real-valued
     centres computed from W the information is infinite. The papers' "I ≤ log₂ K" (§6.2) leaves out the factor
     d.

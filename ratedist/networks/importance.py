@@ -21,9 +21,9 @@ LEAST_PROPORTION = 1e-6
 def normalized_importance(diagonal: Any, floor: float = FLOOR) -> Any:
     """Importances of mean 1 in each array, ``h / mean h + floor``.
 
-    A diameter penalty β is in the units of h. The curvature of a trained network may be 10⁻⁴, and a β then
-        presses ten thousand times harder than with importances of mean 1. This is the convention
-    under which the β = 50 of Entropy 2021, Section 7, acts as its figures show.
+    A diameter penalty β is in the units of h. The curvature of a trained network may be 10⁻⁴. A β then
+    presses ten thousand times harder than with importances of mean 1. This is the convention under which the
+    β = 50 of Entropy 2021, Section 7, acts as its figures show.
 
     Args:
         diagonal: pytree of arrays, none negative; leaves that are no floating-point arrays stay as they are.

@@ -57,8 +57,8 @@ def kmeans(
         method: how the centres are found, ``rd.Lloyd(...)``, ``rd.Optimal(...)`` or ``rd.Algorithm1(...)``,
             each with its own options; "lloyd", "optimal" or "algorithm1" for one with its defaults. Lloyd
             alternates assignment and exact centre update and never ascends. The optimum is for scalars, and
-            at β > 0 holds to within its ``lower_bound``; its time grows as K d log d, and it needs 24 d log₂
-            d + 4 K d bytes. Algorithm 1 is as printed, and may ascend.
+            at β > 0 holds to within its ``lower_bound``. Its time grows as K d log d, and it needs
+            ``24 d log₂ d + 4 K d`` bytes. Algorithm 1 is as printed, and may ascend.
         diameter_penalty: β, the price on the diameter of the codebook in units of h, at least 0.
         penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
             ``(β/2) max|c_k − c_l|``. The code released with the article charges the latter; it is for scalars

@@ -23,9 +23,9 @@ class Lloyd:
     Args:
         init: where the iteration starts. ``None`` takes "coarse_optimum" for scalars, the best clustering of
             some hundred runs of neighbouring weights, and "kmeans++" for blocks. Other starts are "random" (K
-            of the weights) and "kmeans++"; for scalars also "high_rate" (spaced as the best quantiser of many
-            levels), "quantile" and "linear" (evenly spaced). Or the centres themselves, shape ``(K,)``, for
-            blocks ``(K, m)``. "random" and "kmeans++" need a key.
+            of the weights) and "kmeans++". For scalars there are also "high_rate" (spaced as the best
+            quantiser of many levels), "quantile" and "linear" (evenly spaced). Or the centres themselves,
+            shape ``(K,)``, for blocks ``(K, m)``. "random" and "kmeans++" need a key.
         num_starts: number of random starts, of which the result with the least objective is kept.
         max_iterations: largest number of centre updates from each start.
 
@@ -53,9 +53,9 @@ class Algorithm1:
     Args:
         init: where the iteration starts. ``None`` takes "coarse_optimum" for scalars, the best clustering of
             some hundred runs of neighbouring weights, and "kmeans++" for blocks. Other starts are "random" (K
-            of the weights) and "kmeans++"; for scalars also "high_rate" (spaced as the best quantiser of many
-            levels), "quantile" and "linear" (evenly spaced). Or the centres themselves, shape ``(K,)``, for
-            blocks ``(K, m)``. "random" and "kmeans++" need a key.
+            of the weights) and "kmeans++". For scalars there are also "high_rate" (spaced as the best
+            quantiser of many levels), "quantile" and "linear" (evenly spaced). Or the centres themselves,
+            shape ``(K,)``, for blocks ``(K, m)``. "random" and "kmeans++" need a key.
         num_starts: number of random starts, of which the result with the least objective is kept.
         max_iterations: largest number of centre updates from each start.
 

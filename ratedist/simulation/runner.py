@@ -66,17 +66,17 @@ def simulate(
         compressors: by the names under which the result is asked.
         num_trials: independent data sets (or draws of their statistics), from 1 to 2³².
         key: one JAX random key, ``jax.random.key(seed)``.
-        sampler: "erm" draws the weights from their own law and averages the data out (exact, fastest, for
-            compressors that see W alone); "statistics" draws A, W and L_S(W); "dataset" draws X and Y.
-            "auto" takes the first that shows the compressors what they need to see.
+        sampler: "erm" draws the weights from their own law and averages the data out: exact and fastest, for
+            compressors that see W alone. "statistics" draws A, W and L_S(W), "dataset" the inputs and
+            outputs. "auto" takes the first that shows the compressors what they need to see.
         batch_size: trials at a time; by default as many as fit in about 64 MiB, at most 256.
         progress: show a progress bar on standard error.
-        checkpoint_path: save the state there every few seconds, and go on from it if it exists and
-            belongs to the same model, compressors, key, sampler and precision. It may hold fewer
-            trials than are now asked for, never more.
+        checkpoint_path: file in which the state is saved every few seconds. A run goes on from it if it
+            belongs to the same model, compressors, key, sampler and precision. It may hold fewer trials than
+            are now asked for, never more.
         return_samples: keep the values of every trial too, as :meth:`RiskEstimates.generalization_bound`
-            needs. They take 8 bytes (4 in single precision) a trial for each compressor and each of its
-            rates and of five other quantities; more than 1 GiB is refused. A checkpoint holds none.
+            needs. Each compressor has five quantities besides its rates, of 8 bytes a trial, or 4 in single
+            precision. More than 1 GiB is refused. A checkpoint holds none.
 
     Returns:
         Estimates with standard errors, by name: ``result["kmeans"].population_risk`` and so on, rates in
