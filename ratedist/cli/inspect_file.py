@@ -6,9 +6,11 @@ import dataclasses
 import json as json_format
 import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
+
+Flag = Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(help_behavior_hint="")]
 
 COLUMNS = (
     ("tensor", "name", "{}"),
@@ -21,7 +23,8 @@ COLUMNS = (
     ("stored", "stored", "{:.4f}"),
     ("distortion", "distortion", "{:.4g}"),
     ("weighted", "weighted", "{}"),
-    ("SNR [dB]", "signal_to_noise", "{:.2f}"),
+    ("SNR [dB]", "signal_to_noise", "{:z.2f}"),
+    ("bulk [dB]", "bulk_signal_to_noise", "{:z.2f}"),
     ("diameter", "diameter", "{:.4g}"),
     ("of file", "share", "{:.1%}"),
 )
@@ -33,15 +36,16 @@ class InspectCommand:
 
     file: tyro.conf.Positional[Path]
     """The .rdz file."""
-    json: tyro.conf.UseCounterAction[int] = 0
+    json: Flag = 0
     """Print JSON in place of a table."""
-    diameter: tyro.conf.UseCounterAction[int] = 0
+    diameter: Flag = 0
     """Compute the diameter of every codebook. Without this it is left out in one case: blocks of three
     weights or more, over 4,096 centres, and more than 2,048 comparisons for each."""
 
     def run(self) -> None:
         """Verify the file and print."""
         from ratedist.tensors.inspection import COMPARISONS, inspect_file
+        from ratedist.tensors.report import BULK
 
         rows, ratios = inspect_file(self.file, math.inf if self.diameter else COMPARISONS)
         if self.json:
@@ -54,8 +58,10 @@ class InspectCommand:
             print(table(rows))
             print("entropy, Huffman and stored (codebook and counts included) are bits a weight")
             print("distortion: Σh(w − ŵ)²/d, with importances h where weighted, else h = 1")
+            print("SNR: Σhw² over Σh(w − ŵ)²")
+            print(BULK)
             print(f"size: {self.file.stat().st_size:,} bytes, reconstructed {decoded_bytes(rows):,}")
-            print(f"compression ratios: {ratios}")
+            print(ratios)
 
 
 def table(rows: list[Any]) -> str:

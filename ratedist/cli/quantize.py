@@ -15,14 +15,32 @@ from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.files import require_target
 from ratedist.tensors.config import QuantizationConfig
 
+SEVERAL = "For several patterns the option is given several times, each with one of them."
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class QuantizeOptions(QuantizationConfig):
     """How the tensors of the model are quantised, and which of them."""
 
-    # What a command line has beside the record: a short name for K, and methods by their names alone.
+    # What a command line has beside the record: a short name for K, methods by their names alone, and
+    # patterns one at a time.
     num_clusters: Annotated[int | None, tyro.conf.arg(aliases=["-k"])] = None
     method: str | None = None
+    include: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(
+            help="Quantise only tensors whose names are like this pattern (* and ?); all, if none is given. "
+            f"{SEVERAL}",
+            help_behavior_hint="",
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(
+            help=f"Leave tensors whose names are like this pattern (* and ?) as they are. {SEVERAL}",
+            help_behavior_hint="",
+        ),
+    ] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +50,13 @@ class QuantizeCommand:
     model: tyro.conf.Positional[Path]
     """The safetensors file."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """The .rdz file to write, needed but for --dry-run; its folder has to be there."""
+    """The .rdz file to write, for `ratedist dequantize` to read; its folder has to be there. Needed but for
+    --dry-run."""
     config: tyro.conf.UseAppendAction[QuantizeOptions] = QuantizeOptions()
     importance: Path | None = None
     """Safetensors file with an importance for each weight (a Hessian diagonal), by name of the tensor. A
     budget goes where importances are large: they have to be comparable between tensors."""
-    dry_run: tyro.conf.UseCounterAction[int] = 0
+    dry_run: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(help_behavior_hint="")] = 0
     """Say what would come out, and write nothing."""
 
     def run(self) -> None:
@@ -67,11 +86,13 @@ class QuantizeCommand:
         for warning in caught:
             print(f"warning: {warning.message}", file=sys.stderr)
         if self.dry_run or self.out is None:
-            print(f"not written (--dry-run): {report.num_bytes:,} bytes, compression ratios: {report.ratios}")
+            ratios = report.ratios
+            print(f"not written (--dry-run): {report.num_bytes:,} bytes")
         else:
             _, ratios = inspect_file(self.out)
             stopwatch.lap("verification")
-            print(f"written: {self.out}, {report.num_bytes:,} bytes, compression ratios: {ratios}")
+            print(f"written: {self.out}, {report.num_bytes:,} bytes")
+        print(ratios)
         print(stopwatch)
 
 

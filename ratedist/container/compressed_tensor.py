@@ -109,3 +109,8 @@ def signal_to_noise(distortion: float, energy: float) -> float:
     if not (energy > 0 and distortion > 0):
         return math.nan
     return 10 * (math.log10(energy) - math.log10(distortion))
+
+
+def bulk_signal_to_noise(bulk_error: float) -> float:
+    """``−10·log₁₀(bulk_error)`` in decibels: ∞ where nothing is lost, −∞ where all is, NaN if not known."""
+    return -10 * math.log10(bulk_error) if bulk_error > 0 else math.inf if bulk_error == 0 else math.nan

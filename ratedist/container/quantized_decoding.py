@@ -81,6 +81,7 @@ def _tensor(entry: RdzEntry, labels: np.ndarray, codebook: np.ndarray) -> Quanti
         math.nan if entry.distortion is None else entry.distortion,
         entry.weighted,
         math.nan if entry.energy is None else entry.energy,
+        math.nan if entry.bulk_error is None else entry.bulk_error,
     )
 
 

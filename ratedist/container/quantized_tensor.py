@@ -16,7 +16,7 @@ from ratedist.codes.ans import ans_encode
 from ratedist.codes.bitstream import MAX_SYMBOLS, huffman_encode
 from ratedist.container.codebook import rounded_codebook
 from ratedist.container.codebook_diameter import codebook_diameter
-from ratedist.container.compressed_tensor import Sizes, Stored, signal_to_noise
+from ratedist.container.compressed_tensor import Sizes, Stored, bulk_signal_to_noise, signal_to_noise
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name, to_bytes
 from ratedist.container.rdz_entry import RdzEntry, codebook_name
 from ratedist.container.rdz_format import least_label_bytes
@@ -37,8 +37,10 @@ class QuantizedTensor:
         shape: of the tensor.
         dtype: of the tensor: float16, bfloat16, float32 or float64.
         distortion: ``Σ_j h_j (w_j − ŵ_j)² / d`` against the weights before, NaN if not known.
-        weighted: whether that has importances h, or h = 1; ``None`` if not known.
+        weighted: whether distortion and energy have importances h, or h = 1; ``None`` if not known.
         energy: ``Σ_j h_j w_j² / d`` of the weights before, NaN if not known.
+        bulk_error: ``Σ h(w − ŵ)² / Σ h(w − w̄)²`` over most weights before, far outliers and mask values left
+            out (``ratedist.tensors.bulk``): 0 where nothing is lost, 1 for a constant, NaN if not known.
 
     Raises:
         ValueError: shapes that do not belong together, labels of no row, other dtypes, a codebook that is not
@@ -52,6 +54,7 @@ class QuantizedTensor:
     distortion: float = math.nan
     weighted: bool | None = None
     energy: float = math.nan
+    bulk_error: float = math.nan
 
     def __post_init__(self) -> None:
         if self.codebook.ndim not in (1, 2) or self.codebook.size == 0:
@@ -133,6 +136,11 @@ class QuantizedTensor:
         return signal_to_noise(self.distortion, self.energy)
 
     @property
+    def bulk_signal_to_noise(self) -> float:
+        """``−10·log₁₀(bulk_error)`` in decibels, which no outlier raises; ∞ and NaN likewise."""
+        return bulk_signal_to_noise(self.bulk_error)
+
+    @property
     def sizes(self) -> Sizes:
         """Its sizes in bits, by what they count."""
         return sizes_in_bits(self.counts, self.codebook, self.num_weights, dtype_name(self.dtype))
@@ -174,6 +182,7 @@ class QuantizedTensor:
             distortion=None if math.isnan(self.distortion) else self.distortion,
             energy=None if math.isnan(self.energy) else self.energy,
             weighted=self.weighted,
+            bulk_error=None if math.isnan(self.bulk_error) else self.bulk_error,
         )
         padding = b"\0" * max(least_label_bytes(self.num_weights) - len(payload), 0)
         return Stored(entry, [payload, padding, to_bytes(self.codebook), to_bytes(counts)])

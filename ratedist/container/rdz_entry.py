@@ -23,9 +23,9 @@ class RdzEntry:
         dtype: safetensors name.
         shape: of the tensor.
         digest: SHA-256 of its data in the file, 32 bytes; empty while they are not written.
-        places: where its data start, counted from the beginning of the file: of labels, codebook and counts,
-            or of the tensor itself if it is not quantised.
-        coder: "huffman" or "ans"; ``None`` for a tensor that is not quantised, as all that follows.
+        places: where its data start, counted from the beginning of the file: labels, codebook and counts, or
+            the tensor itself if it is not quantised.
+        coder: "huffman" or "ans"; ``None`` for a tensor that is not quantised.
         coded_bytes: of the labels, without filling.
         num_clusters: K.
         block_length: m.
@@ -34,7 +34,9 @@ class RdzEntry:
         counts_dtype: safetensors name.
         distortion: ``Σ_j h_j (w_j − ŵ_j)² / d`` as the writer knew it, or ``None``.
         energy: ``Σ_j h_j w_j² / d`` as the writer knew it, or ``None``.
-        weighted: whether these have importances h, or h = 1; ``None`` if the writer did not say.
+        weighted: whether distortion and energy have importances h, or h = 1; ``None`` if the writer did not
+            say.
+        bulk_error: relative squared error of most weights, see ``QuantizedTensor.bulk_error``, or ``None``.
     """
 
     dtype: str
@@ -49,6 +51,7 @@ class RdzEntry:
     distortion: float | None = None
     energy: float | None = None
     weighted: bool | None = None
+    bulk_error: float | None = None
 
     @property
     def kind(self) -> Literal["raw", "quantized"]:
@@ -115,6 +118,8 @@ class RdzEntry:
                 raise ValueError(
                     f"the distortion of {name!r:.60} is not a number from 0 to infinity: {number}"
                 )
+        if self.bulk_error is not None and not self.bulk_error >= 0:
+            raise ValueError(f"the bulk error of {name!r:.60} is not a number from 0 on: {self.bulk_error}")
 
 
 def codebook_name(dtype: str) -> str:

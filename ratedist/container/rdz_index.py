@@ -9,8 +9,10 @@ texts, in the order of the keys; then the number of tensors and a row for each, 
 - a byte for the coder, 0 where the tensor is not quantised. Then the row ends here;
 - bytes for the dtypes of codebook and counts; K; m, or 0 where the codebook has one dimension; bytes of
   coded labels without their filling;
-- a byte: 1 if distortion and energy are known, plus 2 if importances weight them, or 4 if they do not;
-- if known, both as 64-bit floating-point numbers, NaN where only the other one is.
+- a byte: 1 if distortion and energy are known, plus 2 if importances weight them, or 4 if they do not, plus
+  8 if the error of the bulk is known;
+- if known, both as 64-bit floating-point numbers, NaN where only the other one is; then, if known, that of
+  the bulk, which may be infinite.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ DTYPE_CODES = (
     *("U64", "I64", "F64", "C64", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4", "F6_E2M3", "F6_E3M2"),
 )
 DIGEST_BYTES = 32
-NUMBERS = struct.Struct("<dd")
-WEIGHTED = {None: 0, True: 2, False: 4}
+NUMBERS, NUMBER = struct.Struct("<dd"), struct.Struct("<d")
+WEIGHTED, BULK = {None: 0, True: 2, False: 4}, 8
 MOST_BYTES = 9  # of a number below 2^63
 
 
@@ -62,10 +64,13 @@ def encode_row(name: str, entry: RdzEntry) -> bytes:
         entry.codebook_shape[1] if len(entry.codebook_shape) == 2 else 0
     )
     row += _number(entry.coded_bytes)
-    if entry.distortion is None and entry.energy is None:
-        return row + bytes([WEIGHTED[entry.weighted]])
-    numbers = (math.nan if number is None else number for number in (entry.distortion, entry.energy))
-    return row + bytes([1 + WEIGHTED[entry.weighted]]) + NUMBERS.pack(*numbers)
+    flag, packed = WEIGHTED[entry.weighted], b""
+    if entry.distortion is not None or entry.energy is not None:
+        numbers = (math.nan if number is None else number for number in (entry.distortion, entry.energy))
+        flag, packed = flag + 1, NUMBERS.pack(*numbers)
+    if entry.bulk_error is not None:
+        flag, packed = flag + BULK, packed + NUMBER.pack(entry.bulk_error)
+    return row + bytes([flag]) + packed
 
 
 def decode_index(index: bytes, start: int, size: int) -> tuple[dict[str, str], dict[str, RdzEntry]]:
@@ -159,9 +164,10 @@ def _row(name: str, cursor: _Cursor, position: int) -> RdzEntry:
         raise ValueError(f"the description of {name!r:.60} is not that of a quantised tensor")
     codebook_dtype, counts_dtype = codebook_name(_dtype(name, cursor)), _dtype(name, cursor)
     K, m, coded_bytes = cursor.number(), cursor.number(), cursor.number()
-    known, flag = divmod(cursor.take(1)[0], 2)[::-1]
-    weighted = {code // 2: value for value, code in WEIGHTED.items()}
-    if flag not in weighted:
+    flag = cursor.take(1)[0]
+    known, bulk_known, code = flag & 1, flag & BULK, flag & ~(1 | BULK)
+    weighted = {code: value for value, code in WEIGHTED.items()}
+    if code not in weighted:
         raise ValueError(f"the description of {name!r:.60} is not that of a quantised tensor")
     distortion, energy = (
         None if math.isnan(number) else number
@@ -169,6 +175,7 @@ def _row(name: str, cursor: _Cursor, position: int) -> RdzEntry:
     )
     if known and distortion is None and energy is None:
         raise ValueError(f"the distortion of {name!r:.60} is not a number")
+    bulk_error = NUMBER.unpack(cursor.take(NUMBER.size))[0] if bulk_known else None
     entry = RdzEntry(
         dtype,
         shape,
@@ -181,7 +188,8 @@ def _row(name: str, cursor: _Cursor, position: int) -> RdzEntry:
         counts_dtype,
         distortion,
         energy,
-        weighted[flag],
+        weighted[code],
+        bulk_error,
     )
     entry.check(name)
     places = tuple(itertools.accumulate(entry.part_bytes[:-1], initial=position))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from ratedist import _checks
 from ratedist.container import QuantizedTensor
@@ -19,7 +21,13 @@ from ratedist.networks.importance import in_proportion, normalized
 from ratedist.networks.pytrees import restored
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.leaves import named_leaves
-from ratedist.tensors.tree import QuantizedTree, leaves_to_quantize, quantize_leaves
+from ratedist.tensors.tree import (
+    QuantizedTree,
+    leaves_to_quantize,
+    not_finite_leaves,
+    quantize_leaves,
+    without_not_finite,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +44,8 @@ class QuantizedModel:
             samples leaves open; empty if that was all of them, or if the curvature was given.
         curvature_samples: number of samples that it was measured on; 0 if it was given.
         entropy_ratio: labels at their entropy, and codebooks, over the size of the weights quantised.
-        huffman_ratio: labels in Huffman code, and codebooks, over the same: Entropy 2021 eq. (39).
+        huffman_ratio: labels in Huffman code, and codebooks, over the same: the papers' compression ratio,
+            Entropy 2021 eq. (39).
         file_ratio: bytes of the .rdz file over those of all arrays, quantised or not.
     """
 
@@ -66,8 +75,8 @@ class QuantizedModel:
         lines = [
             str(self.comparison),
             f"quantised: {sum(t.num_weights for t in tensors):,} weights in {len(tensors)} arrays, {K}",
-            f"compression ratio: {self.entropy_ratio:.4f} by entropy, {self.huffman_ratio:.4f} in Huffman "
-            f"code, of these weights; {self.file_ratio:.4f} of the bytes of all arrays as a file",
+            f"size after over size before: {self.entropy_ratio:.4f} by entropy, {self.huffman_ratio:.4f} in "
+            f"Huffman code, of these weights; {self.file_ratio:.4f} as a file, of all arrays",
         ]
         if self.curvature_samples:
             line = f"curvature: measured on {self.curvature_samples:,} training samples"
@@ -140,6 +149,10 @@ def quantize(
     Raises:
         ValueError: data of another form, nothing to quantise, a budget together with an absolute β, a seed
             where nothing is random, a curvature of another structure, and as ``ratedist.quantize_tree``.
+
+    Warns:
+        UserWarning: as ``ratedist.quantize_tree``; arrays with NaN or infinite weights stay as they are, and
+            have no curvature.
     """
     function = logits_function("function", function)
     if _checks.one_of("returns", returns, RETURNS) == "logits":
@@ -154,13 +167,12 @@ def quantize(
     seed, config = _seed_and_checked(config, 0 < size < num_samples(samples))
     # Once: from here on arrays go by their names.
     leaves, structure = named_leaves(parameters)
-    chosen = leaves_to_quantize(leaves, config)
+    chosen = without_not_finite(leaves, leaves_to_quantize(leaves, config))
     before = jax.tree.unflatten(structure, list(leaves.values()))
     errors = {}
     if curvature is None:
-        curvature, errors = _measured_curvature(
-            before, function, samples, returns, size, chunk, progress, seed
-        )
+        finite, held = _finite_part(leaves, structure, function)
+        curvature, errors = _measured_curvature(finite, held, samples, returns, size, chunk, progress, seed)
     diagonal, other = named_leaves(curvature)
     if diagonal.keys() != leaves.keys():
         raise ValueError(f"curvature must have the structure of parameters, {structure}, got {other}")
@@ -202,6 +214,20 @@ def _seed_and_checked(config: QuantizationConfig, part_is_drawn: bool) -> tuple[
             "curvature measured on a random part of the data: here nothing is random"
         )
     return 0 if seed is None else _checks.seed(seed), config
+
+
+def _finite_part(leaves: Mapping[str, Any], structure: Any, function: Function) -> tuple[Any, Function]:
+    """The parameters with zeros for arrays that are not finite, and the function that puts these back."""
+    held = {name: leaves[name] for name in not_finite_leaves(leaves)}
+    if not held:
+        return jax.tree.unflatten(structure, list(leaves.values())), function
+
+    def restoring(parameters: Any, samples: Any) -> Any:
+        given = dict(zip(leaves, structure.flatten_up_to(parameters), strict=True))
+        return function(jax.tree.unflatten(structure, list((given | held).values())), samples)
+
+    finite = {name: np.zeros_like(leaf) if name in held else leaf for name, leaf in leaves.items()}
+    return jax.tree.unflatten(structure, list(finite.values())), restoring
 
 
 def _measured_curvature(

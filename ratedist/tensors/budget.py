@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
-from ratedist.container import Entry, QuantizedTensor, RdzEntry, rdz_size
+from ratedist.container import Entry, rdz_size
 from ratedist.container.names import printable
 from ratedist.tensors.allocation import allocate
-from ratedist.tensors.config import LEAST_CLUSTERS, MOST_CLUSTERS, QuantizationConfig
-from ratedist.tensors.tensor import named, quantize_tensor
-
-# K that are tried: all up to eight, and powers of 2^¼.
-CANDIDATES = (
-    *(1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 13, 16, 19, 23, 27, 32),
-    *(38, 45, 54, 64, 76, 91, 108, 128, 152, 181, 215, MOST_CLUSTERS),
-)
-# Steps between candidates that are skipped where the best K lies beyond those that were tried.
-STRIDE = 3
-# Part of a tensor's energy Σhw² that its error should not exceed.
-MAX_RELATIVE_ERROR = 0.5
-BYTE = 8
-
-Load = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
+from ratedist.tensors.budget_curve import BYTE, CANDIDATES, MAX_RELATIVE_ERROR, Curve, Load, Point
+from ratedist.tensors.config import MOST_CLUSTERS, QuantizationConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +47,9 @@ def clusters_within_budget(
     scale says nothing: then the errors of each tensor are measured in units of its root mean square, and no
     tensor gets fewer clusters than all would get if they had the same number.
 
-    A tensor gets at least ``config.min_clusters`` clusters. Where the budget allows it for all tensors, their
-    relative errors ``Σh(w − ŵ)²/Σhw²`` are at most 0.5; where not, a warning names those that have more. K is
+    A tensor gets at least ``config.min_clusters`` clusters. Where the budget allows it, its relative error
+    ``Σh(w − ŵ)²/Σhw²`` is at most 0.5, and so is that of its bulk, which outliers cannot hide. Where it does
+    not allow it for all tensors, those that need most for it go without, and a warning names them. K is
     searched for around what each tensor has at present: a large K is tried only where it is worth its bits.
 
     Args:
@@ -79,12 +64,13 @@ def clusters_within_budget(
         ValueError: a budget below what the file takes with the fewest clusters, with the least that will do.
 
     Warns:
-        UserWarning: tensors whose relative error stays above 0.5.
+        UserWarning: tensors whose relative error, or that of their bulk, stays above 0.5; but for those whose
+            bulk is lost behind outliers, of which ``warn_of_lost_bulks`` tells more.
     """
     raw = dict(raw or {})
     curves = {}
     for name in names:
-        curves[name] = _Curve(name, load, config)
+        curves[name] = Curve(name, load, config)
         done()
     num_weights = sum(curve.num_weights for curve in curves.values())
     raw_bytes = sum(entry.num_bytes for entry in raw.values())
@@ -106,8 +92,8 @@ def clusters_within_budget(
     floor = cheapest if known else _equal_clusters(curves, size, max_bytes)
     while True:
         choice = (
-            _choose(curves, size, max_bytes, floor, True)
-            or _choose(curves, size, max_bytes, floor, False)
+            _choose(curves, size, max_bytes, floor, _affordable(curves, size, max_bytes, floor))
+            or _choose(curves, size, max_bytes, floor, ())
             or floor
         )
         if not [name for name, K in choice.items() if curves[name].look_around(K)]:
@@ -117,98 +103,8 @@ def clusters_within_budget(
     return Shares(choice, size(choice), max_bytes, full)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Point:
-    """One tensor with one K: its part of the file, its part of the loss, its relative error."""
-
-    entry: RdzEntry
-    loss: float
-    relative_error: float
-
-    @classmethod
-    def of(cls, tensor: QuantizedTensor, coder: str) -> _Point:
-        relative_error = tensor.distortion and tensor.distortion / (tensor.energy or math.nan)
-        loss = tensor.distortion if tensor.weighted else relative_error
-        return cls(tensor.stored(coder).entry, loss * tensor.num_weights, relative_error)
-
-
-class _Curve:
-    """The points of one tensor, as far as they are known.
-
-    Attributes:
-        points: K → point.
-        num_weights: of the tensor.
-        weighted: whether there are importances.
-    """
-
-    def __init__(self, name: str, load: Load, config: QuantizationConfig) -> None:
-        self._name, self._load, self._config = name, load, config
-        self.points: dict[int, _Point] = {}
-        tensor, h = load(name)
-        self.num_weights, self.weighted = tensor.size, h is not None
-        blocks = -(-tensor.size // config.block_length)
-        least = config.min_clusters or LEAST_CLUSTERS
-        if blocks < least or tensor.min() == tensor.max():
-            self._candidates = [1]  # which is exact
-        else:
-            self._candidates = sorted({least, *(K for K in CANDIDATES if least <= K <= blocks)})
-        # The fewest that are accurate enough, and what as many bits for every weight would give.
-        for K in self._candidates:
-            if self._evaluate(K, tensor, h).relative_error <= MAX_RELATIVE_ERROR:
-                break
-
-    @property
-    def cheapest(self) -> int:
-        """K of fewest bytes."""
-        return min(self.points, key=lambda K: (self.points[K].entry.num_bytes, K))
-
-    def extra_bytes(self, num_clusters: int) -> float:
-        """About what so many clusters take more than the cheapest."""
-        K, entry = self.cheapest, self.points[self.cheapest].entry
-        more = min(num_clusters, self._candidates[-1])
-        _, *tables = entry.part_bytes
-        num_labels = entry.num_weights / entry.block_length
-        return num_labels * math.log2(max(more / K, 1)) / BYTE + max(more - K, 0) * sum(tables) / K
-
-    def nearest(self, num_clusters: float) -> int:
-        """The largest K, or else the smallest, that is not above ``num_clusters``; it is tried."""
-        K = self._candidates[self._place(num_clusters)]
-        if K not in self.points:
-            self._evaluate(K, *self._load(self._name))
-        return min(K, self._candidates[-1])
-
-    def look_around(self, num_clusters: int) -> bool:
-        """Try the next smaller and larger K if they are not known; tell whether there was one."""
-        place, known = self._place(num_clusters), [self._place(K) for K in self.points]
-        wanted = {place - 1, place + 1}
-        wanted |= {place - STRIDE} if place == min(known) else set()
-        wanted |= {place + STRIDE} if place == max(known) else set()
-        places = [p for p in sorted(wanted) if 0 <= p < len(self._candidates) and p not in known]
-        if not places:
-            return False
-        tensor, h = self._load(self._name)
-        for K in [self._candidates[p] for p in places]:
-            if self._candidates[-1] >= K:  # one before may have lost nothing
-                self._evaluate(K, tensor, h)
-        return True
-
-    def _place(self, num_clusters: float) -> int:
-        """Index of the last candidate that is not larger, or of the first."""
-        return max(bisect.bisect_right(self._candidates, num_clusters) - 1, 0)
-
-    def _evaluate(self, num_clusters: int, tensor: np.ndarray, h: np.ndarray | None) -> _Point:
-        if num_clusters not in self.points:
-            found = named(
-                self._name, quantize_tensor, tensor, self._config, num_clusters=num_clusters, importance=h
-            )
-            self.points[num_clusters] = point = _Point.of(found, self._config.coder)
-            if point.loss == 0:  # no more are needed
-                self._candidates = [K for K in self._candidates if num_clusters >= K]
-        return self.points[num_clusters]
-
-
 def _equal_clusters(
-    curves: Mapping[str, _Curve], size: Callable[[Mapping[str, int]], int], max_bytes: int
+    curves: Mapping[str, Curve], size: Callable[[Mapping[str, int]], int], max_bytes: int
 ) -> dict[str, int]:
     """The largest K within the budget that all tensors can have; fewer where one cannot have so many."""
 
@@ -228,12 +124,39 @@ def _equal_clusters(
     return equal(place)
 
 
-def _choose(
-    curves: Mapping[str, _Curve],
+def _affordable(
+    curves: Mapping[str, Curve],
     size: Callable[[Mapping[str, int]], int],
     max_bytes: int,
     floor: Mapping[str, int],
-    accurate: bool,
+) -> set[str]:
+    """Names of tensors that can all be accurate within the budget; those that need most for it go without."""
+    choice, extra = {}, {}
+    for name, curve in curves.items():
+
+        def num_bytes(K: int, points: Mapping[int, Point] = curve.points) -> int:
+            return points[K].entry.num_bytes
+
+        options = [K for K in curve.points if floor[name] <= K]
+        choice[name] = cheapest = min(options, key=num_bytes)
+        good = [K for K in options if curve.points[K].accurate]
+        if good:
+            choice[name] = min(good, key=num_bytes)
+            extra[name] = num_bytes(choice[name]) - num_bytes(cheapest)
+    excess = size(choice) - max_bytes
+    for name in sorted(extra, key=lambda name: -extra[name]):
+        if excess <= 0:
+            break
+        excess -= extra.pop(name)
+    return set(extra)
+
+
+def _choose(
+    curves: Mapping[str, Curve],
+    size: Callable[[Mapping[str, int]], int],
+    max_bytes: int,
+    floor: Mapping[str, int],
+    accurate: Collection[str],
 ) -> dict[str, int] | None:
     """K of each tensor of least loss within the budget, or ``None`` if there is no room for any.
 
@@ -242,13 +165,13 @@ def _choose(
         size: of the file.
         max_bytes: that it may have.
         floor: fewest clusters of each tensor.
-        accurate: whether relative errors that are too large are left out, where a tensor has others.
+        accurate: names of the tensors whose points of too large an error are left out.
     """
     options = {}
     for name, curve in curves.items():
         options[name] = sorted(K for K in curve.points if floor[name] <= K)
-        good = [K for K in options[name] if curve.points[K].relative_error <= MAX_RELATIVE_ERROR]
-        options[name] = good if good and accurate else options[name]
+        if name in accurate:
+            options[name] = [K for K in options[name] if curve.points[K].accurate]
     groups = []
     for name, ks in options.items():
         points = [curves[name].points[K] for K in ks]
@@ -266,14 +189,18 @@ def _choose(
     return None
 
 
-def _warn_of_errors(points: Mapping[str, _Point]) -> None:
-    bad = {name: p.relative_error for name, p in points.items() if not p.relative_error <= MAX_RELATIVE_ERROR}
+def _warn_of_errors(points: Mapping[str, Point]) -> None:
+    bad = {
+        name: max(point.relative_error, point.bulk_error)
+        for name, point in points.items()
+        if not (point.accurate or point.is_hidden)
+    }
     if bad:
         worst = sorted(bad, key=lambda name: -bad[name])
         shown = ", ".join(f"{printable(name)} ({bad[name]:.0%})" for name in worst[:5])
         warnings.warn(
             f"the budget leaves {len(bad)} tensor{'s' * (len(bad) > 1)} with an error above "
-            f"{MAX_RELATIVE_ERROR:.0%} of the energy of the weights: {shown}"
+            f"{MAX_RELATIVE_ERROR:.0%} of the energy of the weights, or of the spread of most: {shown}"
             f"{', …' if len(bad) > 5 else ''}; give more bits, or exclude them",
             stacklevel=4,
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+from collections.abc import Callable
 
 from ratedist.container import RdzFile
-from ratedist.container.compressed_tensor import signal_to_noise
+from ratedist.container.compressed_tensor import bulk_signal_to_noise, signal_to_noise
 from ratedist.tensors.ratios import Ratios
 
 # Of a centre with others on average, which bounds the cost of a diameter by the size of the codebook.
@@ -34,6 +35,7 @@ class TensorRow:
         diameter: ``max_{k,l} |c_k − c_l|``; ``None`` too where it was not computed.
         weighted: whether the distortion has importances h, or h = 1; ``None`` if the file does not say.
         signal_to_noise: ``10·log₁₀(Σhw² / Σh(w − ŵ)²)`` in decibels; ``None`` if not known, or infinite.
+        bulk_signal_to_noise: that of most weights about their mean, far outliers and mask values left out.
     """
 
     name: str
@@ -51,6 +53,7 @@ class TensorRow:
     diameter: float | None = None
     weighted: bool | None = None
     signal_to_noise: float | None = None
+    bulk_signal_to_noise: float | None = None
 
 
 def inspect_file(
@@ -83,15 +86,16 @@ def inspect_file(
                     stored=8 * entry.num_bytes / d,
                     distortion=entry.distortion,
                     weighted=entry.weighted,
-                    signal_to_noise=_signal_to_noise(entry.distortion, entry.energy),
+                    signal_to_noise=_decibels(signal_to_noise, entry.distortion, entry.energy),
+                    bulk_signal_to_noise=_decibels(bulk_signal_to_noise, entry.bulk_error),
                     **told.details,
                 )
             rows.append(row)
         return rows, Ratios.of(sizes, file.size, file.decoded_bytes)
 
 
-def _signal_to_noise(distortion: float | None, energy: float | None) -> float | None:
-    if distortion is None or energy is None:
+def _decibels(function: Callable[..., float], *numbers: float | None) -> float | None:
+    if None in numbers:
         return None
-    decibels = signal_to_noise(distortion, energy)
+    decibels = function(*numbers)
     return decibels if math.isfinite(decibels) else None

@@ -28,7 +28,9 @@ from ratedist.container.rdz_reader import pieces
 from ratedist.container.tensor_writer import in_file_order
 from ratedist.files import require_target
 from ratedist.tensors.budget import clusters_within_budget
+from ratedist.tensors.bulk_warning import warn_of_lost_bulks
 from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.file_names import require_model_name, require_rdz_name
 from ratedist.tensors.model_checks import check_importance, listed, not_finite, nothing_to_quantize
 from ratedist.tensors.report import Outcome, QuantizationReport
 from ratedist.tensors.tensor import check_start, named, quantize_tensor
@@ -62,17 +64,18 @@ def quantize_file(
         What became of each tensor, and the size of the file.
 
     Raises:
-        ValueError: files that cannot be read or written, a result in the place of an input, nothing to
-            quantise, importances missing, of another shape, negative, not finite or all zero, and whatever
-            ``quantize_tensor`` complains of, with the name of the tensor.
+        ValueError: files that cannot be read or written, a name of another format, a result in the place of
+            an input, nothing to quantise, importances missing, of another shape, negative, not finite or all
+            zero, and whatever ``quantize_tensor`` complains of, with the name of the tensor.
 
     Warns:
-        UserWarning: tensors with NaN or infinite weights, which stay as they are.
+        UserWarning: tensors with NaN or infinite weights, which stay as they are; and as ``quantize_tree``.
     """
     config = QuantizationConfig.of(config)
     if out is None and not dry_run:
         raise ValueError("out must name a file, unless dry_run is set")
     if out is not None:
+        require_rdz_name(out)
         require_target(out, [source] if importance is None else [source, importance])
     with TensorFile(source) as model:
         h = None if importance is None else TensorFile(importance)
@@ -102,8 +105,10 @@ def dequantize_file(
             more: a file that becomes larger is rarely a model, and may have been made to fill a disk.
 
     Raises:
-        ValueError: as ``RdzFile``; a place that cannot be written to; more bytes than ``max_bytes``.
+        ValueError: as ``RdzFile``; a place that cannot be written to; the name of a .rdz file; more bytes
+            than ``max_bytes``.
     """
+    require_model_name(out)
     require_target(out, [source])
     with RdzFile(source) as file:
         most = max(LEAST_LIMIT, EXPANSION * file.size) if max_bytes is None else max_bytes
@@ -191,6 +196,9 @@ def _quantize(
                 coded[name] = writer.add(name, quantized)
             outcomes[name] = Outcome.of(name, quantized, coded[name])
             bar.update()
+    if config.num_clusters != 1:  # else constants were asked for
+        more = "take more clusters (-k)" if shares is None else "give more bits (--bits-per-weight)"
+        warn_of_lost_bulks(outcomes, more, "--exclude {}")
     return QuantizationReport(
         tuple(outcomes[name] for name in model.entries),
         rdz_size(raw | coded, model.metadata) if writer is None else writer.num_bytes,

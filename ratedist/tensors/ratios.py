@@ -1,4 +1,4 @@
-"""Compression ratios: compressed over original size."""
+"""Compression ratios: compressed over original size, below one where something is gained."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ class Ratios:
         )
 
     def __str__(self) -> str:
-        named = (
-            ("entropy", self.entropy),
-            ("Huffman (39)", self.huffman),
-            ("bytes on disk", self.bytes_on_disk),
+        weights, Huffman, everything = (
+            "–" if value is None else format(value, ".5f")
+            for value in (self.entropy, self.huffman, self.bytes_on_disk)
         )
-        return ", ".join(f"{name} {'–' if value is None else format(value, '.5f')}" for name, value in named)
+        return (
+            f"compression ratios, size after over size before: {everything} the file over all tensors; "
+            f"quantised weights alone {weights} with labels at their entropy, {Huffman} in Huffman code"
+        )
 
 
 def entropy_ratio(sizes: Sequence[Sizes]) -> float:

@@ -9,6 +9,9 @@ from ratedist.container.dtypes import num_bytes
 from ratedist.container.names import printable
 from ratedist.tensors.ratios import Ratios
 
+COLUMNS = 7
+BULK = "bulk: the same for most weights, about their mean; far outliers and mask values are left out"
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -22,6 +25,7 @@ class Outcome:
         num_clusters: K.
         stored: bits a weight in the file, codebook and counts included.
         signal_to_noise: ``10·log₁₀(Σhw² / Σh(w − ŵ)²)`` in decibels, ∞ where nothing is lost.
+        bulk_signal_to_noise: that of most weights about their mean, far outliers and mask values left out.
         weighted: whether that has importances h, or h = 1.
         sizes: in bits, by what they count.
     """
@@ -33,6 +37,7 @@ class Outcome:
     num_clusters: int | None = None
     stored: float | None = None
     signal_to_noise: float | None = None
+    bulk_signal_to_noise: float | None = None
     weighted: bool | None = None
     sizes: Sizes | None = None
 
@@ -47,6 +52,7 @@ class Outcome:
             tensor.num_clusters,
             8 * entry.num_bytes / tensor.num_weights,
             tensor.signal_to_noise,
+            tensor.bulk_signal_to_noise,
             tensor.weighted,
             tensor.sizes,
         )
@@ -76,19 +82,20 @@ class QuantizationReport:
         return Ratios.of(sizes, self.num_bytes, everything)
 
     def __str__(self) -> str:
-        lines = [["tensor", "dtype", "shape", "K", "bits a weight", "SNR [dB]"]]
+        lines = [["tensor", "dtype", "shape", "K", "bits a weight", "SNR [dB]", "bulk [dB]"]]
         for one in self.outcomes:
             shape = "×".join(map(str, one.shape)) or "()"
             if one.reason is not None:
                 lines.append([printable(one.name), one.dtype, shape, f"as it was: {one.reason}"])
                 continue
-            numbers = [str(one.num_clusters), f"{one.stored:.4f}", f"{one.signal_to_noise:.2f}"]
+            decibels = [f"{number:z.2f}" for number in (one.signal_to_noise, one.bulk_signal_to_noise)]
+            numbers = [str(one.num_clusters), f"{one.stored:.4f}", *decibels]
             lines.append([printable(one.name), one.dtype, shape, *numbers])
-        widths = [max(len(line[place]) for line in lines if len(line) == 6) for place in range(6)]
+        widths = [max(len(line[place]) for line in lines if len(line) == COLUMNS) for place in range(COLUMNS)]
         widths[:3] = [max(len(line[place]) for line in lines) for place in range(3)]
         table = [
             "  ".join(
-                cell.ljust(width) if place < 3 or len(line) < 6 else cell.rjust(width)
+                cell.ljust(width) if place < 3 or len(line) < COLUMNS else cell.rjust(width)
                 for place, (cell, width) in enumerate(zip(line, widths, strict=False))
             ).rstrip()
             for line in lines
@@ -96,6 +103,7 @@ class QuantizationReport:
         weighted = {one.weighted for one in self.outcomes if one.reason is None}
         kind = "Σhw² / Σh(w − ŵ)², h the importances" if weighted == {True} else "Σw² / Σ(w − ŵ)²"
         table.append(f"SNR: {kind}; bits a weight: labels, codebook and counts")
+        table.append(BULK)
         if self.max_bytes is not None:
             table.append(f"budget: {self.num_bytes:,} of {self.max_bytes:,} bytes")
         if self.at_most:

@@ -15,6 +15,7 @@ from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.scalar.cells import number_below
+from ratedist.tensors.bulk import Bulk
 from ratedist.tensors.config import QuantizationConfig, described
 from ratedist.tensors.histogram import centers_of_many
 
@@ -46,8 +47,8 @@ def quantize_tensor(
         importance: h, of the shape of ``tensor``, non-negative, not all zero.
 
     Returns:
-        ``QuantizedTensor`` with distortion and energy; K is smaller where fewer centres are in use or
-            differ in the codebook: one for a constant tensor.
+        ``QuantizedTensor`` with distortion, energy and the error of the bulk; K is smaller where fewer
+            centres are in use or differ in the codebook: one for a constant tensor.
 
     Raises:
         ValueError: options that are no record, another dtype, no weights, masked entries, as
@@ -94,7 +95,13 @@ def quantize_tensor(
     labels, codebook = without_spares(labels, rounded_codebook(centers, dtype_of_codebook, array.dtype))
     quantized = QuantizedTensor(labels, codebook, array.shape, array.dtype)
     distortion, energy = _distortion_and_energy(flat, h, quantized)
-    return dataclasses.replace(quantized, distortion=distortion, energy=energy, weighted=h is not None)
+    return dataclasses.replace(
+        quantized,
+        distortion=distortion,
+        energy=energy,
+        weighted=h is not None,
+        bulk_error=Bulk.of(flat, h).error(flat, h, quantized.pieces()),
+    )
 
 
 def check_start(config: QuantizationConfig, dtype: np.dtype, size: int) -> None:

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ratedist.container import CompressedTensor, QuantizedTensor, RdzWriter, rdz_size
 from ratedist.tensors.budget import clusters_within_budget
+from ratedist.tensors.bulk_warning import warn_of_lost_bulks
 from ratedist.tensors.config import QuantizationConfig, described
+from ratedist.tensors.file_names import require_rdz_name
 from ratedist.tensors.leaves import is_array, named_leaves
 from ratedist.tensors.model_checks import listed
 from ratedist.tensors.ratios import entropy_ratio, huffman_ratio
@@ -94,8 +97,10 @@ class QuantizedTree(Generic[Tensor]):
             coder: "huffman" or "ans"; ``None`` for that of the tree.
 
         Raises:
-            ValueError: a place that cannot be written to, arrays of other dtypes than the format knows.
+            ValueError: a place that cannot be written to, a name of another format, arrays of other dtypes
+                than the format knows.
         """
+        require_rdz_name(path)
         check_storable(self.others)
         raw = raw_entries(self.others)
         with RdzWriter(path, coder or self.coder, leaves_as_metadata(self.others)) as writer:
@@ -137,7 +142,8 @@ def quantize_tree(
 
     Warns:
         UserWarning: leaves with NaN or infinite weights, which stay as they are; leaves whose error stays
-            above half their energy within a budget.
+            above half their energy within a budget; leaves where masks or outliers hide that most weights are
+            lost, by ``bulk_signal_to_noise``.
 
     Example:
         >>> import numpy as np, ratedist as rd
@@ -153,7 +159,7 @@ def quantize_tree(
     """
     config = QuantizationConfig.of(config)
     leaves, structure = named_leaves(parameters)
-    chosen = _without_not_finite(leaves, leaves_to_quantize(leaves, config, select))
+    chosen = without_not_finite(leaves, leaves_to_quantize(leaves, config, select))
     h = None
     if importance is not None:
         h, other = named_leaves(importance)
@@ -203,9 +209,9 @@ def _reason_to_leave(
     return None if answer else "not selected"
 
 
-def _without_not_finite(leaves: Mapping[str, Any], chosen: list[str]) -> list[str]:
+def without_not_finite(leaves: Mapping[str, Any], chosen: list[str]) -> list[str]:
     """What is chosen but leaves with NaN or infinite weights, with a warning that names them."""
-    left = [name for name in chosen if not np.isfinite(np.asarray(leaves[name])).all()]
+    left = not_finite_leaves({name: leaves[name] for name in chosen})
     if len(left) == len(chosen):
         raise ValueError(f"parameters have no leaf to quantise: {listed(left)} not finite")
     if left:
@@ -216,6 +222,17 @@ def _without_not_finite(leaves: Mapping[str, Any], chosen: list[str]) -> list[st
             stacklevel=3,
         )
     return [name for name in chosen if name not in left]
+
+
+def not_finite_leaves(leaves: Mapping[str, Any]) -> list[str]:
+    """Names of the floating-point arrays that have NaN or infinite entries."""
+    return [
+        name
+        for name, leaf in leaves.items()
+        if is_array(leaf)
+        and jnp.issubdtype(leaf.dtype, jnp.floating)
+        and not np.isfinite(np.asarray(leaf)).all()
+    ]
 
 
 def quantize_leaves(
@@ -248,4 +265,7 @@ def quantize_leaves(
     for name, K in clusters.items():
         leaf, h = load(name)
         quantized[name] = named(name, quantize_tensor, leaf, config, num_clusters=K, importance=h)
+    if config.num_clusters != 1:  # else constants were asked for
+        more = "take more clusters" if config.bits_per_weight is None else "give more bits"
+        warn_of_lost_bulks(quantized, more, "exclude=({},)")
     return QuantizedTree(quantized, others, tuple(leaves), structure, config.coder)

@@ -46,7 +46,7 @@ def test_there_and_back(model, tmp_path, capsys, coder):
     path, tensors = model
     packed, back = tmp_path / "model.rdz", tmp_path / "back.safetensors"
     assert command("quantize", path, "-o", packed, "-k", 8, "--coder", coder) == 0
-    assert "compression ratios: entropy 0." in capsys.readouterr().out
+    assert "compression ratios, size after over size before: 0." in capsys.readouterr().out
     assert command("dequantize", packed, "-o", back) == 0
     found = read(back)
     with TensorFile(back) as file:
@@ -129,7 +129,10 @@ def test_budget_importance_and_penalty(model, tmp_path, capsys):
         (["quantize", "MODEL", "-o", "MODEL"], "must not take the place"),
         (["quantize", "NONE", "-o", "OUT"], "cannot read"),
         (["quantize", "MODEL", "-o", "FOLDER"], "it is a folder"),
-        (["dequantize", "MODEL", "-o", "OUT"], "is not a valid .rdz file"),
+        (["dequantize", "MODEL", "-o", "BACK"], "is not a valid .rdz file"),
+        (["quantize", "MODEL", "-o", "BACK"], "what is written is a .rdz file: take"),
+        (["quantize", "MODEL", "-o", "BACK", "--dry-run"], "what is written is a .rdz file: take"),
+        (["dequantize", "MODEL", "-o", "OUT"], "what is written is a safetensors file: take"),
         (["inspect", "MODEL"], "is not a valid .rdz file"),
         (["quantize", "MODEL"], "--out"),
     ],
@@ -137,6 +140,7 @@ def test_budget_importance_and_penalty(model, tmp_path, capsys):
 def test_one_line_and_status_two(model, tmp_path, capsys, arguments, message):
     path, _ = model
     names = {"MODEL": path, "OUT": tmp_path / "out.rdz", "NONE": tmp_path / "none", "FOLDER": tmp_path}
+    names["BACK"] = tmp_path / "back.safetensors"
     assert command(*[names.get(argument, argument) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -159,14 +159,16 @@ def test_golden_files_of_version_1(coder):
 def test_what_a_row_keeps(tmp_path):
     tensor = rdz_files.tensors()["scalar"]
     cases = {
-        f"{index}": dataclasses.replace(tensor, distortion=distortion, energy=energy, weighted=weighted)
-        for index, (distortion, energy, weighted) in enumerate(
+        f"{index}": dataclasses.replace(
+            tensor, distortion=distortion, energy=energy, weighted=weighted, bulk_error=bulk_error
+        )
+        for index, (distortion, energy, weighted, bulk_error) in enumerate(
             [
-                (0.0, 1e-300, True),
-                (np.nan, 2.0, False),
-                (3.5, np.nan, None),
-                (np.nan, np.nan, True),
-                (np.nan, np.nan, None),
+                (0.0, 1e-300, True, np.nan),
+                (np.nan, 2.0, False, 0.0),
+                (3.5, np.nan, None, np.inf),
+                (np.nan, np.nan, True, 0.75),
+                (np.nan, np.nan, None, np.nan),
             ]
         )
     }
@@ -176,6 +178,7 @@ def test_what_a_row_keeps(tmp_path):
             found = file.read(name)
             assert found.weighted is case.weighted
             np.testing.assert_array_equal([found.distortion, found.energy], [case.distortion, case.energy])
+            np.testing.assert_array_equal(found.bulk_error, case.bulk_error)
 
 
 def test_bytes_of_packed_dtypes_are_copied(tmp_path):
@@ -244,6 +247,8 @@ OTHER_LABELS = lambda data: data[:2] + bytes([data[2] ^ 1]) + data[3:]  # noqa: 
         (lied(distortion=float("inf")), "distortion of 'scalar' is not a number"),
         (lied(distortion=-1.0), "distortion of 'scalar' is not a number"),
         (lied(distortion=float("nan")), "distortion of 'scalar' is not a number"),
+        (lied(bulk_error=-1.0), "bulk error of 'scalar' is not a number"),
+        (lied(bulk_error=float("nan")), "bulk error of 'scalar' is not a number"),
         (lied(data=NAN_BOOK), "tensor 'scalar': codebook must be finite"),
         (lied(data=OTHER_LABELS), "does not decode to labels with these counts|does not end where"),
         (nothing_missing, "belong to no tensor"),
@@ -280,6 +285,7 @@ VALUES = {
     "coder": st.sampled_from(["huffman", "ans"]),
     "distortion": st.floats(),
     "energy": st.floats(),
+    "bulk_error": st.floats(),
 }
 
 

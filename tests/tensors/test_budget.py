@@ -11,7 +11,7 @@ import pytest
 import ratedist as rd
 from ratedist.container import Entry, encode_header, write_tensor_file
 from ratedist.container.dtypes import dtype_name, to_bytes
-from ratedist.tensors import budget
+from ratedist.tensors import budget, budget_curve
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.model_file import quantize_file
 from ratedist.tensors.tensor import quantize_tensor
@@ -115,7 +115,7 @@ def test_a_tensor_is_a_constant_only_if_asked(tmp_path):
     tree = {"a": np.random.default_rng(0).normal(size=20_000), "b": np.full(2000, 0.25)}
     with pytest.raises(ValueError, match="bits_per_weight must be at least"):
         rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=0.5))
-    with pytest.warns(UserWarning, match="1 tensor with an error above 50% of the energy of the weights: a"):
+    with pytest.warns(UserWarning, match="1 tensor with an error above 50% of the energy .* most: a"):
         found = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=0.5, min_clusters=1))
     assert {name: t.num_clusters for name, t in found.quantized.items()} == {"a": 1, "b": 1}
     assert spent(found, tmp_path / "tree.rdz") <= 0.5
@@ -156,7 +156,8 @@ def test_no_tensor_gets_fewer_clusters_than_all_could_have(tmp_path):
 @pytest.mark.parametrize("bits", [1.3, 2.2, 3.7])
 def test_near_the_best_of_all_choices(tmp_path, monkeypatch, bits):
     """All candidates for three tensors, by brute force on files that were really written."""
-    monkeypatch.setattr(budget, "CANDIDATES", (1, 2, 3, 4, 6, 8, 16))
+    for module in (budget, budget_curve):
+        monkeypatch.setattr(module, "CANDIDATES", (1, 2, 3, 4, 6, 8, 16))
     rng = np.random.default_rng(3)
     tree = {name: rng.normal(size=d) for name, d in (("a", 4000), ("b", 6000), ("c", 9000))}
     h = {name: np.full(x.shape, s) for (name, x), s in zip(tree.items(), (1.0, 5.0, 0.3), strict=True)}
@@ -187,7 +188,7 @@ def test_few_numbers_of_clusters_are_tried(monkeypatch):
         tried.append(num_clusters)
         return quantize_tensor(tensor, config, num_clusters=num_clusters, importance=importance)
 
-    monkeypatch.setattr(budget, "quantize_tensor", counted)
+    monkeypatch.setattr(budget_curve, "quantize_tensor", counted)
     w = np.random.default_rng(0).normal(size=20_000)
     rd.quantize_tree({"w": w}, rd.QuantizationConfig(bits_per_weight=2, block_length=2))
     assert len(tried) <= 8
@@ -210,26 +211,26 @@ def test_no_room_is_told_from_other_complaints(monkeypatch):
     """That nothing fits is seen before; whatever else ``allocate`` says is no reason to take the fewest."""
     w = np.random.default_rng(0).normal(size=20_000)
     losses = iter([np.nan])
-    point_of = budget._Point.of.__func__
+    point_of = budget_curve.Point.of.__func__
 
     def spoiled(cls, tensor, coder):
         point = point_of(cls, tensor, coder)
         return dataclasses.replace(point, loss=next(losses, point.loss))
 
-    monkeypatch.setattr(budget._Point, "of", classmethod(spoiled))
+    monkeypatch.setattr(budget_curve.Point, "of", classmethod(spoiled))
     with pytest.raises(ValueError, match="distortions of group 0 must be finite"):
         rd.quantize_tree(
             {"w": w}, rd.QuantizationConfig(bits_per_weight=3), importance={"w": np.ones(20_000)}
         )
 
 
-@pytest.mark.parametrize("accurate", [True, False])
+@pytest.mark.parametrize("accurate", ["ab", ""])
 def test_nothing_is_chosen_where_there_is_no_room(accurate, monkeypatch):
     """Around the least that the files of all choices take, by brute force."""
     rng = np.random.default_rng(0)
     tree = {"a": rng.normal(size=3000), "b": rng.standard_t(3, 2000)}
     config = QuantizationConfig(bits_per_weight=3)
-    curves = {name: budget._Curve(name, lambda name: (tree[name], None), config) for name in tree}
+    curves = {name: budget_curve.Curve(name, lambda name: (tree[name], None), config) for name in tree}
     for curve in curves.values():
         for K in (2, 3, 4):
             curve.nearest(K)
