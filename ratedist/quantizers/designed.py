@@ -25,6 +25,8 @@ MAX_ITERATIONS = 2000
 # Of the objective in one iteration, relative to E w*²: below it nothing more is gained.
 SMALLEST_GAIN = 1e-13
 LARGEST_START = 512
+# Of cells less probable than this there is no use, and the numbers of some would underflow.
+NEVER = 1e-60
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ def _descend(
         _, cuts = lower_envelope(levels, price * lengths)
         # Cuts beyond all estimates leave cells without probability, which are dropped.
         thresholds = np.interp(cuts[(cuts > estimates[0]) & (cuts < estimates[-1])], estimates, W)
-        probabilities, levels = _cells(prior, v, thresholds)
+        thresholds, probabilities, levels = _cells(prior, v, thresholds)
         lengths = -np.log(probabilities)
         rate = float(probabilities @ lengths)
         distortion = float(prior.second_moment - probabilities @ levels**2)
@@ -123,8 +125,20 @@ def _descend(
     return design
 
 
-def _cells(prior: MixturePrior, v: float, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of each cell and E[w*| cell], by closed forms, shapes ``(K,)``."""
+def _cells(
+    prior: MixturePrior, v: float, thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Thresholds of the cells that are ever met, their probabilities and E[w*| cell], by closed forms."""
+    mass, _ = _moments(prior, v, thresholds)
+    met = np.flatnonzero(mass > NEVER)
+    # A cell that is never met, as between two narrow spikes, belongs to the one below it.
+    thresholds = thresholds[met[1:] - 1]
+    probabilities, moments = _moments(prior, v, thresholds)
+    return thresholds, probabilities / probabilities.sum(), moments / probabilities
+
+
+def _moments(prior: MixturePrior, v: float, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """P(cell) and E[w*; cell] for each of the ``thresholds.size + 1`` cells."""
     pi, m, s = (np.asarray(one) for one in (prior.probabilities, prior.means, prior.variances))
     edges = np.concatenate([[-np.inf], thresholds, [np.inf]])[:, None]
     z = (edges - m) / np.sqrt(s + v)
@@ -133,5 +147,4 @@ def _cells(prior: MixturePrior, v: float, thresholds: np.ndarray) -> tuple[np.nd
     mass = np.where(above, ndtr(-z[:-1]) - ndtr(-z[1:]), ndtr(z[1:]) - ndtr(z[:-1]))
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     moment = m * mass + s / np.sqrt(s + v) * (density[:-1] - density[1:])
-    probabilities = mass @ pi
-    return probabilities / probabilities.sum(), (moment @ pi) / probabilities
+    return mass @ pi, moment @ pi

@@ -18,18 +18,17 @@ def again(prior: MixturePrior, v: float, one: DesignedQuantizer) -> tuple[np.nda
     def density(W: float) -> float:
         return sum(pi * stats.norm.pdf(W, m, (s + v) ** 0.5) for pi, m, s in parts)
 
-    def estimate(W: float) -> float:
-        terms = [
+    def first_moment(W: float) -> float:
+        return sum(
             pi * stats.norm.pdf(W, m, (s + v) ** 0.5) * (m + s / (s + v) * (W - m)) for pi, m, s in parts
-        ]
-        return sum(terms) / density(W)
+        )
 
     edges = np.concatenate([[-12.0], one.thresholds, [12.0]])
     probabilities, distortion = [], prior.second_moment
     for low, high, level in zip(edges[:-1], edges[1:], one.levels, strict=True):
         probabilities.append(integrate.quad(density, low, high, epsabs=1e-12)[0])
         # E(w* − c)² = E w*² − 2c E[w*; cell] + c²P
-        moment = integrate.quad(lambda W: density(W) * estimate(W), low, high, epsabs=1e-12)[0]
+        moment = integrate.quad(first_moment, low, high, epsabs=1e-12)[0]
         distortion += level**2 * probabilities[-1] - 2 * level * moment
     return np.array(probabilities), distortion
 
@@ -56,7 +55,7 @@ def test_its_rate_and_distortion_are_integrals(prior: MixturePrior, v: float, pr
 def test_at_high_rate_it_misses_the_limit_by_a_quarter_bit() -> None:
     """Of a Gaussian hardly seen remotely: ½log₂(2πe/12) bit above R(D), at low rate less."""
     gaps = []
-    for price in (0.7, 0.1, 0.01):
+    for price in (0.7, 0.3, 0.05):
         one = design(MixturePrior.gaussian(1.0), 1e-9, price)
         gaps.append(rd.units.nats_to_bits(one.rate) - 0.5 * np.log2(1 / one.distortion))
     assert gaps[-1] == pytest.approx(SHANNON_GAP, abs=5e-4)
@@ -64,7 +63,7 @@ def test_at_high_rate_it_misses_the_limit_by_a_quarter_bit() -> None:
     assert 0 < gaps[0] < 0.24
 
 
-@pytest.mark.parametrize("price", [3e-4, 0.003, 0.03, 0.1, 0.3])
+@pytest.mark.parametrize("price", [0.01, 0.1, 0.3])
 def test_no_design_beats_the_remote_limit_of_its_law(price: float) -> None:
     one = design(MixturePrior.gaussian(1.0), 0.2, price)
     limit = rd.theory.remote_gaussian_distortion(1.0, 0.2, one.rate)
@@ -92,10 +91,18 @@ def test_a_moved_threshold_is_no_better() -> None:
             moved = np.array(one.thresholds)
             moved[k] += shift
             edges = np.concatenate([[-np.inf], moved, [np.inf]]) / (1 + v) ** 0.5
-            mass = np.diff(stats.norm.cdf(edges))
+            # Differences of Φ on the side where it is small.
+            mass = np.where(edges[1:] < 0, np.diff(stats.norm.cdf(edges)), -np.diff(stats.norm.sf(edges)))
             levels = -np.diff(stats.norm.pdf(edges)) / (1 + v) ** 0.5 / mass
             cost = 1 - mass @ levels**2 - price * mass @ np.log(mass)
             assert cost > best - 1e-7
+
+
+def test_narrow_spikes_far_apart_leave_no_empty_cells() -> None:
+    prior = MixturePrior((0.2, 0.3, 0.5), (-2.0, 0.5, 11.0), (0.0, 0.0, 1e-6))
+    one = design(prior, 1e-6, 0.1)
+    np.testing.assert_allclose(np.exp(-one.code_lengths), [0.2, 0.3, 0.5], rtol=1e-9)
+    np.testing.assert_allclose(one.levels, prior.means, atol=1e-9)
 
 
 def test_bad_arguments_are_refused() -> None:
