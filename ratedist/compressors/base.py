@@ -19,8 +19,8 @@ SIGNED_RATE = "information_density"
 RATE_TOLERANCE = 1e-6
 
 # What makes the mean of a rate an upper bound: "code_length" bounds H(Ŵ), hence I(S; Ŵ) for every compressor;
-# "information" bounds I(W; Ŵ), hence I(S; Ŵ) where S → W → Ŵ holds.
-RateKind = Literal["code_length", "information"]
+# "information" bounds I(W; Ŵ), hence I(S; Ŵ) where S → W → Ŵ holds; "data_information" bounds I(S; Ŵ) itself.
+RateKind = Literal["code_length", "information", "data_information"]
 
 
 @jax.tree_util.register_dataclass
@@ -100,9 +100,10 @@ class Compressor(Protocol):
     :func:`ratedist.compressor` makes one of a plain function; :func:`ratedist.check_compressor` tries it.
     A class needs no base: these names are enough. It may also have
     ``bounding_rates(model) -> dict[str, RateKind]``, which says for each rate whose mean is an upper bound
-    on an information of which kind it is: "code_length" (of a decodable description of Ŵ) or "information"
-    (at least I(W; Ŵ)). Rates that it does not name bound nothing. What ``prepare`` returns may share work
-    with its kind: see :class:`FamilyCompressor`.
+    on an information of which kind it is: "code_length" (of a decodable description of Ŵ), "information"
+    (at least I(W; Ŵ)) or "data_information" (at least I(S; Ŵ), as the divergence of the law of Ŵ given the
+    data from one fixed before them). Rates that it does not name bound nothing. What ``prepare`` returns may
+    share work with its kind: see :class:`FamilyCompressor`.
     """
 
     @property

@@ -32,6 +32,7 @@ def check_bounds(trials: Trials) -> None:
     Code lengths obey Kraft's inequality, ``Σ e^{−length} ≤ 1`` over different reconstructions. Where nothing
     is drawn ``I(W; Ŵ) = H(Ŵ)``, which the entropy of the sample does not exceed in the mean. Where something
     is, I(W; Ŵ) is at least what a guess of W among the weights of the sample tells: ``least_information``.
+    I(S; Ŵ) is at least I(W; Ŵ), so that "data_information" has to pass the same.
     """
     kinds = bounding_rates(NAME, trials.compressor, trials.model)
     fixed = trials.compressor.fixed_rates(trials.model)
@@ -95,7 +96,9 @@ def least_information(reconstruction: np.ndarray, other: np.ndarray) -> float:
 def check_tails(trials: Trials) -> None:
     """A risk that grows with ‖W − w*‖² is declared in ``heavy_tailed``.
 
-    A is made small in one direction by 1/s², where the weights then lie s times further from w*.
+    A is made small in one direction by 1/s², where the weights then lie s times further from w*. Whatever
+    follows them so far is larger than the noise and w* by many orders; a risk that only comes near these, as
+    that of ridge with a small penalty, has no tails.
     """
     model, arrays = trials.model, trials.arrays
     light = sorted(frozenset(RISK_NAMES).difference(trials.compressor.heavy_tailed(model)))
@@ -113,7 +116,7 @@ def check_tails(trials: Trials) -> None:
             # The mean, not the median: what grows in few trials only has tails too.
             {name: float(np.mean(np.abs(value))) for name, value in zip(RISK_NAMES, risks, strict=True)}
         )
-    smallest = 1e-2 * model.noise_variance
+    smallest = max(1e-2, 10 / model.n) * model.noise_variance + float(model.squared_norm(model.w_star))
     for risk in light:
         before, after = sizes[0][risk], sizes[1][risk]
         if after > smallest and after > GROWTH * before:

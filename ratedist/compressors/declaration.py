@@ -117,7 +117,7 @@ def check_bounding_rates(owner: str, rates: Any, markov: bool) -> dict[str, Rate
         if kind == "information" and not markov:
             raise ValueError(
                 f"bounding_rates of {owner} calls {rate!r} a bound on I(W; Ŵ), which bounds nothing where "
-                "S → W → Ŵ does not hold: only a code length does"
+                "S → W → Ŵ does not hold: only a code length or a bound on I(S; Ŵ), data_information, does"
             )
     return dict(rates)
 

@@ -42,7 +42,7 @@ def compressor(
             bounded reconstruction has none: ``()``.
         fixed_rates: rates in nats, by name, that are the same in every trial.
         bounding_rates: for the rates whose mean is an upper bound, "code_length" (of a decodable description
-            of Ŵ) or "information" (at least I(W; Ŵ)).
+            of Ŵ), "information" (at least I(W; Ŵ)) or "data_information" (at least I(S; Ŵ)).
 
     Raises:
         ValueError: what is not callable, unknown names, ``markov=True`` beside a Hessian, rates that are

@@ -107,8 +107,8 @@ class RiskEstimates:
         valid bound: the bound is its expectation, the mean lies within its standard error of that.
 
         Args:
-            rate: the name of a rate whose mean bounds an information: a decodable code length, or for
-                S → W → Ŵ also an upper bound on I(W; Ŵ).
+            rate: the name of a rate whose mean bounds an information: a decodable code length, an upper
+                bound on I(S; Ŵ), or for S → W → Ŵ also one on I(W; Ŵ).
 
         Returns:
             The bound in units of the loss; ``num_trials`` are those of the second half.
@@ -158,7 +158,8 @@ def _require_bounding(rate: str, source: Source) -> None:
     needed = (
         "an upper bound on I(W; Ŵ), nor a decodable code length of Ŵ"
         if compressor.markov
-        else "a decodable code length of Ŵ, and S → W → Ŵ does not hold, so nothing else bounds I(S; Ŵ)"
+        else "a decodable code length of Ŵ, nor an upper bound on I(S; Ŵ), and S → W → Ŵ does not hold, so "
+        "nothing else bounds it"
     )
     raise ValueError(f"the mean of rate {rate!r} is not {needed}: {remedy}")
 
