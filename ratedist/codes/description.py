@@ -23,6 +23,11 @@ def codebook_bits(num_clusters: int, center_bits: int, block_length: int = 1) ->
 
     Raises:
         ValueError: any argument that is not an integer of at least 1.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.codebook_bits(4, center_bits=16)
+        64
     """
     return (
         _checks.integer("num_clusters", num_clusters, 1)
@@ -45,6 +50,11 @@ def header_bits(num_clusters: int, max_clusters: int) -> float:
 
     Raises:
         ValueError: K outside 1 … K_max.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.header_bits(4, max_clusters=16)  # four lengths of two bits, and one K of sixteen
+        12.0
     """
     K = _checks.integer("num_clusters", num_clusters, 1)
     max_clusters = _checks.integer("max_clusters", max_clusters, 1)
@@ -69,6 +79,11 @@ def description_length(counts: ArrayLike, center_bits: int, block_length: int = 
         ValueError: counts that are not integers, negative or all zero; b or m below 1.
 
     Source: Entropy 2021 eq. (39).
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.description_length([5, 2, 1, 1], center_bits=16)  # 5·1 + 2·2 + 3 + 3 and 4·16
+        79
     """
     return huffman_payload_bits(counts) + codebook_bits(np.size(counts), center_bits, block_length)
 
@@ -89,6 +104,11 @@ def decodable_length(
 
     Raises:
         ValueError: as ``description_length``; K above K_max.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.decodable_length([5, 2, 1, 1], center_bits=16)  # the header has 10 of them
+        89.0
     """
     num_clusters = np.size(counts)
     return description_length(counts, center_bits, block_length) + header_bits(
@@ -116,6 +136,12 @@ def compression_ratio(
         ValueError: as ``description_length``; d or a number of bits below 1.
 
     Source: Entropy 2021 eq. (39). The papers' released code prints the entropy in place of ``Σ|C_k|b_k``.
+
+    Example:
+        >>> import ratedist as rd
+        >>> counts = [500, 200, 100, 100]
+        >>> rd.codes.compression_ratio(counts, center_bits=16, weight_bits=32)  # (1500 + 64) / (900 · 32)
+        0.05430555555555556
     """
     d = int(label_counts(counts).sum()) * block_length if num_weights is None else num_weights
     original = _checks.integer("num_weights", d, 1) * _checks.integer(

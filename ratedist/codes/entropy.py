@@ -40,6 +40,12 @@ def empirical_entropy(counts: ArrayLike) -> float:
         ValueError: counts that are not integers, negative, or all zero.
 
     Source: Cover & Thomas 2006, eq. (2.1).
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> float(rd.codes.empirical_entropy([2, 1, 1]) / np.log(2))  # ½·1 + ¼·2 + ¼·2 bits
+        1.5
     """
     occurring = label_counts(counts)
     occurring = occurring[occurring > 0]

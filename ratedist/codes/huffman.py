@@ -29,6 +29,11 @@ def huffman_lengths(counts: ArrayLike) -> np.ndarray:
         ValueError: counts that are not integers, negative, or all zero.
 
     Source: Huffman 1952; b_k of Entropy 2021 eq. (39).
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.huffman_lengths([5, 2, 1, 1])
+        array([1, 2, 3, 3])
     """
     frequencies = label_counts(counts)
     symbols = np.flatnonzero(frequencies)
@@ -62,6 +67,11 @@ def huffman_codewords(lengths: ArrayLike) -> np.ndarray:
 
     Raises:
         ValueError: lengths that no prefix code has (Kraft's sum above 1), negative or above 63.
+
+    Example:
+        >>> import ratedist as rd
+        >>> [f"{word:b}" for word in rd.codes.huffman_codewords([1, 2, 3, 3])]
+        ['0', '10', '110', '111']
     """
     bits = np.asarray(lengths)
     if bits.ndim != 1 or not np.issubdtype(bits.dtype, np.integer):
@@ -91,5 +101,10 @@ def huffman_payload_bits(counts: ArrayLike) -> int:
         ValueError: counts that are not integers, negative, or all zero.
 
     Source: first term of the numerator of Entropy 2021 eq. (39).
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.huffman_payload_bits([5, 2, 1, 1])  # 5·1 + 2·2 + 1·3 + 1·3
+        15
     """
     return int(label_counts(counts) @ huffman_lengths(counts))

@@ -50,6 +50,11 @@ def round_to_bits(values: ArrayLike, bits: int) -> np.ndarray:
 
     Raises:
         ValueError: values that are not finite, b outside 7 … 64.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.round_to_bits([1 / 3, 1e10], bits=16)  # beyond half precision is its largest number
+        array([3.33251953e-01, 6.55040000e+04])
     """
     exponent_bits, mantissa_bits = format_bits(bits)
     exact = _checks.real_array("values", values)

@@ -19,7 +19,18 @@ def rdz_size(entries: Mapping[str, RdzEntry | Entry], metadata: Mapping[str, str
     Args:
         entries: name → what ``stored`` says of a compressed tensor, or dtype and shape of one that is stored
             as it is.
-        metadata: as given to ``RdzWriter``.
+        metadata: strings by name that the file holds beside its tensors.
+
+    Example:
+        >>> import ratedist as rd
+        >>> import pathlib, tempfile
+        >>> entries = {"layer": rd.container.Entry("F32", (2, 3))}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "one.rdz"
+        ...     with rd.container.RdzWriter(path) as file:
+        ...         file.add_raw_bytes("layer", entries["layer"], [bytes(24)])
+        ...     print(path.stat().st_size == rd.container.rdz_size(entries))
+        True
     """
     rows = {name: _without_digest(entry) for name, entry in entries.items()}
     index = encode_index(metadata or {}, rows)

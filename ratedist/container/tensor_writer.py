@@ -28,7 +28,7 @@ def write_tensor_file(
     Args:
         path: the file, replaced if it exists; see ``ratedist.files.written_beside``. Its folder is not made.
         entries: dtype and shape of each tensor.
-        header: of ``encode_header`` for the same entries.
+        header: what ``encode_header`` returns for ``entries``.
         data: ``data(name)`` yields the bytes of a tensor in pieces; asked for in the order of the file.
         verify: called with the file, written but not renamed, to raise ``ValueError`` if it is not as it
             should be. Without it the header is read and compared with ``entries``.
@@ -39,6 +39,19 @@ def write_tensor_file(
     Raises:
         ValueError: a place that cannot be written to, pieces that are not as many bytes as the entry says, a
             file that cannot be read again. What stood at the place stays there.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> import pathlib, tempfile
+        >>> entries, data = {"layer": rd.container.Entry("F32", (2,))}, np.ones(2, np.float32)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "one.safetensors"
+        ...     header = rd.container.encode_header(entries)
+        ...     size = rd.container.write_tensor_file(path, entries, header, lambda name: [data.tobytes()])
+        ...     with rd.container.TensorFile(path) as file:
+        ...         print(size == path.stat().st_size, file.read("layer"))
+        True [1. 1.]
     """
     with written_beside(path) as file:
         file.write(len(header).to_bytes(LENGTH_BYTES, "little"))
@@ -65,8 +78,17 @@ def write_tensor_file(
 def encode_header(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None = None) -> bytes:
     """Header of a file with these tensors, a function of names, dtypes, shapes and metadata alone.
 
+    Args:
+        entries: dtype and shape of each tensor, by name.
+        metadata: strings by name, kept in the header.
+
     Raises:
         ValueError: names that the format reserves or cannot hold, a header beyond 100 MB.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.container.encode_header({"layer": rd.container.Entry("F32", (2, 3))})
+        b'{"layer":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}   '
     """
     content: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))} if metadata else {}
     if METADATA in entries:

@@ -78,6 +78,11 @@ def mlp(inputs: int = 784, hidden: tuple[int, ...] = (256, 256), classes: int = 
 
     Raises:
         ValueError: a width below 1.
+
+    Example:
+        >>> import ratedist as rd
+        >>> [layer.weight_shape for layer in rd.networks.mlp(4, (3,), 2).layers]
+        [(4, 3), (3, 2)]
     """
     widths = [_checks.integer("width", width, 1) for width in (inputs, *hidden, classes)]
     layers = tuple(
@@ -107,6 +112,12 @@ def convolutional_network(
 
     Raises:
         ValueError: a width below 1, an image too small for that much pooling.
+
+    Example:
+        >>> import ratedist as rd
+        >>> small = rd.networks.convolutional_network((8, 8, 1), (2, 4), (), classes=3, pooling_after=(1, 2))
+        >>> [layer.name for layer in small.layers], small.num_weights  # 3·3·1·2 + 3·3·2·4 + 2·2·4·3
+        (['conv1', 'conv2', 'dense1'], 138)
     """
     height, width, before = input_shape
     layers: list[Dense | Convolution] = []
@@ -131,6 +142,13 @@ def initialize(architecture: Architecture, key: jax.Array) -> Parameters:
 
     Returns:
         ``{layer: {"weight": …, "bias": …}}``, float32.
+
+    Example:
+        >>> import jax
+        >>> import ratedist as rd
+        >>> parameters = rd.networks.initialize(rd.networks.mlp(4, (3,), 2), jax.random.key(0))
+        >>> {layer: arrays["weight"].shape for layer, arrays in parameters.items()}
+        {'dense1': (4, 3), 'dense2': (3, 2)}
     """
     parameters = {}
     for place, layer in enumerate(architecture.layers):
@@ -158,6 +176,13 @@ def logits(
         images: shape ``(batch, *input_shape)``, scaled as for training.
         dropout: probability that a hidden unit of a dense layer is set to zero (others grow in return).
         key: JAX PRNG key, needed if ``dropout`` is above zero.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> parameters = {"dense1": {"weight": np.eye(2), "bias": np.ones(2)}}
+        >>> rd.networks.logits(rd.networks.mlp(2, (), 2), parameters, np.array([[3.0, 5.0]])).tolist()
+        [[4.0, 6.0]]
     """
     hidden = images
     for place, layer in enumerate(architecture.layers):

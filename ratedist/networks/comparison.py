@@ -100,6 +100,16 @@ def compare(
 
     Raises:
         ValueError: trees of different structure, samples of another form, outputs of another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> def slope(parameters, inputs):
+        ...     return parameters * inputs
+        >>> inputs, labels = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1])
+        >>> found = rd.networks.compare(slope, np.array(0.0), np.array(1.0), (inputs, labels))
+        >>> f"{found['train_loss'].before.mean:.4f} {found['train_loss'].after.mean:.4f}"
+        '0.6931 0.3133'
     """
     function = logits_function("function", function)
     _checks.one_of("returns", returns, RETURNS)
@@ -152,6 +162,15 @@ def sample_losses(
 
     Raises:
         ValueError: as ``compare``.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> def scaled(parameters, inputs):
+        ...     return parameters * inputs
+        >>> samples = (np.ones((3, 2)), np.array([0, 1, 1]))
+        >>> rd.networks.sample_losses(scaled, np.array(0.0), samples)  # ln 2 for each
+        array([0.69314718, 0.69314718, 0.69314718])
     """
     of_all = compiled(logits_function("function", function), parameters)
     if _checks.one_of("returns", returns, RETURNS) == "loss":

@@ -31,6 +31,14 @@ def scale_last_layer(
 
     Raises:
         ValueError: a factor that is not above zero.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> parameters = {"dense1": {"weight": np.array([[-3.0, 1.0], [2.0, 0.5]]), "bias": np.ones(2)}}
+        >>> half = rd.networks.scale_last_layer(rd.networks.mlp(2, (), 2), parameters, 0.5)
+        >>> np.asarray(half["dense1"]["weight"]).tolist(), np.asarray(half["dense1"]["bias"]).tolist()
+        ([[-1.5, 0.5], [1.0, 0.25]], [0.5, 0.5])
     """
     c = _checks.positive_number("factor", factor)
     last = architecture.layers[-1].name
@@ -48,6 +56,14 @@ def clip_weights(parameters: Parameters, ranges: Mapping[str, tuple[float, float
 
     Raises:
         ValueError: layers that the network does not have, ends that are not finite or not in order.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> parameters = {"dense1": {"weight": np.array([[-3.0, 1.0], [2.0, 0.5]]), "bias": np.zeros(2)}}
+        >>> clipped = rd.networks.clip_weights(parameters, {"dense1": (-1.0, 1.5)})
+        >>> np.asarray(clipped["dense1"]["weight"]).tolist()
+        [[-1.0, 1.0], [1.5, 0.5]]
     """
     if unknown := sorted(ranges.keys() - parameters.keys()):
         raise ValueError(f"ranges must be of layers {', '.join(parameters)}; got {', '.join(unknown)}")
@@ -72,6 +88,13 @@ def weight_ranges(parameters: Parameters) -> Ranges:
 
     Returns:
         Layer → smallest and largest weight.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> parameters = {"dense1": {"weight": np.array([[-3.0, 1.0], [2.0, 0.5]]), "bias": np.zeros(2)}}
+        >>> rd.networks.weight_ranges(parameters)
+        {'dense1': (-3.0, 2.0)}
     """
     weights = {layer: np.asarray(arrays["weight"]) for layer, arrays in parameters.items()}
     return {layer: (float(weight.min()), float(weight.max())) for layer, weight in weights.items()}

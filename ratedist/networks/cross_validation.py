@@ -53,6 +53,13 @@ def choose_beta(
 
     Raises:
         ValueError: no candidates, two that are equal, negative ones; losses of another shape, not finite.
+
+    Example:
+        >>> import ratedist as rd
+        >>> losses = [[1.0, 1.2, 0.9], [0.8, 0.9, 0.7], [0.85, 0.9, 0.8]]
+        >>> chosen = rd.networks.choose_beta([0.0, 1.0, 10.0], losses)
+        >>> chosen.beta, chosen.one_standard_error
+        (1.0, 10.0)
     """
     betas = np.atleast_1d(_checks.real_array("candidates", candidates))
     _checks.in_range("candidates", betas)
@@ -88,6 +95,15 @@ def folds(num_samples: int, num_folds: int, key: jax.Array) -> list[tuple[np.nda
 
     Raises:
         ValueError: fewer than two folds, more folds than samples.
+
+    Example:
+        >>> import jax
+        >>> import ratedist as rd
+        >>> for train, held_out in rd.networks.folds(6, 3, jax.random.key(0)):
+        ...     print(len(train), len(held_out))
+        4 2
+        4 2
+        4 2
     """
     N, K = _checks.integer("num_samples", num_samples, 2), _checks.integer("num_folds", num_folds, 2)
     if K > N:

@@ -94,6 +94,12 @@ def load(name: str, directory: str | os.PathLike[str] | None = None) -> ImageDat
     Raises:
         ValueError: an unknown name, a file without the right arrays, a failed download (the message says how
             to go on without network), a missing package.
+
+    Example:
+        >>> import ratedist as rd
+        >>> data = rd.networks.load("digits")
+        >>> data.train_images.shape, data.test_labels.shape
+        ((1297, 8, 8), (500,))
     """
     _checks.one_of("name", name, tuple(_SETS))
     published = _SETS[name]

@@ -35,6 +35,12 @@ def normalized_importance(diagonal: Any, floor: float = FLOOR) -> Any:
 
     Raises:
         ValueError: entries that are negative or not finite, a negative floor.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> rd.networks.normalized_importance({"layer": np.array([1.0, 3.0])})
+        {'layer': array([0.500001, 1.500001])}
     """
     leaves, structure = named_leaves(diagonal)
     return jax.tree.unflatten(structure, list(normalized(leaves, floor).values()))

@@ -39,6 +39,17 @@ def save_parameters(
     Raises:
         ValueError: nothing to write, an array of a dtype that the format has not, two leaves of one name, a
             place that cannot be written to.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "model.safetensors"
+        ...     size = rd.networks.save_parameters(path, {"dense1": {"weight": np.ones((2, 3))}})
+        ...     with rd.container.TensorFile(path) as file:
+        ...         print(list(file.entries), size == path.stat().st_size)
+        ['dense1.weight'] True
     """
     leaves, _ = named_leaves(parameters)
     arrays = {name: np.asarray(leaf) for name, leaf in leaves.items() if is_array(leaf)}
@@ -64,6 +75,17 @@ def load_parameters(path: str | os.PathLike[str], like: Any) -> Any:
     Raises:
         ValueError: a file that cannot be read or is not as it was written, tensors that are missing or have
             other shapes. A file without a checksum, by another program, is taken as it is.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> import pathlib, tempfile
+        >>> parameters = {"dense1": {"weight": np.ones((2, 3))}}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "model.safetensors"
+        ...     size = rd.networks.save_parameters(path, parameters)
+        ...     rd.networks.load_parameters(path, like=parameters)
+        {'dense1': {'weight': array([[1., 1., 1.], [1., 1., 1.]])}}
     """
     leaves, structure = named_leaves(like)
     loaded = []

@@ -30,6 +30,11 @@ def uniform_quantizer(
 
     Raises:
         ValueError: as ``kmeans``, but any K >= 1 will do.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.quantizers.uniform_quantizer([0.0, 1.0, 2.0, 10.0], 2).reconstruction
+        array([2.5, 2.5, 2.5, 7.5])
     """
     w, h = checked_weights(weights, importance)
     K = _checks.integer("num_clusters", num_clusters, 1)
@@ -69,6 +74,14 @@ def entropy_constrained_quantizer(
         ValueError: as ``kmeans``, but any K >= 1 will do; λ < 0.
 
     Source: Chou, Lookabaugh & Gray 1989; Berger 1972.
+
+    Example:
+        >>> import ratedist as rd
+        >>> weights = [0.0] * 6 + [1.0, 2.0]
+        >>> rd.quantizers.entropy_constrained_quantizer(weights, 3, rate_penalty=0.0).centers
+        array([0., 1., 2.])
+        >>> rd.quantizers.entropy_constrained_quantizer(weights, 3, rate_penalty=2.0).centers  # all as one
+        array([0.375])
     """
     w, h = checked_weights(weights, importance)
     K = _checks.integer("num_clusters", num_clusters, 1)

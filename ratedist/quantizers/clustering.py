@@ -150,6 +150,11 @@ def optimal_scalar_path(
     Raises:
         ValueError: shapes that disagree or are empty, values that are not finite, K out of range, negative
             or all-zero importance.
+
+    Example:
+        >>> import ratedist as rd
+        >>> [one.objective for one in rd.quantizers.optimal_scalar_path([0.0, 1.0, 10.0, 11.0], 3)]
+        [101.0, 1.0, 0.5]
     """
     w, h = checked_weights(weights, importance)
     K_max = _checked_clusters(max_clusters, w.size)

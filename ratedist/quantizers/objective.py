@@ -26,6 +26,14 @@ def quantization_objective(
         penalty: P, see ``diameter_cost``.
 
     Source: Entropy 2021 eq. (30), (34), (35).
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> weights, reconstruction = np.array([0.0, 1.0, 3.0]), np.array([0.5, 0.5, 3.0])
+        >>> objective = rd.quantizers.quantization_objective(weights, reconstruction, np.ones(3), 2.5, 0.1)
+        >>> float(objective)  # ¼ + ¼ + 0.1 · 2.5²
+        1.125
     """
     return (importance * (weights - reconstruction) ** 2).sum() + diameter_cost(
         diameter, diameter_penalty, penalty
