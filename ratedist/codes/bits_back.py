@@ -145,7 +145,7 @@ def bits_back_encode(
     """
     mu, s = _posterior(mean, scale)
     delta = bits_back_step(s) if step is None else _checks.positive_number("step", step)
-    grid = Grid.covering(float(np.max(np.abs(mu) + MARGIN * s)), delta)
+    grid = Grid.covering(float(np.max(np.abs(mu) + MARGIN * s)), delta).beyond(prior.log_mass)
     coder = coder_with(auxiliary)
     cells, drawn = pop_cells(coder, mu.size, grid, gaussian_masses(mu, s), draw=True)
     require_unspent(coder, drawn, auxiliary)

@@ -26,6 +26,7 @@ LogMass = Callable[[np.ndarray, float, slice], np.ndarray]
 WHOLE = 1 << PRECISION_BITS
 # Cells are numbers that float64 holds exactly, halves between them too.
 DEEPEST = 51
+NEGLIGIBLE = 1e-9
 # Numbers that are coded at once.
 CHUNK = 1 << 14
 
@@ -63,6 +64,16 @@ class Grid:
             )
         return cls(step, int(largest / step + 1).bit_length() + 1)
 
+    def beyond(self, log_mass: Callable[[float, float], Any]) -> Grid:
+        """The grid made larger until a law has all but 10⁻⁹ of its mass on it.
+
+        A law is coded as if it ended with the grid, which would make every number cheaper than it says.
+        """
+        grid = self
+        while grid.depth < DEEPEST and log_mass(-grid.step / 2, 2 * grid.middle * grid.step) < -NEGLIGIBLE:
+            grid = Grid(grid.step, grid.depth + 1)
+        return grid
+
     @property
     def middle(self) -> int:
         """Number of the cell around 0."""
@@ -92,8 +103,8 @@ def push_cells(coder: Any, cells: np.ndarray, grid: Grid, log_mass: LogMass, *, 
         coder: ``constriction``'s ``AnsCoder``.
         cells: their numbers, shape ``(N,)``.
         grid: they are of.
-        log_mass: ``log_mass(centers, width, part)``, ln of the masses of intervals for the numbers ``part``
-            of the N; up to a constant for each.
+        log_mass: ``log_mass(centers, width, part)``, ln of the masses of intervals around centres of shape
+            ``(..., P)`` for the P numbers ``part`` of the N; up to a constant for each.
         draw: whether to undo a draw; else every cell has a code.
 
     Returns:
@@ -157,7 +168,7 @@ def _upper_shares(
     half = 1 << level
     centers = grid.values(low + (half - 1) / 2)
     width = half * grid.step
-    lower, upper = log_mass(centers, width, part), log_mass(centers + width, width, part)
+    lower, upper = log_mass(np.stack([centers, centers + width]), width, part)
     with np.errstate(invalid="ignore"):
         difference = upper - lower
     # Where neither half has a mass that can be told, they are alike.

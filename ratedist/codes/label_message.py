@@ -1,10 +1,10 @@
 """The labels of a linear model as a message: the weights first, by bits back from their exact posterior.
 
-Labels y = Xw + noise, noise ~ N(0, σ²), weights with prior N(0, τ²). The sender draws weights from the
-posterior given the labels, sends the labels by N(Xw, σ²) and the weights by the prior. The receiver, who knows
+Labels y = Xw + noise, noise ~ N(0, σ²), weights with prior N(0, τ²). The sender draws weights from their
+posterior given the labels, sends the labels by N(Xw, σ²) and the weights by the prior. The receiver, who has
 X, reads weights and labels, can then tell the posterior, and gets the bits of the draw back. With the exact
-posterior every draw costs the same in the end: −log₂ of the labels' probability with the weights averaged out
-(the evidence). No choice of weights is paid for.
+posterior every draw costs the same in the end: −log₂ of the labels' probability with the weights averaged
+out, the evidence. No choice of weights is paid for.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from ratedist.codes.bits_back import (
 )
 from ratedist.codes.bits_back_frame import digest, unwrap, wrap
 from ratedist.codes.cells import Grid, pop_cells, push_cells
+from ratedist.codes.interval_masses import gaussian_log_mass
 
 KIND = 2
 # σ², τ, step and depth of labels and of weights, bytes of the auxiliary message, digest, n, d.
@@ -115,11 +116,13 @@ def encode_labels(
         raise ValueError(f"labels must have shape ({len(X)},), one for each row of inputs, got {y.shape}")
     s2, tau = _positive(noise_variance=noise_variance, prior_scale=prior_scale)
     (label_step,) = _positive(label_step=label_step)
-    label_grid = Grid.covering(float(np.abs(y).max()), label_step)
+    label_grid = Grid.covering(float(np.abs(y).max()) + MARGIN * s2**0.5, label_step)
     label_cells = label_grid.cells(y)
     posterior = _Posterior.given(X, label_grid.values(label_cells), s2, tau)
     step = bits_back_step(posterior.scales) if weight_step is None else weight_step
-    weight_grid = Grid.covering(posterior.largest, *_positive(weight_step=step))
+    weight_grid = Grid.covering(posterior.largest, *_positive(weight_step=step)).beyond(
+        lambda center, width: gaussian_log_mass(center, width, tau)
+    )
     setting = _Setting(X, s2, tau, label_grid, weight_grid)
     coder = coder_with(auxiliary)
     cells, drawn = _draw(coder, posterior, weight_grid)
@@ -213,9 +216,8 @@ class _Posterior:
         cls, inputs: np.ndarray, labels: np.ndarray, noise_variance: float, prior_scale: float
     ) -> _Posterior:
         with np.errstate(over="ignore"):
-            penalized = inputs.T @ inputs + np.square(noise_variance**0.5 / prior_scale) * np.eye(
-                inputs.shape[1]
-            )
+            penalties = np.full(inputs.shape[1], np.square(noise_variance**0.5 / prior_scale))
+            penalized = inputs.T @ inputs + np.diag(penalties)
         try:
             L = np.linalg.cholesky(_checks.real_array("XᵀX + σ²/τ²·I", penalized))
         except np.linalg.LinAlgError:

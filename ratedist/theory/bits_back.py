@@ -3,6 +3,7 @@
 The sender draws the weight from the posterior N(μ, s²) with bits of another message, and sends it under the
 prior. The receiver, who can tell the posterior once the data are decoded, reads the other message off the
 draw. What the weight cost in the end is ``KL(N(μ, s²) ‖ prior)``, at any precision (Hinton & van Camp 1993).
+The data are longer by ``E(w − μ)²/2s²``, half a nat, because the weight is a draw and not the best one.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ LEAST_SPIKE = 1e-6
 def bits_back_cost(mean: ArrayLike, scale: ArrayLike, prior: Prior) -> np.ndarray:
     """``KL(N(μ, s²) ‖ prior)`` of each weight: its net cost when it is sent as a sample of its posterior.
 
-    ``ln(τ/s) + (s² + μ²)/2τ² − ½`` for the prior N(0, τ²). It knows no step. The best two-part code is
-    longer by :data:`BITS_BACK_REFUND`, at high resolution.
+    ``ln(τ/s) + (s² + μ²)/2τ² − ½`` for the prior N(0, τ²). It knows no step. The data lose half a nat by a
+    draw, as they do by the best step of a two-part code; the weight of that code is then longer than this by
+    :data:`BITS_BACK_REFUND`, at high resolution.
 
     Args:
         mean: μ of the posterior, any shape.

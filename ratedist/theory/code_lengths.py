@@ -132,6 +132,7 @@ def optimal_step(posterior_scale: ArrayLike) -> np.ndarray:
     """``√12·s``: the step at which weights and rounding together are shortest, at high resolution.
 
     There rounding costs half a nat, whatever the prior. The error of rounding is as large as the posterior.
+    Exact lengths are shortest within a hundredth of it for s ≤ τ/10, on average over weights of N(0, τ²).
 
     Args:
         posterior_scale: s > 0, within which the data fix the weight; any shape.
