@@ -72,9 +72,9 @@ class PreparedCompressor(Protocol):
 class FamilyCompressor(PreparedCompressor, Protocol):
     """A prepared compressor that compresses together with its kind for less than each of them alone.
 
-    Optional: a prepared compressor is one if it has ``compress_family``. Of those compared in one simulation,
-    all of one class are then compressed by one call of it, as optimal K-means at several K by one dynamic
-    programme. It gets neither a key nor a context, so the compressor draws nothing and declares no ``needs``.
+    Optional: a prepared compressor is one if it has ``compress_family``. All of one class in a simulation are
+    then compressed by one call of it, as optimal K-means at several K by one dynamic programme. It gets
+    neither a key nor a context, so the compressor draws nothing and declares no ``needs``.
     """
 
     @staticmethod
@@ -97,13 +97,13 @@ class FamilyCompressor(PreparedCompressor, Protocol):
 class Compressor(Protocol):
     """A map from ERM weights to a reconstruction, as a small frozen record.
 
-    :func:`ratedist.compressor` makes one of a plain function; :func:`ratedist.check_compressor` tries it.
-    A class needs no base: these names are enough. It may also have
-    ``bounding_rates(model) -> dict[str, RateKind]``, which says for each rate whose mean is an upper bound
-    on an information of which kind it is: "code_length" (of a decodable description of Ŵ), "information"
-    (at least I(W; Ŵ)) or "data_information" (at least I(S; Ŵ), as the divergence of the law of Ŵ given the
-    data from one fixed before them). Rates that it does not name bound nothing. What ``prepare`` returns may
-    share work with its kind: see :class:`FamilyCompressor`.
+    :func:`ratedist.compressor` makes one of a plain function; :func:`ratedist.check_compressor` tries it. A
+    class needs no base: these names are enough. It may also have
+    ``bounding_rates(model) -> dict[str, RateKind]``, which names the rates whose mean is an upper bound on an
+    information, and the kind of each. "code_length" is that of a decodable description of Ŵ, "information" is
+    at least I(W; Ŵ). "data_information" is at least I(S; Ŵ), as the divergence of the law of Ŵ given the data
+    from one fixed before them. Rates that it does not name bound nothing. What ``prepare`` returns may share
+    work with its kind: see :class:`FamilyCompressor`.
     """
 
     @property

@@ -41,8 +41,8 @@ def compressor(
         heavy_tailed: the risks that grow as ‖W − w*‖² does; by default all four, which claims least. A
             bounded reconstruction has none: ``()``.
         fixed_rates: rates in nats, by name, that are the same in every trial.
-        bounding_rates: for the rates whose mean is an upper bound, "code_length" (of a decodable description
-            of Ŵ), "information" (at least I(W; Ŵ)) or "data_information" (at least I(S; Ŵ)).
+        bounding_rates: the kind of each rate whose mean is an upper bound. "code_length" is that of a
+            decodable description of Ŵ, "information" at least I(W; Ŵ), "data_information" at least I(S; Ŵ).
 
     Raises:
         ValueError: what is not callable, unknown names, ``markov=True`` beside a Hessian, rates that are

@@ -40,8 +40,8 @@ class KMeans:
             defaults, and starts at the optimum of up to 192 weights.
         center_bits: bits that each centre is rounded to, from 7 to 64; ``None`` leaves centres real numbers.
 
-    Rates are in nats for the whole vector: ``assignment_entropy``, d times the entropy of the labels'
-    frequencies, and ``fixed_length``, d ln K. With ``center_bits`` there is also ``huffman_length``, of the
+    Rates are in nats for the whole vector. ``assignment_entropy`` is d times the entropy of the labels'
+    frequencies, ``fixed_length`` d times ln K. With ``center_bits`` there is also ``huffman_length``, of the
     labels. ``description_length`` adds the centres, and is the numerator of Entropy 2021 eq. (39).
     ``decodable_length`` adds the header that a decoder needs. Only the expectation of ``decodable_length`` is
     an upper bound on I(W; Ŵ) at every K; that of ``description_length`` is one up to K = 7. With real-valued

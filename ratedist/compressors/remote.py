@@ -42,8 +42,8 @@ class Shrunk:
         compressor: what compresses the shrunk weights; it must see nothing but them.
         factor: b in [0, 1], a constant that a decoder needs not know.
 
-    Rates are the compressor's own. Those of them that are code lengths are so of Ŵ; what it says of
-    I(W; Ŵ) is not passed on, since it is said of weights that are not shrunk.
+    Rates are the compressor's own. Those of them that are code lengths are so of Ŵ. What it says of I(W; Ŵ)
+    is said of weights that are not shrunk, and is not passed on.
 
     Example:
         >>> import ratedist as rd
@@ -85,8 +85,8 @@ class PosteriorMean:
     """Estimate, then compress: the other compressor sees ``E[w*|W]``, the best estimate from W alone.
 
     The mean is exact for the multivariate t law of W, by quadrature over g ~ χ² of n − d + 1 degrees of
-    freedom, given which the weights are independent: see ``rd.theory.remote_posterior_mean``. g is taken
-    between its 10⁻¹³ quantiles. For two levels it is ``c tanh(cWg/σ²)``, averaged over g given W.
+    freedom. Given g the weights are independent: see ``rd.theory.remote_posterior_mean``. The quadrature ends
+    at the 10⁻¹³ quantiles of g. For two levels it is ``c tanh(cWg/σ²)``, averaged over g given W.
 
     Args:
         prior: of the true weights, ``rd.theory.MixturePrior``.

@@ -30,9 +30,9 @@ class UniformQuantizer:
         step: δ above 0.
         prior_scale: τ above 0 of the code for N(0, τ²) that multiples are sent by; ``None`` for none.
 
-    Rates: ``assignment_entropy``, d times the entropy of the multiples' frequencies in the trial, which no
-    decoder knows; and with ``prior_scale`` ``code_length``, the exact ``−Σ ln P(cell)`` under N(0, τ²). The
-    decoder has δ and τ, so this is the length of a real code.
+    The rate ``assignment_entropy`` is d times the entropy of the multiples' frequencies in the trial, which
+    no decoder knows. With ``prior_scale`` there is ``code_length``, the exact ``−Σ ln P(cell)`` under
+    N(0, τ²). The decoder has δ and τ, so this is the length of a real code.
 
     Example:
         >>> import ratedist as rd
@@ -110,7 +110,7 @@ class EntropyConstrained:
         prior: of the true weights.
 
     Rate: ``code_length``, the sum of −ln P(cell) over the weights. Cells and probabilities follow from λ, the
-    prior, n, d, σ² and Σ, which the decoder has too, so this is the length of a real code.
+        prior, n, d, σ² and Σ. The decoder has these too, so this is the length of a real code.
 
     Example:
         >>> import ratedist as rd

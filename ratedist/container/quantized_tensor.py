@@ -39,8 +39,9 @@ class QuantizedTensor:
         distortion: ``Σ_j h_j (w_j − ŵ_j)² / d`` against the weights before, NaN if not known.
         weighted: whether distortion and energy have importances h, or h = 1; ``None`` if not known.
         energy: ``Σ_j h_j w_j² / d`` of the weights before, NaN if not known.
-        bulk_error: ``Σ h(w − ŵ)² / Σ h(w − w̄)²`` over most weights before, far outliers and mask values left
-            out (``ratedist.tensors.bulk``): 0 where nothing is lost, 1 for a constant, NaN if not known.
+        bulk_error: ``Σ h(w − ŵ)² / Σ h(w − w̄)²`` over most weights before, without far outliers and mask
+            values (``ratedist.tensors.bulk``). It is 0 where nothing is lost, 1 for a constant, NaN if not
+            known.
 
     Raises:
         ValueError: shapes that do not belong together, labels of no row, other dtypes, a codebook that is not
@@ -93,7 +94,7 @@ class QuantizedTensor:
             shape: of the tensor.
             dtype: of the tensor.
             codebook_dtype: "float32", "float16" or "bfloat16".
-            distortion: as the attribute.
+            distortion: ``Σ_j h_j (w_j − ŵ_j)² / d`` against the weights before.
 
         Raises:
             ValueError: as the class and ``rounded_codebook``; an unknown ``codebook_dtype``.

@@ -119,10 +119,10 @@ def diagonal_posterior(
         curvature: h, the Hessian diagonal of the mean loss, in a tree of the same structure: as
             ``gauss_newton_diagonal`` returns it. Importances of mean 1 will not do.
         num_samples: n, how many samples the network was trained on.
-        weight_decay: λ of the recipe it was trained by, for L2's own prior, ``τ² = 1/nλ``, in every array;
-            ``None`` for the τ of each array that makes weights and data shortest, ``τ² = mean(μ² + s²)``.
-        data_weight: counts the data's length so many times: above 1 the posterior is narrower, its weights
-            cost more, and the networks drawn are nearer to the one that was trained.
+        weight_decay: λ of the recipe it was trained by, for L2's own prior, ``τ² = 1/nλ``, in every array.
+            ``None`` takes for each array the τ that makes weights and data shortest, ``τ² = mean(μ² + s²)``.
+        data_weight: how many times the data's length is counted. Above 1 the posterior is narrower, its
+            weights cost more, and the networks drawn are nearer to the one that was trained.
 
     Returns:
         ``DiagonalPosterior``, nats.
@@ -187,10 +187,10 @@ def variational_posterior(
     """The posterior around trained parameters whose curvature is the one that its own draws meet.
 
     Of all diagonal Gaussians with this mean, the one whose weights and data are shortest has the precision
-    ``n·E h + 1/τ²``, h the Hessian diagonal at a draw from it, not at its mean. Each round measures the
-    Gauss–Newton diagonal at one draw and moves the mean curvature towards it: half of the way at first, then
-    less and less. A fixed point, not surely the best one. Where parameters enter the loss by a quadratic, it
-    is the posterior of ``diagonal_posterior``; in networks h at the parameters is by far too small.
+    ``n·E h + 1/τ²``. Here h is the Hessian diagonal at a draw from it, not at its mean. Each round measures
+    the Gauss–Newton diagonal at one draw and moves the mean curvature towards it, half of the way at first,
+    then less. A fixed point, not surely the best one. Where parameters enter the loss by a quadratic, it is
+    the posterior of ``diagonal_posterior``; in networks h at the parameters is by far too small.
 
     Args:
         model: an ``Architecture``, or a function ``logits_fn(parameters, inputs)`` that returns logits of

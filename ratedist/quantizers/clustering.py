@@ -61,7 +61,7 @@ def kmeans(
             ``24 d log₂ d + 4 K d`` bytes. Algorithm 1 is as printed, and may ascend.
         diameter_penalty: β, the price on the diameter of the codebook in units of h, at least 0.
         penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
-            ``(β/2) max|c_k − c_l|``. The code released with the article charges the latter; it is for scalars
+            ``(β/2) max|c_k − c_l|``. The code released with the article charges "linear"; it is for scalars
             only, and not for "algorithm1". At β = 0 nothing is charged.
         block_length: weights that share a label. With m > 1 "lloyd" assigns by the Hessian-weighted distance,
             which (35) calls for, "algorithm1" by the Euclidean one of (36). If m does not divide d the last

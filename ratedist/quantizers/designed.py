@@ -38,7 +38,7 @@ class DesignedQuantizer:
         levels: c_k, ascending, shape ``(K,)``.
         code_lengths: ℓ_k in nats, shape ``(K,)``; ``Σ exp(−ℓ_k) = 1``.
         rate: ``Σ P_k ℓ_k``, nats a weight, if W follows the law of the design.
-        distortion: ``E(w* − c)²`` a weight, likewise.
+        distortion: ``E(w* − c)²`` a weight.
     """
 
     thresholds: np.ndarray

@@ -102,13 +102,13 @@ class RiskEstimates:
     def generalization_bound(self, rate: str) -> Estimate:
         """``gen ≤ B(λ) = E[R/(nλ) + σ_ℓ² − ln(1 + 2λσ_ℓ²)/(2λ)]``: the conditional-CGF bound, by samples.
 
-        σ_ℓ² is the population risk of each trial's reconstruction and R its rate. λ is chosen on the first
-        half of the trials and B(λ) averaged over the second, so that the mean returned is unbiased for a
-        valid bound: the bound is its expectation, the mean lies within its standard error of that.
+        σ_ℓ² is the population risk of each trial's reconstruction and R its rate. The slope λ is chosen on
+        the first half of the trials and B(λ) averaged over the second. So the mean returned is unbiased for a
+        valid bound: the bound is its expectation, from which it differs by its standard error.
 
         Args:
-            rate: the name of a rate whose mean bounds an information: a decodable code length, an upper
-                bound on I(S; Ŵ), or for S → W → Ŵ also one on I(W; Ŵ).
+            rate: the name of a rate whose mean bounds an information: a decodable code length or an upper
+                bound on I(S; Ŵ). For S → W → Ŵ one on I(W; Ŵ) will do.
 
         Returns:
             The bound in units of the loss; ``num_trials`` are those of the second half.

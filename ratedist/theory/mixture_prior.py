@@ -32,7 +32,7 @@ class MixturePrior:
         ValueError: lengths that differ, no component, values out of range.
 
     ``MixturePrior.gaussian(variance)``, ``.two_level(level)`` and ``.sparse(share, variance)`` are the three
-    cases of the documents. It is the law of the *true* weights, which an estimate starts from; the priors
+    cases of the documents. It is the law of the *true* weights, which an estimate starts from. The priors
     that a code charges weights by are :class:`GaussianPrior` and its kind.
 
     Example:

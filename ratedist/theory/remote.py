@@ -85,8 +85,8 @@ def shrunk_population_risk(model: GaussianLinearModel, factor: ArrayLike) -> np.
 def remote_posterior_mean(model: GaussianLinearModel, weights: ArrayLike, prior: MixturePrior) -> np.ndarray:
     r"""``E[w*|W]``: the estimate of least population risk that can be made of W alone.
 
-    Given g the weights are independent, W_i ~ N(w*_i, σ²/(gΣ_ii)), and have posterior means each for itself;
-    these are averaged over the law of g given all weights, ``∝ g^{ν/2−1} e^{−g/2} Π_i p(W_i|g)``. It is not
+    Given g the weights are independent, W_i ~ N(w*_i, σ²/(gΣ_ii)), and have posterior means each for itself.
+    These are averaged over the law of g given all weights, ``∝ g^{ν/2−1} e^{−g/2} Π_i p(W_i|g)``. It is not
     linear even for a Gaussian prior. The integral is a trapezoidal sum in ln g, exact to about ten digits.
 
     Args:

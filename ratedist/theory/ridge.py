@@ -86,8 +86,8 @@ def ridge_risks(
         num_samples: n in place of the model's own. It may be below d, where a model has no ERM.
 
     Returns:
-        :class:`RidgeRisks` with entries in the shape of ``penalty``: means over the eigenvalues a of A of
-        ``λ²‖w*‖²/d/(a + λ)²``, ``σ²a/(a + λ)²`` and the like, by quadrature to about 12 digits.
+        :class:`RidgeRisks` with entries in the shape of ``penalty``, by quadrature to about 12 digits. They
+        are means over the eigenvalues a of A of ``λ²‖w*‖²/d/(a + λ)²``, ``σ²a/(a + λ)²`` and the like.
 
     Raises:
         ValueError: a covariance that is no multiple of the identity, λ < 0 or not finite, λ = 0 with
@@ -192,10 +192,10 @@ def ridge_risks_given_gram(
 def ridge_best_penalty(model: GaussianLinearModel) -> float:
     """``λ = σ²d/‖w*‖²``: the penalty of least population risk, exactly and at every n, for Σ a multiple of I.
 
-    The derivative of the risk by λ is ``2 E Σ_i c a(λ‖w*‖²/d − σ²)/(a + λ)³`` over the eigenvalues a of A:
-    below this λ every term is negative, above it every one is positive. The mean log-evidence has its maximum
+    The derivative of the risk by λ is ``2 E Σ_i c a(λ‖w*‖²/d − σ²)/(a + λ)³`` over A's eigenvalues a. Its
+    terms are all negative below this λ and all positive above it. The mean log-evidence has its maximum
     there too (:func:`ratedist.theory.ridge_expected_log_evidence`). For another Σ it depends on n and on the
-    direction of w*, but not in the mean over w* ~ N(0, τ²I), where it is σ²/τ² for every Σ.
+    direction of w*. In the mean over w* ~ N(0, τ²I) it is σ²/τ² for every Σ.
 
     Args:
         model: the linear model; its covariance one number.

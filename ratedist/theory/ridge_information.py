@@ -115,8 +115,8 @@ def ridge_bayes_information(
 ) -> np.ndarray:
     """``½ E ln det(I + A/λ)`` in nats: I(S; Ŵ) = E KL itself, were w* drawn from the prior N(0, (σ²/λ)I).
 
-    Then w* and a sample Ŵ of the posterior have one law given S, so that P_Ŵ is the prior, the bound of
-    :func:`ridge_information_bound`, averaged over w*, is an equality, and I(S; Ŵ) = I(S; w*).
+    Then w* and a sample Ŵ of the posterior have one law given S, so that P_Ŵ is the prior and I(S; Ŵ) = I(S;
+    w*). The bound of :func:`ridge_information_bound`, averaged over w*, is an equality.
 
     Args:
         model: the linear model, min(n, d) ≤ 5000; its covariance one number. Its w* and σ² do not matter.

@@ -56,8 +56,8 @@ def erm_gaussian_divergence(model: GaussianLinearModel) -> float:
 def remark2_lower_bound(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
     """Remark 2's expression ``(d/2)(ln(dσ²/((n − d − 1)D)))⁺ − KL(P_W ‖ P_{W_G})``; for d_S it is no bound.
 
-    It is a lower bound on R(D) for the distortion ‖ŵ − w‖²_Σ, in which Σ replaces the data's A/n: a theorem
-    (A17), up to the positive part. **For the distortion d_S of the model it is not a lower bound** at
+    It is a lower bound on R(D) for the distortion ‖ŵ − w‖²_Σ, in which Σ replaces the data's A/n: theorem
+    (A17), but for the positive part. **For the distortion d_S of the model it is not a lower bound** at
     moderate n. At d = 50, n = 80, D = 0.402019 it reads 36.03 nats. The Gaussian bound on the oracle's rate,
     which is enough for that D, is 23.21.
 

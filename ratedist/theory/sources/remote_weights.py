@@ -29,10 +29,10 @@ def remote_population_risk(
     :func:`remote_gaussian_distortion`.
 
     The Gaussian case is the worst one. Under any prior with these second moments, and for W as it is, R nats
-    of information I(W; Ŵ) are enough for a risk of L(R): linear shrinkage and the Gaussian test channel have
-    this distortion, and no more information. So L is an upper bound on the optimum, exact only in the
-    Gaussian approximation of W under a Gaussian prior; two levels can be far below it. It is a mean over w*
-    drawn from the prior.
+    of I(W; Ŵ) are enough for a risk of L(R). Linear shrinkage and the Gaussian test channel have this
+    distortion, and no more information. So L is an upper bound on the optimum, exact only in the Gaussian
+    approximation of W under a Gaussian prior. Two levels can be far below it. It is a mean over w* drawn from
+    the prior.
 
     Args:
         model: the linear model, n > d + 1; its own w* enters only if ``prior_covariance`` is not given.
