@@ -33,8 +33,8 @@ def bits_back_cost(mean: ArrayLike, scale: ArrayLike, prior: Prior) -> np.ndarra
     """``KL(N(μ, s²) ‖ prior)`` of each weight: its net cost when it is sent as a sample of its posterior.
 
     ``ln(τ/s) + (s² + μ²)/2τ² − ½`` for the prior N(0, τ²). It knows no step. The data lose half a nat by a
-    draw, as they do by the best step of a two-part code; the weight of that code is then longer than this by
-    :data:`BITS_BACK_REFUND`, at high resolution.
+    draw, as they do by the best step of a two-part code. At high resolution the weight of that code is longer
+    than this by :data:`BITS_BACK_REFUND`.
 
     Args:
         mean: μ of the posterior, any shape.
@@ -86,12 +86,11 @@ def empirical_bayes_prior(
 ) -> GaussianPrior | LaplacePrior | TwoSpikePrior:
     """The prior of a kind under which these weights are shortest, by high-resolution or bits-back length.
 
-    - ``"gaussian"``: τ² = mean(μ² + s²).
-    - ``"laplace"``: b = mean E|w|.
-    - ``"two_spike"``: by expectation–maximisation from c = mean E|w|, which is soft K-means with the two
-      centres ±c: ``c ← mean E[w tanh(cw/σ²)]``, ``σ² = mean E[w²] − c²``. Hard K-means is what it tends to
-      as σ/c → 0. At most 500 rounds, each of which makes the weights shorter; where there are no two
-      modes they shorten ever more slowly, and it stops there.
+    - ``"gaussian"``: τ² = mean(μ² + s²). - ``"laplace"``: b = mean E|w|. - ``"two_spike"``: by
+    expectation–maximisation from c = mean E|w|, which is soft K-means with the two centres ±c:
+    ``c ← mean E[w tanh(cw/σ²)]``, ``σ² = mean E[w²] − c²``. Hard K-means is what it tends to as σ/c → 0.
+    There are at most 500 rounds, each of which makes the weights shorter. Where there are no two modes they
+    shorten ever more slowly, and it stops there.
 
     Args:
         weights: μ, the weights or the means of their posteriors; any shape, at least one not zero.

@@ -22,9 +22,9 @@ UNIFORM = 12.0
 def code_length(weights: ArrayLike, step: ArrayLike, prior: Prior) -> np.ndarray:
     """``−ln[F(w + δ/2) − F(w − δ/2)]`` of each weight: its exact length under a prior, F its distribution.
 
-    On one grid the cells tile the line, so ``Σ exp(−length) = 1`` over δℤ, or over δℤ moved by any amount: an
-    entropy coder attains these lengths to within two bits for all weights together. Weights that are on
-    no grid have a length too, but no code is behind it: see :func:`round_to_grid`.
+    On one grid the cells tile the line, so ``Σ exp(−length) = 1`` over δℤ, or over δℤ moved by any amount. An
+    entropy coder attains these lengths to within two bits for all weights together. Weights that are on no
+    grid have a length too, but no code is behind it: see :func:`round_to_grid`.
 
     Args:
         weights: w, any shape.
@@ -183,7 +183,7 @@ def two_part_length(
         weights: w, where the data's length is least; any shape.
         posterior_scale: s > 0, within which the data fix each weight; one number or a shape that goes with
             the weights.
-        step: δ > 0 of the grid, likewise.
+        step: δ > 0 of the grid, one number or a shape that goes with the weights.
         prior: :class:`GaussianPrior`, :class:`LaplacePrior` or :class:`TwoSpikePrior`, or what has their
             ``log_mass``.
 
