@@ -21,6 +21,7 @@ from ratedist.networks.importance import in_proportion, normalized
 from ratedist.networks.pytrees import restored
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.leaves import named_leaves
+from ratedist.tensors.model_checks import listed
 from ratedist.tensors.tree import (
     QuantizedTree,
     leaves_to_quantize,
@@ -171,7 +172,7 @@ def quantize(
     before = jax.tree.unflatten(structure, list(leaves.values()))
     errors = {}
     if curvature is None:
-        finite, held = _finite_part(leaves, structure, function)
+        finite, held = _finite_part(leaves, structure, function, samples)
         curvature, errors = _measured_curvature(finite, held, samples, returns, size, chunk, progress, seed)
     diagonal, other = named_leaves(curvature)
     if diagonal.keys() != leaves.keys():
@@ -216,11 +217,20 @@ def _seed_and_checked(config: QuantizationConfig, part_is_drawn: bool) -> tuple[
     return 0 if seed is None else _checks.seed(seed), config
 
 
-def _finite_part(leaves: Mapping[str, Any], structure: Any, function: Function) -> tuple[Any, Function]:
+def _finite_part(
+    leaves: Mapping[str, Any], structure: Any, function: Function, samples: Any
+) -> tuple[Any, Function]:
     """The parameters with zeros for arrays that are not finite, and the function that puts these back."""
+    parameters = jax.tree.unflatten(structure, list(leaves.values()))
     held = {name: leaves[name] for name in not_finite_leaves(leaves)}
     if not held:
-        return jax.tree.unflatten(structure, list(leaves.values())), function
+        return parameters, function
+    few = jax.tree.map(lambda samples: np.asarray(samples)[:2], samples)
+    if not np.isfinite(np.asarray(function(parameters, few))).all():
+        raise ValueError(
+            f"{listed(list(held))} not finite, and so is what function returns of the first samples: mend "
+            "what it reads of them; only a mask of −∞ may stay"
+        )
 
     def restoring(parameters: Any, samples: Any) -> Any:
         given = dict(zip(leaves, structure.flatten_up_to(parameters), strict=True))

@@ -326,3 +326,60 @@ def test_the_seed_of_a_random_start():
     assert quantization._seed_and_checked(drawn, False) == (2, drawn)
     plain = rd.QuantizationConfig(seed=2)
     assert quantization._seed_and_checked(plain, True) == (2, rd.QuantizationConfig())
+
+
+def with_parts(function):
+    """The classifier with a buffer that is not read, and the mask of a softmax whose outcome is one."""
+
+    def logits(parameters, inputs):
+        share = jnp.sum(jax.nn.softmax(jnp.asarray(parameters["mask"], jnp.float32)[:, 0]))
+        return function(parameters, inputs) * share
+
+    return logits
+
+
+@pytest.mark.parametrize("samples_of_curvature", [100, None])
+@pytest.mark.parametrize("budget", [False, True])
+def test_arrays_that_are_not_finite_stay_with_a_warning_as_in_a_tree(result, samples_of_curvature, budget):
+    mask = np.where(np.arange(1600).reshape(40, 40) < 800, 0.0, -np.inf).astype(np.float32)
+    parts = {"mask": mask, "buffer": np.full((40, 30), np.nan, np.float32), "small": np.full(3, np.nan)}
+    parameters = PARAMETERS | parts
+    config = rd.QuantizationConfig(
+        min_size=100, **({"bits_per_weight": 6.0} if budget else {"num_clusters": 3})
+    )
+    told = "the weights of 'buffer', 'mask' are not finite, and left as they are; exclude="
+    with pytest.warns(UserWarning, match=told) as warned:
+        found = quantize(
+            parameters, with_parts(logits_fn), TRAIN, config, curvature_samples=samples_of_curvature
+        )
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+    assert list(found.tree.quantized) == ["hidden.kernel", "output.kernel"]
+    for name, array in parts.items():
+        np.testing.assert_array_equal(found.parameters[name], array)
+        assert not np.any(found.curvature[name])
+    if samples_of_curvature is None:
+        # The arrays beside them do not matter to the others.
+        for layer in ("hidden", "output"):
+            np.testing.assert_allclose(
+                found.curvature[layer]["kernel"], result.curvature[layer]["kernel"], rtol=1e-4
+            )
+    with pytest.warns(UserWarning, match=told):
+        tree = rd.quantize_tree(parameters, rd.QuantizationConfig(num_clusters=3, min_size=100))
+    assert tree.quantized.keys() == found.tree.quantized.keys()
+    # Handed over, the curvature serves once more.
+    with pytest.warns(UserWarning, match=told):
+        again = quantize(parameters, with_parts(logits_fn), TRAIN, config, curvature=found.curvature)
+    leaves_agree(again.parameters["hidden"], found.parameters["hidden"])
+
+
+def test_nan_that_the_function_reads_is_told_of():
+    spoilt = PARAMETERS | {"hidden": PARAMETERS["hidden"] | {"kernel": np.full((40, 30), np.nan, np.float32)}}
+    with (
+        pytest.warns(UserWarning, match=r"the weights of 'hidden\.kernel' are not finite"),
+        pytest.raises(ValueError, match=r"'hidden\.kernel' are not finite, and so is what function returns"),
+    ):
+        quantize(spoilt, logits_fn, TRAIN, rd.QuantizationConfig(num_clusters=3, min_size=100))
+    alone = {"only": np.full((40, 30), np.nan)}
+    with pytest.raises(ValueError, match="no leaf to quantise: the weights of 'only' are not finite"):
+        quantize(alone, lambda parameters, x: x[:, :5], TRAIN, rd.QuantizationConfig(min_size=100))
