@@ -52,9 +52,10 @@ def rate_distortion(
         rigorous: evaluate both bounds anew in ball arithmetic, so that ``rate_lower ≤ R(distortion) ≤ rate``
             holds for the numbers reported, rounding included. Some ten seconds more a point, minutes near
             n = d + 1. It needs python-flint: ``pip install 'ratedist[rigorous]'``.
-        time_limit: seconds for each slope, looked at every few seconds. A point that needs more, or more than
-            4·10⁸ kernel entries, is that of the closed bracket with this slope,
-            not certified, with the reason.
+        time_limit: seconds for each slope, ball arithmetic included, looked at every few seconds. A point
+            that needs more, or more than 4·10⁸ kernel entries, is that of the closed bracket with this slope,
+            not certified, with the reason. With ``rigorous`` its bounds are in balls then too; minutes need
+            a limit of minutes.
         progress: show a bar on standard error once two seconds have passed.
 
     Returns:

@@ -37,7 +37,8 @@ class Effort:
         if self._progress:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._total, unit="point", delay=SILENT_SECONDS, leave=False)
+            # No minimum of iterations between two looks at the clock: a point may take minutes.
+            self._bar = tqdm(total=self._total, unit="point", delay=SILENT_SECONDS, leave=False, miniters=0)
         return self
 
     def __exit__(
@@ -54,6 +55,13 @@ class Effort:
         """Raise ``UnsolvedError`` once the time is over."""
         if time.monotonic() > self._deadline:
             raise UnsolvedError(f"time_limit = {self.time_limit:g} seconds were over")
+
+    def watch(self, stage: str, share: float) -> None:
+        """As ``check``, and show beside the bar how much of a stage of the current point is done."""
+        self.check()
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{stage} {share:.0%}", refresh=False)
+            self._bar.update(0)
 
     def advance(self) -> None:
         """Count one point, on the bar too."""

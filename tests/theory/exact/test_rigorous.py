@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratedist.theory.exact import closed_bracket, points, radial_kernel
+from ratedist.theory.exact import closed_bracket, effort, points, radial_kernel
 from ratedist.theory.exact.points import Point
 from ratedist.theory.exact.radial_source import RadialSource
 
@@ -21,6 +21,7 @@ from ratedist.theory.exact.rigorous import angle, ball_source, balls, evaluation
 arb = flint.arb
 SMALL, SMALL_SLOPE = RadialSource(1, 5), 10.0
 LARGE, LARGE_SLOPE = RadialSource(5, 50), 200.0
+UNLIMITED = effort.unlimited()
 
 
 @pytest.fixture(autouse=True)
@@ -243,11 +244,11 @@ def test_a_peak_between_two_nodes_of_the_grid_is_seen() -> None:
     """One Gaussian raised by five nats: c rises near its radius by more than ``E ln s`` gains."""
     made = solved(SMALL, SMALL_SLOPE).construction
     assert made is not None
-    before = evaluation._intercept(SMALL_SLOPE, made)
+    before = evaluation._intercept(SMALL_SLOPE, made, UNLIMITED)
     heights = made.lower.log_heights.copy()
     heights[heights.size // 3] += 5.0
     raised = dataclasses.replace(made, lower=dataclasses.replace(made.lower, log_heights=heights))
-    assert evaluation._intercept(SMALL_SLOPE, raised) < before - 0.5
+    assert evaluation._intercept(SMALL_SLOPE, raised, UNLIMITED) < before - 0.5
 
 
 def test_rules_too_coarse_prove_nothing() -> None:
@@ -257,8 +258,8 @@ def test_rules_too_coarse_prove_nothing() -> None:
     assert made is not None
     coarse = radial_kernel.angular_rule(5, 5.0, 3.0)
     spoiled = dataclasses.replace(made, rule=coarse, cell_rule=coarse)
-    assert balls.at_least(evaluation._intercept(LARGE_SLOPE, spoiled)) == -math.inf
-    assert not evaluation._achieved(LARGE_SLOPE, spoiled)[1].is_finite()
+    assert balls.at_least(evaluation._intercept(LARGE_SLOPE, spoiled, UNLIMITED)) == -math.inf
+    assert not evaluation._achieved(LARGE_SLOPE, spoiled, UNLIMITED)[1].is_finite()
     found = evaluation.rigorous_bounds(LARGE, dataclasses.replace(point, construction=spoiled), 1.0)
     scale = 50 / (50 - 5 - 1) * (5 / 50 / found.distortion - 1)
     assert found.rate == pytest.approx(2.5 * np.log1p(scale), rel=1e-14)
@@ -270,4 +271,4 @@ def test_a_grid_that_ends_too_early_proves_nothing() -> None:
     made = solved(SMALL, SMALL_SLOPE).construction
     assert made is not None
     short = dataclasses.replace(made, grid=dataclasses.replace(made.grid, z_count=made.grid.z_count - 4))
-    assert balls.at_least(evaluation._intercept(SMALL_SLOPE, short)) == -math.inf
+    assert balls.at_least(evaluation._intercept(SMALL_SLOPE, short, UNLIMITED)) == -math.inf

@@ -53,6 +53,53 @@ def test_without_time_the_closed_bracket_in_balls(d: int, n: int) -> None:
     assert curve.rate[0] >= closed_bracket.upper(source, curve.distortion[0]) - 1e-9
 
 
+def clock_that_stops(monkeypatch: pytest.MonkeyPatch, stage: str, share: float) -> None:
+    """All time is over once a stage of the ball arithmetic is this far; before, none has passed."""
+    from ratedist.theory.exact import effort
+
+    watch, now = effort.Effort.watch, [0.0]
+    monkeypatch.setattr(effort.time, "monotonic", lambda: now[0])
+
+    def watched(self: effort.Effort, current: str, done: float) -> None:
+        if current == stage and done >= share:
+            now[0] = 1e9
+        watch(self, current, done)
+
+    monkeypatch.setattr(effort.Effort, "watch", watched)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+@pytest.mark.parametrize("stage", ["achievable point in balls", "lower bound in balls"])
+def test_time_over_in_ball_arithmetic_leaves_bounds_and_the_reason(
+    monkeypatch: pytest.MonkeyPatch, stage: str, share: float
+) -> None:
+    pytest.importorskip("flint")
+    plain = rd.theory.rate_distortion(MODEL, 10.0)
+    clock_that_stops(monkeypatch, stage, share)
+    curve = rd.theory.rate_distortion(MODEL, 10.0, rigorous=True, time_limit=100.0)
+    assert not curve.certified[0]
+    assert "time_limit = 100 seconds were over in ball arithmetic" in curve.reason[0]
+    source = RadialSource(1, 5)
+    # The true rate at the distortion reported is that of the certified curve, but for its gap.
+    assert curve.distortion[0] == pytest.approx(plain.distortion[0], rel=1e-6)
+    assert curve.rate_lower[0] <= plain.rate[0] + 1e-6
+    assert plain.rate_lower[0] - 1e-6 <= curve.rate[0]
+    assert curve.rate_lower[0] == pytest.approx(closed_bracket.lower(source, curve.distortion[0]), rel=1e-12)
+    # What was done in time is kept.
+    kept = stage.startswith("lower")
+    assert (curve.rate[0] == pytest.approx(plain.rate[0], abs=1e-6)) == kept
+
+
+def test_progress_inside_a_point(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    pytest.importorskip("flint")
+    from ratedist.theory.exact import effort
+
+    monkeypatch.setattr(effort, "SILENT_SECONDS", 0.0)
+    clock_that_stops(monkeypatch, "achievable point in balls", 0.9)
+    rd.theory.rate_distortion(MODEL, 10.0, rigorous=True, progress=True)
+    assert "in balls" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("d", "n"), [(1, 1), (3, 3), (3, 4), (3, 5), (50, 80), (500, 800)])
 def test_closed_bounds_agree_with_float64(d: int, n: int) -> None:
     flint = pytest.importorskip("flint")

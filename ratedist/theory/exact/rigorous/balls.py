@@ -6,13 +6,20 @@ The package ``flint`` is imported by the modules of this room alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flint import arb
+
+# Called between pieces of the work with the share of it that is done; it may raise.
+Watch = Callable[[float], None]
 
 PRECISION = (
     96  # bits; what cancels in the exponents and in differences of incomplete beta functions is far less
 )
+
+
+def unwatched(share: float) -> None:
+    """Nobody looks, and there is no limit."""
 
 
 def at_least(x: arb) -> float:

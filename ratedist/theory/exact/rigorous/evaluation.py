@@ -11,8 +11,10 @@ package python-flint with the FLINT library in it, the interpreter and the machi
 
 from __future__ import annotations
 
+import functools
+
 from ratedist.theory.exact import closed_bracket
-from ratedist.theory.exact.effort import Effort, UnsolvedError
+from ratedist.theory.exact.effort import Effort, UnsolvedError, unlimited
 from ratedist.theory.exact.points import Construction, Point, point_at_slope
 from ratedist.theory.exact.radial_source import RadialSource
 from ratedist.theory.exact.search import Answer
@@ -39,10 +41,11 @@ def rigorous_at_slope(source: RadialSource, slope: float, noise_variance: float,
         source: d and n of the model.
         slope: λ at σ² = 1: λσ² of the model.
         noise_variance: σ², the unit of distortion.
-        effort: limits of the solver; the ball arithmetic has none.
+        effort: limits of the solver and of the ball arithmetic together.
 
     Returns:
         ``rate_lower ≤ R(distortion) ≤ rate`` in units of the *model*, rounded outwards; ``slope`` as given.
+        This holds where the time was over too: what was not evaluated by then is left to the closed bracket.
     """
     effort.restart()
     try:
@@ -51,36 +54,40 @@ def rigorous_at_slope(source: RadialSource, slope: float, noise_variance: float,
         point = Point(
             slope, closed_bracket.upper_at_slope(source.d, source.n, slope)[0], 0.0, 0.0, str(error)
         )
-    return rigorous_bounds(source, point, noise_variance)
+    return rigorous_bounds(source, point, noise_variance, effort)
 
 
-def rigorous_bounds(source: RadialSource, point: Point, noise_variance: float) -> Answer:
+def rigorous_bounds(
+    source: RadialSource, point: Point, noise_variance: float, effort: Effort | None = None
+) -> Answer:
     """The bounds of a point of the curve, evaluated anew: arguments and result as ``rigorous_at_slope``."""
+    effort, reason = effort or unlimited(), point.reason
     with flint.ctx.workprec(PRECISION):
         unit, largest = arb(noise_variance), arb(source.d) / source.n  # D₀, of sending nothing
         distortion, rate, intercept = arb(point.distortion), arb.pos_inf(), arb(0)
         if point.slope == 0:
             distortion, rate = largest, arb(0)
         elif point.construction is not None:
-            found = _achieved(point.slope, point.construction)
-            if found[0].is_finite() and found[1].is_finite():
-                distortion, rate = found
-            intercept = _intercept(point.slope, point.construction)
+            try:
+                found = _achieved(point.slope, point.construction, effort)
+                if found[0].is_finite() and found[1].is_finite():
+                    distortion, rate = found
+                intercept = _intercept(point.slope, point.construction, effort)
+            except UnsolvedError as error:
+                reason = f"{error} in ball arithmetic, and what it left open is the closed bracket"
         reported = at_most(distortion * unit)
         # R falls with D, so that the rate at ``distortion`` serves for ``reported`` too.
         exact = arb(reported) / unit
         lower, upper = closed_bounds(source, exact)
         if not (rate.is_finite() or upper.is_finite()):  # nothing is known but the zero-rate point
-            return rigorous_bounds(
-                source, Point(0.0, point.distortion, 0.0, 0.0, point.reason), noise_variance
-            )
+            return rigorous_bounds(source, Point(0.0, point.distortion, 0.0, 0.0, reason), noise_variance)
         # A mutual information is at least 0.
         return Answer(
             point.slope,
             reported,
             max(0.0, min(at_most(rate), at_most(upper))),
             max(0.0, at_least(intercept - arb(point.slope) * exact), at_least(lower)),
-            point.reason,
+            reason,
         )
 
 
@@ -106,11 +113,13 @@ def closed_bounds(source: RadialSource, distortion: arb) -> tuple[arb, arb]:
     return lower, min((upper.upper() for upper in uppers if not upper.is_nan()), key=float)
 
 
-def _achieved(slope: float, made: Construction) -> tuple[arb, arb]:
+def _achieved(slope: float, made: Construction, effort: Effort) -> tuple[arb, arb]:
     source, rule = BallSource(made.source.d, made.source.n), ball_rule(made.cell_rule)
-    return achievable_point(source, arb(slope), rule, made.cell_edges, made.radius, made.weights)
+    watch = functools.partial(effort.watch, "achievable point in balls")
+    return achievable_point(source, arb(slope), rule, made.cell_edges, made.radius, made.weights, watch)
 
 
-def _intercept(slope: float, made: Construction) -> arb:
+def _intercept(slope: float, made: Construction, effort: Effort) -> arb:
     source, rule = BallSource(made.source.d, made.source.n), ball_rule(made.rule)
-    return proved_intercept(source, made.grid, arb(slope), rule, made.lower)
+    watch = functools.partial(effort.watch, "lower bound in balls")
+    return proved_intercept(source, made.grid, arb(slope), rule, made.lower, watch)

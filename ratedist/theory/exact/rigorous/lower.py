@@ -14,7 +14,7 @@ from ratedist.theory.exact.certificate import LowerBound
 from ratedist.theory.exact.radial_grid import HALF_STENCIL, SUBDIVISION, WIDTH, RadialGrid
 from ratedist.theory.exact.rigorous.angle import BallRule
 from ratedist.theory.exact.rigorous.ball_source import BallSource
-from ratedist.theory.exact.rigorous.balls import total, up_to, upper_maximum
+from ratedist.theory.exact.rigorous.balls import Watch, total, unwatched, up_to, upper_maximum
 from ratedist.theory.exact.rigorous.mean import mean_log_multiplier
 from ratedist.theory.exact.rigorous.upper import left_out, node_ranges
 
@@ -22,7 +22,12 @@ NODES_DEPTH = 28.0  # nats below 1 at which what a node adds to c is bounded rat
 
 
 def proved_intercept(
-    source: BallSource, grid: RadialGrid, slope: arb, rule: BallRule, lower: LowerBound
+    source: BallSource,
+    grid: RadialGrid,
+    slope: arb,
+    rule: BallRule,
+    lower: LowerBound,
+    watch: Watch = unwatched,
 ) -> arb:
     """A lower bound on ``R(D) + λD`` for every D, at σ² = 1; −∞ where the error bounds say nothing.
 
@@ -32,6 +37,7 @@ def proved_intercept(
         slope: λ.
         rule: angular quadrature.
         lower: the bound in float64: its multipliers are used, ``log_heights`` and ``log_tails``.
+        watch: called for every source node and every cell.
     """
     energy_scale = slope * (source.n + 1) / source.n
     step, heights = arb(grid.step), [arb(float(height)).exp() for height in lower.log_heights]
@@ -47,7 +53,7 @@ def proved_intercept(
     # h Σ m(x_k) exceeds ∫m = h Σ heights by the sum of a unit Gaussian over the nodes, if at all.
     mass = step * total(heights) * _lattice_sum().max(arb(1)) + constants[0] + constants[1]
     log_mass = mass.max(arb(1)).log().upper()
-    on_grid = _sums_on_grid(grid, energy_scale, rule, heights)
+    on_grid = _sums_on_grid(grid, energy_scale, rule, heights, watch)
     supremum = (upper_maximum(_between(on_grid)) + tails).max(arb(1))
     log_supremum = supremum.log()
     for error in (
@@ -58,7 +64,7 @@ def proved_intercept(
         if not error < 1:
             return arb.neg_inf()
         log_supremum -= (1 - error).log()
-    mean = mean_log_multiplier(source, grid, heights)
+    mean = mean_log_multiplier(source, grid, heights, watch)
     for p, constant in zip(probabilities, log_tails, strict=True):
         mean += p * constant
     return (mean - log_supremum).lower()
@@ -124,13 +130,16 @@ def _lattice_sum() -> arb:
     return (1 + 2 * (total(terms) + up_to(rest))) / (width * (2 * arb.pi()).sqrt())
 
 
-def _sums_on_grid(grid: RadialGrid, energy_scale: arb, rule: BallRule, heights: list[arb]) -> list[arb]:
+def _sums_on_grid(
+    grid: RadialGrid, energy_scale: arb, rule: BallRule, heights: list[arb], watch: Watch = unwatched
+) -> list[arb]:
     """``T(z_j) = Σ_k h m(x_k) K(x_k, z_j)`` over all source nodes, by the angular rule, at every z_j."""
     radii = [(arb(grid.z_step) * j).sinh() for j in range(grid.z_count)]
     rho = np.array([float(radius) for radius in radii])
-    masses, everywhere = _node_masses(grid, heights)
+    masses, everywhere = _node_masses(grid, heights, watch)
     sums = [arb(0)] * grid.z_count
     for k, mass in enumerate(masses):
+        watch(k / len(masses))
         x = arb(grid.step) * (arb(grid.first + k) + arb(1) / 2)
         s, c = x.tanh(), 1 / x.cosh()
         s2, c2, mixed = energy_scale * s**2, energy_scale * c**2, 2 * energy_scale * s * c
@@ -159,7 +168,7 @@ def _sums_on_grid(grid: RadialGrid, energy_scale: arb, rule: BallRule, heights: 
     return [value + up_to(everywhere * rule.weight_below[-1]) for value in sums]
 
 
-def _node_masses(grid: RadialGrid, heights: list[arb]) -> tuple[list[arb], arb]:
+def _node_masses(grid: RadialGrid, heights: list[arb], watch: Watch) -> tuple[list[arb], arb]:
     """``h m(x_k)`` at the nodes of ``grid.x``, all Gaussians counted, and the sum over the nodes left out."""
     width, step = arb(WIDTH), arb(grid.step)
     scale = step / (width * (2 * arb.pi()).sqrt())
@@ -167,6 +176,7 @@ def _node_masses(grid: RadialGrid, heights: list[arb]) -> tuple[list[arb], arb]:
     gaussian = [scale * (-arb(j * j) / (2 * width**2)).exp() for j in range(2 * last + 2)]
     masses = []
     for k in range(grid.first, last + 1):
+        watch((k - grid.first) / (last + 1 - grid.first))
         # Every Gaussian and its mirror image: node i lies at (i + ½)h, its image at −(i + ½)h.
         masses.append(
             total(

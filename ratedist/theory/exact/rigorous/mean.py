@@ -12,15 +12,19 @@ from flint import arb, arb_mat
 from ratedist.theory.exact.certificate import CELLS_PER_WIDTH, WINDOW
 from ratedist.theory.exact.radial_grid import WIDTH, RadialGrid
 from ratedist.theory.exact.rigorous.ball_source import BallSource
+from ratedist.theory.exact.rigorous.balls import Watch, unwatched
 
 
-def mean_log_multiplier(source: BallSource, grid: RadialGrid, heights: list[arb]) -> arb:
+def mean_log_multiplier(
+    source: BallSource, grid: RadialGrid, heights: list[arb], watch: Watch = unwatched
+) -> arb:
     """Lower bound on the part of ``E ln s`` between ``grid.ends``, where s is at least m/f.
 
     Args:
         source: law of the source radius.
         grid: its nodes carry the Gaussians of m.
         heights: of those Gaussians, one for each of ``grid.inner``.
+        watch: called for every cell.
     """
     step, per_step = arb(grid.step), math.ceil(CELLS_PER_WIDTH / WIDTH)
     cells = (grid.highest + 1 - grid.lowest) * per_step
@@ -33,6 +37,7 @@ def mean_log_multiplier(source: BallSource, grid: RadialGrid, heights: list[arb]
     curvature = half**2 / (2 * width**2)
     result = arb(0)
     for i, (y, (m, derivative)) in enumerate(zip(middles, _mixture(grid, heights, per_step), strict=True)):
+        watch(i / cells)
         tanh, cosh = y.tanh(), y.cosh()
         slope = derivative / m - source.log_density_slope(tanh, cosh)
         # f is log-concave: its mean on a cell lies between those of the exponentials with its two end slopes.

@@ -18,7 +18,7 @@ from ratedist.theory.exact import radial_kernel
 from ratedist.theory.exact.radial_source import RadialCells
 from ratedist.theory.exact.rigorous.angle import BallRule
 from ratedist.theory.exact.rigorous.ball_source import BallCell, BallSource
-from ratedist.theory.exact.rigorous.balls import up_to
+from ratedist.theory.exact.rigorous.balls import Watch, unwatched, up_to
 
 ATOMS_DEPTH = 28.0  # nats below its row's sum at which an atom is not used
 NODES_DEPTH = 28.0  # the same for angular nodes, whose sum is bounded instead
@@ -31,6 +31,7 @@ def achievable_point(
     edges: np.ndarray,
     radius: np.ndarray,
     weights: np.ndarray,
+    watch: Watch = unwatched,
 ) -> tuple[arb, arb]:
     """Upper bounds on distortion and rate, at σ² = 1, of the channel described above.
 
@@ -41,6 +42,7 @@ def achievable_point(
         edges: of the cells in x, from 0 to ∞, shape ``(k + 1,)``.
         radius: ρ_j, shape ``(m,)``.
         weights: q_j > 0, shape ``(m,)``; they need not sum to 1.
+        watch: called for every cell.
     """
     energy_scale = slope * (source.n + 1) / source.n
     radii = [arb(float(rho)) for rho in radius]
@@ -52,6 +54,7 @@ def achievable_point(
     plan = _Plan(cells, float(energy_scale), rule, radius, weights)
     energy_low = energy_high = log_normalizer = arb(0)
     for index, cell in enumerate(cells):
+        watch(index / len(cells))
         normalizer, energy, steepness = _row(cell, plan.row(index), energy_scale, rule, radii, probabilities)
         # ln 2 twice: half the law has t ≥ 0, and the rule may be twice the truth.
         log_range = 2 * arb(2).log() - rule.log_laplace(steepness)
