@@ -86,11 +86,12 @@ def empirical_bayes_prior(
 ) -> GaussianPrior | LaplacePrior | TwoSpikePrior:
     """The prior of a kind under which these weights are shortest, by high-resolution or bits-back length.
 
-    - ``"gaussian"``: τ² = mean(μ² + s²). - ``"laplace"``: b = mean E|w|. - ``"two_spike"``: by
-    expectation–maximisation from c = mean E|w|, which is soft K-means with the two centres ±c:
-    ``c ← mean E[w tanh(cw/σ²)]``, ``σ² = mean E[w²] − c²``. Hard K-means is what it tends to as σ/c → 0.
-    There are at most 500 rounds, each of which makes the weights shorter. Where there are no two modes they
-    shorten ever more slowly, and it stops there.
+    - ``"gaussian"``: τ² = mean(μ² + s²).
+    - ``"laplace"``: b = mean E|w|.
+    - ``"two_spike"``: by expectation–maximisation from c = mean E|w|, which is soft K-means with the two
+      centres ±c: ``c ← mean E[w tanh(cw/σ²)]``, ``σ² = mean E[w²] − c²``. Hard K-means is what it tends to
+      as σ/c → 0. There are at most 500 rounds, each of which makes the weights shorter. Where there are no
+      two modes they shorten ever more slowly, and it stops there.
 
     Args:
         weights: μ, the weights or the means of their posteriors; any shape, at least one not zero.
