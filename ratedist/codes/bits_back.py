@@ -49,8 +49,8 @@ class BitsBackCode:
         payload: the message.
         weights: the sample that it holds.
         initial_bits: of the auxiliary message, which comes back.
-        drawn_bits: of these that went into the sample, by the probabilities of the coder.
-        spent_bits: that the sample takes under the prior, and whatever is sent with it, likewise.
+        drawn_bits: of the auxiliary message that went into the sample, by the probabilities of the coder.
+        spent_bits: that the sample, and whatever is sent with it, take by the probabilities of the coder.
         header_bits: of the message that are no part of its stack.
     """
 
@@ -80,6 +80,11 @@ def bits_back_step(scale: ArrayLike) -> float:
 
     Raises:
         ValueError: no scales, or scales not above zero.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.bits_back_step([0.3, 0.05])
+        0.00390625
     """
     s = _checks.in_range("scale", scale, high=LARGEST, open_low=True)
     if not s.size:
@@ -98,6 +103,11 @@ def bits_back_initial_bytes(scale: ArrayLike, step: float | None = None) -> int:
 
     Raises:
         ValueError: scales or a step not above zero.
+
+    Example:
+        >>> import numpy as np, ratedist as rd
+        >>> rd.codes.bits_back_initial_bytes(np.full(1000, 0.05))
+        792
     """
     delta = bits_back_step(scale) if step is None else _checks.positive_number("step", step)
     s = np.asarray(scale, dtype=np.float64)
@@ -178,6 +188,13 @@ def bits_back_sample(payload: bytes, prior: CodePrior) -> np.ndarray:
     Raises:
         ValueError: a message that is damaged or is none; ``constriction`` not installed. Another prior than
             the sender's is seen by ``bits_back_decode``, not here.
+
+    Example:
+        >>> import ratedist as rd
+        >>> prior, auxiliary = rd.theory.GaussianPrior(1.0), bytes(range(64))
+        >>> code = rd.codes.bits_back_encode([0.3, -1.2], 0.1, prior, auxiliary)
+        >>> bool((rd.codes.bits_back_sample(code.payload, prior) == code.weights).all())
+        True
     """
     received = _received(payload, prior)
     return received.grid.values(received.cells).reshape(received.shape)
@@ -192,7 +209,7 @@ def bits_back_decode(
         payload: of ``bits_back_encode``.
         prior: the sender's.
         mean: μ of the posterior, the sender's to the last digit.
-        scale: s > 0 of the posterior, likewise.
+        scale: s > 0 of the posterior, the sender's to the last digit.
 
     Returns:
         The weights, float64 of the shape of the means, and the auxiliary bytes.
@@ -200,6 +217,14 @@ def bits_back_decode(
     Raises:
         ValueError: a message that is damaged or is none, another prior or posterior than the sender's,
             ``constriction`` not installed.
+
+    Example:
+        >>> import ratedist as rd
+        >>> prior, auxiliary = rd.theory.GaussianPrior(1.0), bytes(range(64))
+        >>> code = rd.codes.bits_back_encode([0.3, -1.2], 0.1, prior, auxiliary)
+        >>> weights, returned = rd.codes.bits_back_decode(code.payload, prior, [0.3, -1.2], 0.1)
+        >>> returned == auxiliary
+        True
     """
     mu, s = _posterior(mean, scale)
     received = _received(payload, prior)

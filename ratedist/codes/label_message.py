@@ -158,6 +158,13 @@ def decode_labels(payload: bytes, inputs: ArrayLike) -> LabelMessage:
     Raises:
         ValueError: a message that is damaged or is none, other inputs than the sender's, ``constriction`` not
             installed.
+
+    Example:
+        >>> import ratedist as rd
+        >>> inputs, labels, auxiliary = [[1.0], [2.0], [-1.0]], [0.9, 2.1, -1.2], bytes(range(64))
+        >>> code = rd.codes.encode_labels(inputs, labels, 0.1, 1.0, auxiliary, label_step=0.25)
+        >>> rd.codes.decode_labels(code.payload, inputs).labels
+        array([ 1.  ,  2.  , -1.25])
     """
     X = _inputs(inputs)
     fields, words = unwrap(payload, KIND)
@@ -188,10 +195,15 @@ def label_initial_bytes(
         inputs: X, shape ``(n, d)``.
         noise_variance: σ² > 0.
         prior_scale: τ > 0.
-        weight_step: δ > 0 of the weights; ``None`` as there.
+        weight_step: δ > 0 of the weights; ``None`` for an eighth of the narrowest conditional posterior.
 
     Raises:
         ValueError: inputs of another shape or not finite, σ², τ or δ not above zero.
+
+    Example:
+        >>> import ratedist as rd
+        >>> rd.codes.label_initial_bytes([[1.0], [2.0], [-1.0]], 0.1, 1.0)
+        16
     """
     X = _inputs(inputs)
     s2, tau = _positive(noise_variance=noise_variance, prior_scale=prior_scale)
