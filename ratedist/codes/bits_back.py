@@ -107,7 +107,7 @@ def bits_back_initial_bytes(scale: ArrayLike, step: float | None = None) -> int:
     Example:
         >>> import numpy as np, ratedist as rd
         >>> rd.codes.bits_back_initial_bytes(np.full(1000, 0.05))
-        792
+        768
     """
     delta = bits_back_step(scale) if step is None else _checks.positive_number("step", step)
     s = np.asarray(scale, dtype=np.float64)
