@@ -65,8 +65,8 @@ def inspect_file(
 
     Args:
         path: the file.
-        max_comparisons: of a centre with others, for the diameter of codebooks of blocks of more than two;
-            one that would take more (only if it has more than twice as many centres) is not computed.
+        max_comparisons: of a centre with others, for the diameter of codebooks of blocks of more than two.
+            One that would take more is not computed. It has more than twice as many centres.
 
     Raises:
         ValueError: as ``RdzFile``.

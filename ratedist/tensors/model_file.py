@@ -102,7 +102,7 @@ def dequantize_file(
         out: the safetensors file.
         progress: show a bar.
         max_bytes: of all tensors. If not given it is 64 MB or 100 times the size of ``source``, whichever is
-            more: a file that becomes larger is rarely a model, and may have been made to fill a disk.
+            more. A file that becomes larger is rarely a model, and may have been made to fill a disk.
 
     Raises:
         ValueError: as ``RdzFile``; a place that cannot be written to; the name of a .rdz file; more bytes

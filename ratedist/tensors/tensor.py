@@ -34,8 +34,8 @@ def quantize_tensor(
 ) -> QuantizedTensor:
     """Quantise one tensor by ``ratedist.kmeans``.
 
-    Scalars of half precision, and scalars of any precision where there are more than a million, are first
-    counted in cells (``centers_of_many``), which follow the weights. The centres then minimise the objective
+    Scalars of half precision, and more than a million scalars of any precision, are first counted in cells
+    (``centers_of_many``), which follow the weights. The centres then minimise the objective
     for whole cells: the objective itself for half precision, otherwise within about a ten-thousandth. Labels
     are nearest centres either way.
 
@@ -47,8 +47,8 @@ def quantize_tensor(
         importance: h, of the shape of ``tensor``, non-negative, not all zero.
 
     Returns:
-        ``QuantizedTensor`` with distortion, energy and the error of the bulk; K is smaller where fewer
-            centres are in use or differ in the codebook: one for a constant tensor.
+        ``QuantizedTensor`` with distortion, energy and the error of the bulk. K is smaller where fewer
+            centres are in use or differ in the codebook. It is one for a constant tensor.
 
     Raises:
         ValueError: options that are no record, another dtype, no weights, masked entries, as
