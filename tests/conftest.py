@@ -9,10 +9,14 @@ import pathlib
 import platform
 import shutil
 import signal
-from collections.abc import Iterator
 
 # Many small linear solves: threads that wait for each other cost more than they compute.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# LLVM at -O1 compiles in two thirds of the time. What it makes is as quick, and gives every bit of simulated
+# risks and rates that -O2 gives. At -O0 products are not fused with sums, and tests would try other numbers.
+LEVEL = "--xla_backend_optimization_level"
+if LEVEL not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {LEVEL}=1".strip()
 
 import hypothesis
 import jax
@@ -28,9 +32,11 @@ hypothesis.settings.load_profile("ratedist")
 
 # Of compiled programs: what a run of the whole suite leaves is about a tenth of it.
 MOST_BYTES = 400_000_000
-# Bytes in use after a file of tests, from which on what is compiled is dropped: each shape of a simulation
-# keeps some 50 MB.
+# Bytes in use after a test, from which on what is compiled is dropped: each shape of a simulation keeps some
+# 50 MB. It is read again from the cache on disk, which takes far less than to compile it.
 MUCH_MEMORY = 900_000_000
+# Of them, what has to be new since the last time, or the same little would be dropped after every test.
+NEW_MEMORY = 300_000_000
 # Where nothing takes long: `pytest -m fast` runs this, and imports no other tests.
 FAST = (
     "tests/codes/",
@@ -132,15 +138,23 @@ def _empty_if_large(folder: pathlib.Path) -> None:
         folder.mkdir()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bounded_memory() -> Iterator[None]:
-    """What one file has compiled does not stay to the end of the run."""
-    yield
-    if _resident() > MUCH_MEMORY:
+def pytest_runtest_logfinish(nodeid: str, location: object) -> None:
+    """What is compiled does not stay to the end of the run."""
+    drop_what_is_compiled()
+
+
+_least = 0
+
+
+def drop_what_is_compiled() -> None:
+    """Where it takes much memory."""
+    global _least
+    if _resident() > max(MUCH_MEMORY, _least + NEW_MEMORY):
         jax.clear_caches()
         gc.collect()
         with contextlib.suppress(AttributeError, OSError):  # glibc's alone
             ctypes.CDLL(None).malloc_trim(0)
+        _least = _resident()
 
 
 def _resident() -> int:

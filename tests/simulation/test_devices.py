@@ -21,16 +21,18 @@ if settings.get("num_processes"):
     jax.distributed.initialize(settings["address"], settings["num_processes"], settings["process"])
 assert jax.device_count() == settings["devices"], jax.devices()
 import ratedist as rd
-model = rd.GaussianLinearModel(12, rd.two_level_weights(4))
+model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
 kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, rd.Lloyd("quantile"))}
-result = rd.simulate(model, kinds, 101, jax.random.key(5), batch_size=33)
+result = rd.simulate(model, kinds, 256, jax.random.key(5), batch_size=33)
 risks = {name: result[name].population_risk for name in kinds}
 print(json.dumps({name: [risk.mean, risk.sem] for name, risk in risks.items()}))
 """
 
 
 def start(**settings) -> subprocess.Popen[str]:
-    flags = f"--xla_force_host_platform_device_count={settings['devices_here']}"
+    # Beside the flags of tests/conftest.py.
+    count = f"--xla_force_host_platform_device_count={settings['devices_here']}"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {count}"
     environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     arguments = [sys.executable, "-c", PROGRAM, json.dumps(settings)]
     return subprocess.Popen(
@@ -46,9 +48,9 @@ def finish(process: subprocess.Popen[str]) -> dict[str, list[float]]:
 
 @pytest.fixture(scope="module")
 def here() -> dict[str, list[float]]:
-    model = rd.GaussianLinearModel(12, rd.two_level_weights(4))
+    model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
     kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, rd.Lloyd("quantile"))}
-    result = rd.simulate(model, kinds, 101, jax.random.key(5))
+    result = rd.simulate(model, kinds, 256, jax.random.key(5))
     risks = {name: result[name].population_risk for name in kinds}
     return {name: [risk.mean, risk.sem] for name, risk in risks.items()}
 
