@@ -12,7 +12,7 @@ import pytest
 import ratedist as rd
 from ratedist.compressors import FamilyCompressor
 
-MODEL = rd.GaussianLinearModel(9, rd.two_level_weights(4), 0.5)
+MODEL = rd.GaussianLinearModel(9, rd.two_level_weights(6), 0.5)
 
 
 def honest(members: Mapping[str, Any], weights: jax.Array) -> dict[tuple[str, ...], rd.Compressed]:
@@ -95,7 +95,7 @@ def test_a_family_passes_and_is_called_for_all_its_members_at_once(family) -> No
         return family(members, weights)
 
     half = Half(counted)
-    result = rd.simulate(MODEL, {"a": half, "erm": rd.ERM(), "b": half}, 20, jax.random.key(0))
+    result = rd.simulate(MODEL, {"a": half, "erm": rd.ERM(), "b": half}, 256, jax.random.key(0))
     assert called == [("a", "b")]
     assert result["a"].rates["r"].mean == 1.0
     assert result.difference("a", "b").population_risk.mean == 0.0
@@ -112,7 +112,7 @@ def test_a_family_passes_and_is_called_for_all_its_members_at_once(family) -> No
             Half(of_some_twice),
             "compress_family of 'it' must return each of them once, got .'first', 's",
         ),
-        (Half(without_an_axis), r"must return 1 along the first axis for .'it',., got the shape .4,."),
+        (Half(without_an_axis), r"must return 1 along the first axis for .'it',., got the shape .6,."),
         (Half(lambda members, weights: weights), "must return groups by tuples of names, got an array of sh"),
         (
             Half(honest, needs=frozenset({"model"})),

@@ -39,16 +39,15 @@ def test_optimal_kmeans_alone_and_in_a_family_agree() -> None:
         "b": rd.KMeans(3, center_bits=16).prepare(MODEL)
     }
     nothing = dict.fromkeys(kinds, frozenset())
-    together = compress_all(kinds, jax.random.key(0), weights, Context(), nothing)
+    together = jax.jit(lambda kinds: compress_all(kinds, KEY, weights, Context(), nothing))(kinds)
+    compress = jax.jit(lambda kind: kind.compress(KEY, weights, Context()))
     for names, group in together.items():
         for index, name in enumerate(names):
-            alone = kinds[name].compress(jax.random.key(0), weights, Context())
+            alone = compress(kinds[name])
             np.testing.assert_allclose(group.reconstruction[index], alone.reconstruction, rtol=1e-13)
             for rate, value in alone.rates.items():
                 assert float(group.rates[rate][index]) == pytest.approx(float(value), rel=1e-12)
-    np.testing.assert_allclose(
-        kinds["5"].compress(KEY, weights, Context()).reconstruction, weights, rtol=1e-12
-    )
+    np.testing.assert_allclose(compress(kinds["5"]).reconstruction, weights, rtol=1e-12)
 
 
 def test_every_compressor_declares_what_it_is() -> None:

@@ -21,7 +21,7 @@ def identity(key, weights, context):
     return rd.Compressed(weights, {})
 
 
-def simulate(function, trials: int = 64, **declared):
+def simulate(function, trials: int = 256, **declared):
     compressor = rd.compressor(function, **{"markov": True, **declared})
     return rd.simulate(MODEL, {"own": compressor}, trials, KEY)
 
@@ -49,7 +49,7 @@ def test_one_function_is_one_compilation_and_two_names() -> None:
     simulate(identity)
     assert engine._compress._cache_size() == compiled  # type: ignore[attr-defined]
     both = {"a": rd.compressor(identity, markov=True), "b": rd.ERM()}
-    result = rd.simulate(MODEL, both, 50, KEY)
+    result = rd.simulate(MODEL, both, 256, KEY)
     assert result.difference("a", "b").distortion.mean == 0.0
 
 
@@ -60,7 +60,7 @@ def test_a_function_is_traced_once_for_each_shape() -> None:
         traces.append(weights.shape)
         return rd.Compressed(weights, {})
 
-    simulate(counted, 200)
+    simulate(counted)
     assert traces == [(5,)]
 
 
@@ -99,7 +99,7 @@ def test_what_others_see_is_not_seen() -> None:
         "oracle": rd.Oracle(alpha=0.5),
         "same function, model declared": rd.compressor(peeking, markov=True, needs={"model"}),
     }
-    result = rd.simulate(MODEL, {"peek": peek, "erm": rd.ERM(), **others}, 64, KEY)
+    result = rd.simulate(MODEL, {"peek": peek, "erm": rd.ERM(), **others}, 256, KEY)
     assert result.difference("peek", "erm").population_risk.mean == 0.0
     assert result["same function, model declared"].distortion.mean > 1.0
 

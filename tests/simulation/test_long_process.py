@@ -29,7 +29,7 @@ print(most)
 
 def simulate(d: int) -> None:
     model = rd.GaussianLinearModel(2 * d + 3, rd.two_level_weights(d))
-    rd.simulate(model, {"erm": rd.ERM()}, 2, jax.random.key(0))
+    rd.simulate(model, {"erm": rd.ERM()}, 256, jax.random.key(0))  # batches that other tests compile
 
 
 def kept() -> int:
@@ -40,10 +40,10 @@ def test_compilations_are_dropped_before_they_are_too_many(monkeypatch: pytest.M
     monkeypatch.setattr(engine, "MAX_KEPT", 3)
     monkeypatch.setattr(engine, "_kept", set())
     engine._draw.clear_cache()  # pyright: ignore[reportFunctionMemberAccess]
-    for d in (2, 3, 4, 3, 2):
+    for d in (4, 5, 6, 5, 4):
         simulate(d)
     assert kept() == 3
-    simulate(5)
+    simulate(50)
     assert kept() == 1
 
 

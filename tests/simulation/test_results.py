@@ -71,7 +71,7 @@ def test_a_frame_holds_every_estimate(result) -> None:
 
 def test_a_frame_says_what_is_infinite() -> None:
     model = rd.GaussianLinearModel(7, rd.two_level_weights(6))
-    frame = rd.simulate(model, {"erm": rd.ERM()}, 8, KEY).to_frame().set_index("quantity")
+    frame = rd.simulate(model, {"erm": rd.ERM()}, 256, KEY).to_frame().set_index("quantity")
     assert np.isnan(frame.loc["population_risk", "mean"])
     assert np.isnan(frame.loc["population_risk", "sem"])
     assert "infinite for n <= d + 1" in frame.loc["population_risk", "note"]
@@ -87,8 +87,8 @@ def test_texts_are_short(result) -> None:
     assert text.startswith(f"RiskEstimates(population_risk={result['two'].population_risk}, ")
     assert "rates: fixed_length, assignment_entropy" in text
     assert len(text) < 400
-    many = rd.simulate(MODEL, {f"c{k}": rd.ERM() for k in range(12)}, 4, KEY)
-    assert "c7 and 4 more: 4 trials" in repr(many)
+    many = rd.simulate(MODEL, {f"c{k}": rd.ERM() for k in range(12)}, 256, KEY)
+    assert "c7 and 4 more: 256 trials" in repr(many)
 
 
 def test_samples_are_the_trials_behind_the_estimates(result) -> None:
@@ -103,7 +103,7 @@ def test_samples_are_the_trials_behind_the_estimates(result) -> None:
     assert result["two"].samples["squared_distance"].max() == result["two"].max_squared_distance
     pair = result["two"].samples["distortion"] - result["real"].samples["distortion"]
     assert pair.mean() == pytest.approx(result.difference("two", "real").distortion.mean, rel=1e-9)
-    assert rd.simulate(MODEL, {"erm": rd.ERM()}, 4, KEY)["erm"].samples is None
+    assert rd.simulate(MODEL, {"erm": rd.ERM()}, 256, KEY)["erm"].samples is None
 
 
 def test_samples_do_not_depend_on_the_batch_size(result) -> None:
@@ -119,14 +119,14 @@ def test_samples_are_bounded_in_memory_and_refuse_a_checkpoint(tmp_path, monkeyp
         rd.simulate(MODEL, {"e": rd.ERM()}, 9, KEY, checkpoint_path=tmp_path / "s", return_samples=True)
     with pytest.raises(ValueError, match=r"at most 1 GiB, got 1000000000 trials of 5 values, 37\.3 GiB"):
         rd.simulate(MODEL, {"e": rd.ERM()}, 10**9, KEY, return_samples=True)
-    needed = 9 * (2 * 5 + 1) * 8  # two compressors of five quantities, one of them with a rate
+    needed = 256 * (2 * 5 + 1) * 8  # two compressors of five quantities, one of them with a rate
     kinds = {"e": rd.ERM(), "f": rd.FixedCodebook([0.0])}
     monkeypatch.setattr(trials, "SAMPLES_BYTES", needed)
-    kept = rd.simulate(MODEL, kinds, 9, KEY, return_samples=True).samples
+    kept = rd.simulate(MODEL, kinds, 256, KEY, return_samples=True).samples
     assert sum(values.nbytes for values in kept.values()) == needed
     monkeypatch.setattr(trials, "SAMPLES_BYTES", needed - 1)
     with pytest.raises(ValueError, match="trials of 11 values"):
-        rd.simulate(MODEL, kinds, 9, KEY, return_samples=True)
+        rd.simulate(MODEL, kinds, 256, KEY, return_samples=True)
 
 
 def test_bound_of_the_oracle_is_that_of_the_quadrature(result) -> None:
@@ -192,17 +192,17 @@ def test_rates_that_bound_nothing_are_refused(result, name: str, rate: str, mess
 
 def test_a_bound_needs_samples_and_an_expectation(result) -> None:
     fixed = {"fixed": rd.FixedCodebook([0.0, 1.0]), "oracle": rd.Oracle(alpha=0.5)}
-    without = rd.simulate(MODEL, fixed, 8, KEY)
+    without = rd.simulate(MODEL, fixed, 256, KEY)
     with pytest.raises(ValueError, match="return_samples=True"):
         without["fixed"].generalization_bound("fixed_length")
-    few = rd.simulate(MODEL, fixed, 3, KEY, return_samples=True)
+    few = rd.simulate(MODEL, {"fixed": fixed["fixed"]}, 3, KEY, batch_size=1, return_samples=True)
     with pytest.raises(ValueError, match="at least 4 samples"):
         few["fixed"].generalization_bound("fixed_length")
     with pytest.raises(ValueError, match="for one compressor, got the difference of two"):
         result.difference("two", "fixed").generalization_bound("fixed_length")
-    edge = rd.simulate(rd.GaussianLinearModel(7, np.ones(6)), fixed, 8, KEY, return_samples=True)
+    edge = rd.simulate(rd.GaussianLinearModel(7, np.ones(6)), fixed, 256, KEY, return_samples=True)
     with pytest.raises(ValueError, match="population_risk of Oracle is infinite"):
         edge["oracle"].generalization_bound("mutual_information")
     assert edge["fixed"].generalization_bound("fixed_length").note == ""
-    heavy = rd.simulate(rd.GaussianLinearModel(9, np.ones(6)), fixed, 8, KEY, return_samples=True)
+    heavy = rd.simulate(rd.GaussianLinearModel(9, np.ones(6)), fixed, 256, KEY, return_samples=True)
     assert "variance" in heavy["oracle"].generalization_bound("mutual_information").note

@@ -26,7 +26,7 @@ def test_population_minus_empirical_is_lemma_3(d: int, surplus: int, noise_varia
 
 @pytest.mark.parametrize("sampler", ["erm", "statistics", "dataset"])
 def test_closed_forms_against_simulation(sampler: str) -> None:
-    model = rd.GaussianLinearModel(14, rd.gaussian_weights(5, seed=0), 0.7, rd.ar1_covariance(5, 0.6))
+    model = rd.GaussianLinearModel(16, rd.gaussian_weights(6, seed=0), 0.7, rd.ar1_covariance(6, 0.6))
     result = rd.simulate(model, {"erm": rd.ERM()}, 20_000, jax.random.key(1), sampler)["erm"]  # type: ignore[arg-type]
     assert_agrees(result.population_risk, theory.erm_population_risk(model), 0.01)
     assert_agrees(result.generalization_error, theory.erm_generalization_error(model), 0.01)

@@ -187,6 +187,6 @@ def test_no_weight_matters_or_all_are_equal() -> None:
 
 @pytest.mark.parametrize("init", ["quantile", "linear"])
 def test_simulated_trials_lose_nothing_with_a_centre_for_each_weight(init) -> None:
-    model = rd.GaussianLinearModel(20, rd.gaussian_weights(8, seed=0))
-    result = rd.simulate(model, {"all": rd.KMeans(8, rd.Lloyd(init))}, 50, jax.random.key(0))
+    model = rd.GaussianLinearModel(20, rd.gaussian_weights(6, seed=0))
+    result = rd.simulate(model, {"all": rd.KMeans(6, rd.Lloyd(init))}, 256, jax.random.key(0))
     assert result["all"].distortion.mean == 0
