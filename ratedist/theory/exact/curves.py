@@ -26,7 +26,8 @@ from ratedist.theory.exact.effort import Effort, UnsolvedError
 from ratedist.theory.exact.log_gamma import digamma_rise, log_rising
 from ratedist.theory.exact.points import point_at_slope
 from ratedist.theory.exact.radial_source import RadialSource
-from ratedist.theory.exact.search import Answer, at_distortion, at_rate
+from ratedist.theory.exact.search import SMALL_RATE, Answer, at_distortion, at_rate
+from ratedist.theory.exact.zero_rate_tangent import proved_slope
 
 TIME_LIMIT = 60.0  # seconds
 
@@ -105,7 +106,9 @@ def rate_at_distortion(
     """Exact R(D) at given distortions, as a curve with one certified point for each, at that very distortion.
 
     Time sharing between two points of the curve, refined until it meets the lower bound; where the
-    curve is straight the two points stay apart. Each costs three to ten points of ``rate_distortion``.
+    curve is straight the two points stay apart. Each costs three to ten points of ``rate_distortion``. Below
+    some 0.01 nats a line through the zero-rate point certifies. Near n = d + 1, and from some 200 weights
+    on, it is not found, and rates so small may be bracketed only.
     A bound in closed form, as an array, is :func:`rate_distortion_tight`.
 
     Args:
@@ -286,10 +289,8 @@ def _at_slope(source: RadialSource, slope: float, effort: Effort) -> Answer:
             )
         return Answer(slope, distortion, rate, closed_bracket.lower(source, distortion), str(error))
     distortion = point.distortion
-    return Answer(
-        point.slope,
-        distortion,
-        min(point.rate, closed_bracket.upper(source, distortion)),
-        max(point.intercept_lower - point.slope * distortion, closed_bracket.lower(source, distortion)),
-        point.reason,
-    )
+    lower = max(point.intercept_lower - point.slope * distortion, closed_bracket.lower(source, distortion))
+    if 0 < point.rate < SMALL_RATE:
+        lower = max(lower, proved_slope(source) * (source.d / source.n - distortion))
+    rate = min(point.rate, closed_bracket.upper(source, distortion))
+    return Answer(point.slope, distortion, rate, lower, point.reason)

@@ -22,8 +22,11 @@ from ratedist.theory.exact.points import (
     zero_rate_point,
 )
 from ratedist.theory.exact.radial_source import RadialSource
+from ratedist.theory.exact.zero_rate_tangent import proved_slope
 
 SEARCH_POINTS = 40
+# Below this rate the relative gap is what counts, and the tangent at the zero-rate point is needed.
+SMALL_RATE = CERTIFIED_GAP / CERTIFIED_RELATIVE_GAP
 STEERED_POINTS = 8  # placed by interpolation; from then on by the slope of the chord, which always converges
 # Where the curve is straight from the zero-rate point on, its tangent has the critical slope. The tangent is
 # taken this part above what the search found, lest there be none.
@@ -71,6 +74,8 @@ class _Enclosure:
     right: Point
     left: Point | None = None
     tangents: list[Point] = dataclasses.field(default_factory=list)
+    # Of a line below the curve through its zero-rate point.
+    zero_rate_slope: float = 0.0
 
     def add(self, point: Point) -> None:
         """A point more: it replaces one of the two unless it is no nearer."""
@@ -106,7 +111,8 @@ class _Enclosure:
                 shared = right.distortion - (self.target - right.rate) / chord
                 distortion, slope = (shared, chord) if shared <= distortion else (distortion, slope)
         tangents = [point.intercept_lower - point.slope * distortion for point in self.tangents]
-        lower = max(closed_bracket.lower(self.source, distortion), *tangents, 0.0)
+        line = self.zero_rate_slope * (d / n - distortion)
+        lower = max(closed_bracket.lower(self.source, distortion), line, *tangents, 0.0)
         return Answer(slope, distortion, rate, lower, reason)
 
 
@@ -118,6 +124,9 @@ def _search(
     answer = enclosure.answer("the closed bracket was not close enough")
     if answer.close:
         return answer
+    if answer.rate_lower < SMALL_RATE:
+        enclosure.zero_rate_slope = proved_slope(source)
+        answer = enclosure.answer(answer.reason)
     try:
         least = unit_critical_slope(source, effort.check) * (1 + ABOVE_CRITICAL)
         slope = max(least, closed_bracket.slope_of_upper(d, n, answer.distortion))
