@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratedist.claims import (
     bounds,
+    code_lengths,
     coding,
     corollary1,
     diameter,
@@ -23,6 +24,7 @@ from ratedist.claims import (
     quantization,
     rate_distortion,
     remark2,
+    ridge,
     sampling,
     sharper_bounds,
 )
@@ -43,11 +45,13 @@ CLAIMS: tuple[Claim, ...] = (
     *bounds.CLAIMS,
     *corollary1.CLAIMS,
     *sharper_bounds.CLAIMS,
+    *ridge.CLAIMS,
     *figure2.CLAIMS,
     *empirical_design.CLAIMS,
     *quantization.CLAIMS,
     *diameter.CLAIMS,
     *coding.CLAIMS,
+    *code_lengths.CLAIMS,
     *networks.CLAIMS,
     *network_variants.CLAIMS,
 )

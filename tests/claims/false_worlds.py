@@ -186,6 +186,10 @@ WORLDS: dict[str, World] = {
     "order-of-bounds": World("an exact-CGF bound half as large", prediction(times=0.5)),
     "gibbs": World("an information 10% larger", prediction(times=1.1)),
     "gaussian-mean": World("a bound below the truth", estimate("bound by", to=0.1)),
+    "ridge-bayes": World("a posterior mean 0.01 off", estimate("weight 0", plus=0.01)),
+    "ridge-penalty": World("the least risk at a penalty 0.1% larger", estimate("least risk", plus=1e-3)),
+    "ridge-information": World("an information above the bound", estimate("against I(S; Ŵ)", times=0.5)),
+    "ridge-generalisation": World("gen of 100", estimate("against the bound", to=100.0)),
     # Figure 2
     "figure-2a-smaller": World("gen larger than ERM's by 0.1", estimate(to=0.1)),
     "figure-2a-valid": World("gen of 1000", estimate(to=1000.0)),
@@ -218,6 +222,9 @@ WORLDS: dict[str, World] = {
     "equation-39-decodable": World("Kraft's sum below 1", estimate(to=0.9), HOLDS),
     "decodable-length": World("Kraft's sum above 1", estimate(to=1.5)),
     "same-time": World("a ratio that grows with d′", values(lambda k, v: 1.0 + k)),
+    # Code lengths
+    "bits-back-refund": World("a refund larger by 1%", estimate("refund", times=1.01)),
+    "penalty-is-length": World("a penalty twice as large", estimate("less that of 0", times=2.0)),
     # Section 7
     "figure-1-tradeoff": World("every change the other way", estimate(times=-1.0)),
     "figure-1-improves": World("every change the other way", estimate(times=-1.0)),
