@@ -87,6 +87,10 @@ def times(factor: float) -> Callable[[Formula], Formula]:
         *(("gibbs", sharper_bounds, "gibbs_symmetrized_information", with_samples(k)) for k in (-1, 1)),
         *(("gibbs", sharper_bounds, "gibbs_symmetrized_information", times(c)) for c in (0.99, 1.01)),
         *(("equation-a8", theory, "codebook_squared_radius", times(c)) for c in (0.99, 1.01)),
+        *(("ridge-information", theory, "ridge_information_bound", times(c)) for c in (0.99, 1.01)),
+        ("ridge-information", theory, "ridge_information_bound", with_samples(1)),
+        ("ridge-information", theory, "ridge_bayes_information", with_samples(1)),
+        *(("ridge-penalty", theory, "ridge_best_penalty", times(c)) for c in (0.99, 1.01)),
         *(("bits-back-refund", theory, "bits_back_cost", times(c)) for c in (0.99, 1.01)),
         *(("penalty-is-length", theory, "code_length", times(c)) for c in (0.99, 1.01)),
         # An inequality sees a formula that is wrong on one side only.
