@@ -108,6 +108,13 @@ def test_the_command_has_the_options_of_the_record_and_their_defaults(capsys):
     for field in dataclasses.fields(QuantizationConfig):
         assert f"--{field.name.replace('_', '-')} " in said
     assert "-k {None}|INT" in said
+    assert "(repeatable)" not in said
+    assert "For several patterns the option is given several times" in " ".join(
+        said.replace("│", " ").split()
+    )
+    with pytest.raises(SystemExit):
+        parse(["inspect", "--help"])
+    assert "(repeatable)" not in capsys.readouterr().out
     assert "of a tensor" in said
 
 
@@ -150,6 +157,9 @@ def test_a_dry_run_says_the_same_and_writes_nothing(folder, tmp_path, capsys, ar
         == (wet.partition("compression ratios")[2].splitlines()[0])
     )
     assert run(folder, tmp_path, capsys, ["-o", "FOLDER", "--dry-run"])[0] == 2
+    for text in (dry, wet):  # each ratio says what it is of
+        assert "(39)" not in text
+        assert "the file over all tensors; quantised weights alone 0." in text
     assert main(["quantize", str(folder / "model"), "--dry-run"]) == 0
     assert main(["quantize", str(folder / "model")]) == 2
 
