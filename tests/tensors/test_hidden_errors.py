@@ -1,6 +1,7 @@
 """Masks and outliers that hide lost weights are told of, and a budget spends bits on what they hide."""
 
 import json
+import pathlib
 import warnings
 
 import numpy as np
@@ -188,3 +189,27 @@ def test_names_of_other_formats_are_refused(tmp_path):
     for name in ("w.rdz", "w", "llama.v2"):
         tree.save(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["llama.v2", "w", "w.rdz"]
+
+
+def weights_of_the_documents():
+    """The rows of the table in docs/files.md: 20,000 weights each, and a number of clusters."""
+    rng = np.random.default_rng(0)
+    normal, laplace = rng.normal(size=20_000), rng.laplace(size=20_000)
+    mask = np.where(rng.random(20_000) < 0.4, -1e9, 0.02 * normal)
+    decades = np.sign(rng.normal(size=20_000)) * 10 ** rng.uniform(-20, 20, 20_000)
+    return [
+        ("normal", normal, 2),
+        ("Laplace", laplace, 2),
+        ("normal, 90% of them set to zero", np.where(rng.random(20_000) < 0.9, 0.0, normal), 3),
+        ("normal, σ = 0.02, 40% of them −10⁹", mask, 2),
+        ("the same", mask, 3),
+        ("of random sign, sizes spread over forty decades", decades, 16),
+    ]
+
+
+def test_the_table_of_the_documents():
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "files.md").read_text()
+    for name, w, K in weights_of_the_documents():
+        found = quantize_tensor(w, QuantizationConfig(), num_clusters=K)
+        numbers = (f"{one:z.1f}" for one in (found.signal_to_noise, found.bulk_signal_to_noise))
+        assert "| ".join((f"| {name} ", f"{K} ", *(f"{one} " for one in numbers))).replace("-", "−") in text
