@@ -15,6 +15,9 @@ from ratedist.container.names import utf8
 from ratedist.container.tensor_reader import LENGTH_BYTES, MAX_HEADER, METADATA, Entry, TensorFile
 from ratedist.files import written_beside
 
+# Of metadata: the digest of the tensors that ``save_parameters`` wrote, which other tensors must not keep.
+CHECKSUM = "ratedist.sha256"
+
 
 def write_tensor_file(
     path: str | os.PathLike[str],

@@ -13,10 +13,9 @@ import numpy as np
 
 from ratedist.container import Entry, TensorFile, encode_header, write_tensor_file
 from ratedist.container.dtypes import dtype_name, to_bytes
+from ratedist.container.tensor_writer import CHECKSUM
 from ratedist.tensors.foreign_arrays import is_array_like
 from ratedist.tensors.leaves import is_array, named_leaves
-
-CHECKSUM = "ratedist.sha256"
 
 
 def save_parameters(

@@ -25,7 +25,7 @@ from ratedist.container import (
 from ratedist.container.dtypes import DTYPES, to_bytes
 from ratedist.container.rdz_entry import RAW
 from ratedist.container.rdz_reader import pieces
-from ratedist.container.tensor_writer import in_file_order
+from ratedist.container.tensor_writer import CHECKSUM, in_file_order
 from ratedist.files import require_target
 from ratedist.tensors.budget import clusters_within_budget
 from ratedist.tensors.bulk_warning import warn_of_lost_bulks
@@ -70,6 +70,18 @@ def quantize_file(
 
     Warns:
         UserWarning: tensors with NaN or infinite weights, which stay as they are; and as ``quantize_tree``.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> import pathlib, tempfile
+        >>> weights = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     folder = pathlib.Path(name)
+        ...     size = rd.networks.save_parameters(folder / "model.safetensors", {"layer": weights})
+        ...     report = rd.tensors.quantize_file(folder / "model.safetensors", folder / "model.rdz", 4)
+        >>> report.outcomes[0].num_clusters, report.num_bytes < size / 10
+        (4, True)
     """
     config = QuantizationConfig.of(config)
     if out is None and not dry_run:
@@ -107,6 +119,20 @@ def dequantize_file(
     Raises:
         ValueError: as ``RdzFile``; a place that cannot be written to; the name of a .rdz file; more bytes
             than ``max_bytes``.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> import pathlib, tempfile
+        >>> weights = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     folder = pathlib.Path(name)
+        ...     size = rd.networks.save_parameters(folder / "model.safetensors", {"layer": weights})
+        ...     report = rd.tensors.quantize_file(folder / "model.safetensors", folder / "model.rdz", 4)
+        ...     rd.tensors.dequantize_file(folder / "model.rdz", folder / "back.safetensors")
+        ...     back = rd.networks.load_parameters(folder / "back.safetensors", like={"layer": weights})
+        >>> len(np.unique(back["layer"]))
+        4
     """
     require_model_name(out)
     require_target(out, [source])
@@ -129,7 +155,8 @@ def dequantize_file(
                     yield from map(to_bytes, pieces(tensor))
                 bar.update()
 
-            write_tensor_file(out, entries, encode_header(entries, file.metadata), data)
+            metadata = {key: text for key, text in file.metadata.items() if key != CHECKSUM}
+            write_tensor_file(out, entries, encode_header(entries, metadata), data)
 
 
 def _quantize(

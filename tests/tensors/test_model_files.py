@@ -243,3 +243,18 @@ def test_the_diameter_of_a_large_codebook_is_bounded_or_asked_for(tmp_path, caps
     assert main(["inspect", str(tmp_path / "r"), "--json", "--diameter"]) == 0
     found = [row["diameter"] for row in json.loads(capsys.readouterr().out)["tensors"]]
     assert found == pytest.approx([brute["cloud"], brute["few"], brute["sphere"]], rel=1e-12)
+
+
+def test_a_checksum_is_not_kept_beside_other_weights(tmp_path):
+    """Saved by us, quantised and dequantised, a model is not called damaged; its other metadata stay."""
+    from ratedist.networks import load_parameters, save_parameters
+
+    parameters = {"layer": weights(40, 50), "bias": weights(50)}
+    save_parameters(tmp_path / "m.safetensors", parameters, {"author": "me"})
+    quantize_file(tmp_path / "m.safetensors", tmp_path / "m.rdz", 4)
+    dequantize_file(tmp_path / "m.rdz", tmp_path / "back.safetensors")
+    back = load_parameters(tmp_path / "back.safetensors", like=parameters)
+    assert len(np.unique(back["layer"])) == 4
+    np.testing.assert_array_equal(back["bias"], parameters["bias"])
+    with TensorFile(tmp_path / "back.safetensors") as file:
+        assert file.metadata == {"author": "me"}
