@@ -1,7 +1,7 @@
-"""Sentences of at most twenty-five words, in documents, notebooks and the help of commands.
+"""Sentences of at most twenty-five words, in documents, notebooks, help of commands and public docstrings.
 
-What is data stays out: code, tables, headings, pictures. A formula, a link's address, a piece of code or a
-number with its error inside a sentence counts as one word.
+What is data stays out: code, tables, headings, pictures, the cases of an error. A formula, a link's address,
+a piece of code or a number with its error inside a sentence counts as one word.
 """
 
 import ast
@@ -17,6 +17,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.public import public_docstrings
+
 ROOT = pathlib.Path(__file__).parent.parent
 LONGEST = 25
 
@@ -30,6 +32,14 @@ ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|eqs?|[Ff]igs?|[Ss]ecs?|e\.g|i\.e|cf|vs|pp?|et al|resp|approx|no))\.$"
 )
 SENTENCE_END = re.compile(r"[.!?][)\"'”’]*\s+(?=[^\sa-z])")
+SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Warns|Example):$")
+ENTRY = re.compile(r" {4}(\*{0,2}\w+(?:, \w+)*): ?(.*)")
+# What can only be understood beside another sentence, which a tooltip does not show.
+DEPENDENT = re.compile(
+    r"\blikewise\b|\bas (above|before|there|the attribute)\b|\bthe (latter|former)\b|\bthis many\b|"
+    r"^(and|or|they|it|these|those|also)\b|\bof (that|these|those)[,;.]",
+    re.IGNORECASE,
+)
 # Between the parts of a formula: what they join is one word.
 OPERATOR = re.compile(r"\s*(?:[=±≤≥<>+−×·→≈∈∼~|/∝≠⊂∪^]|\.\.\.|…)+\s*")
 
@@ -119,6 +129,84 @@ def _strings_of(record: type) -> list[str]:
         for constant in constants
         if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
     ]
+
+
+def sections(docstring: str) -> dict[str, str]:
+    """A docstring's text by section; entries are paragraphs, ``""`` has what is before and between them."""
+    texts: dict[str, str] = {"": ""}
+    section = ""
+    for line in docstring.splitlines():
+        if heading := SECTION.match(line):
+            section = heading[1]
+        elif line and not line.startswith(" "):
+            section = ""
+        elif section == "" and line.startswith("    "):
+            line = "Formula"
+        entry = ENTRY.match(line) if section in ("Args", "Attributes") else None
+        line = "" if heading else f"\n\n{entry[2]}" if entry else line.strip()
+        texts[section] = f"{texts.get(section, '')}\n{line}"
+    return texts
+
+
+def entries(docstring: str) -> dict[str, str]:
+    """What is said of each parameter or attribute, as a tooltip shows it."""
+    found: dict[str, str] = {}
+    section = name = ""
+    for line in docstring.splitlines():
+        if heading := SECTION.match(line):
+            section, name = heading[1], ""
+        elif section in ("Args", "Attributes"):
+            if entry := ENTRY.match(line):
+                name = entry[1]
+                found[name] = entry[2]
+            elif name and line.startswith("     "):
+                found[name] += f" {line.strip()}"
+    return found
+
+
+DOCSTRINGS = public_docstrings()
+
+
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_no_sentence_of_a_public_docstring_is_too_long(name: str) -> None:
+    texts = sections(DOCSTRINGS[name])
+    prose = [text for section, text in texts.items() if section not in ("Raises", "Warns", "Example")]
+    found = too_long("\n\n".join(prose))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_what_is_said_of_a_parameter_stands_alone(name: str) -> None:
+    for parameter, text in entries(DOCSTRINGS[name]).items():
+        assert text, f"nothing is said of {parameter}"
+        found = DEPENDENT.search(text)
+        assert not found, f"{parameter}: {text}"
+
+
+def test_docstrings_are_taken_apart() -> None:
+    docstring = """One line.
+
+    .. math:: x
+
+Between.
+
+Args:
+    first: of one line.
+    second: of
+        two lines.
+
+Raises:
+    ValueError: this, that.
+
+Source: a book."""
+    assert entries(docstring) == {"first": "of one line.", "second": "of two lines."}
+    texts = sections(docstring)
+    assert texts.keys() == {"", "Args", "Raises"}
+    assert "Formula" in texts[""]
+    assert "Source: a book." in texts[""]
+    assert len(DOCSTRINGS) > 300
+    assert not DEPENDENT.search("bits that a centre is rounded to")
+    assert DEPENDENT.search("δ > 0 of the grid, likewise.")
 
 
 def commands() -> dict[str, type]:

@@ -42,11 +42,11 @@ class QuantizedModel:
         curvature: the diagonal that the importances were made of, in a tree like ``parameters``: to be
             handed over when the same model is quantised once more.
         curvature_errors: name of an array → what measuring its curvature on a random part of the training
-            samples leaves open; empty if that was all of them, or if the curvature was given.
-        curvature_samples: number of samples that it was measured on; 0 if it was given.
+            samples leaves open. Empty if all samples were taken, or if the curvature was given.
+        curvature_samples: number of samples that the curvature was measured on; 0 if it was given.
         entropy_ratio: labels at their entropy, and codebooks, over the size of the weights quantised.
-        huffman_ratio: labels in Huffman code, and codebooks, over the same: the papers' compression ratio,
-            Entropy 2021 eq. (39).
+        huffman_ratio: labels in Huffman code, and codebooks, over the size of the weights quantised: the
+            papers' compression ratio, Entropy 2021 eq. (39).
         file_ratio: bytes of the .rdz file over those of all arrays, quantised or not.
     """
 
@@ -108,8 +108,8 @@ def quantize(
 
     Each array w gets a codebook of its own, that minimises ``Σ_j h_j |w_j − c|² + β·max_kl |c_k − c_l|²``
     (Entropy 2021 eqs. 34–35). The importances h are the diagonal of the Gauss–Newton matrix of the mean
-    cross-entropy on the training samples, or the empirical Fisher diagonal where only a loss is given. They
-    have mean 1 in each array, and β is in these units. ::
+    cross-entropy on the training samples. Where only a loss is given they are the empirical Fisher diagonal.
+    They have mean 1 in each array, and β is in these units. ::
 
         import functools, jax, ratedist as rd
 

@@ -57,9 +57,9 @@ def allocate(groups: Sequence[tuple[ArrayLike, ArrayLike]], total_bits: float) -
     .. math:: L(λ) = \sum_g \min_i [D_g(i) + λ R_g(i)] − λ B
 
     bounds every choice from below (evaluated in rational arithmetic, and rounded down). What the walk leaves
-    of the budget is filled with points off the hulls too. A search over partial choices then looks for
-    better ones; it drops what costs more bits and distortion than another, and what L cannot bring below the
-    best choice known.
+    of the budget is filled with points off the hulls too. A search over partial choices then looks for better
+    ones. It drops what costs more bits and distortion than another, and what L cannot bring below the best
+    choice known.
 
     Args:
         groups: per group bits R and distortions D, each of shape ``(P,)``; P may differ between groups.

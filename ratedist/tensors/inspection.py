@@ -70,6 +70,19 @@ def inspect_file(
 
     Raises:
         ValueError: as ``RdzFile``.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> import pathlib, tempfile
+        >>> weights = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     folder = pathlib.Path(name)
+        ...     size = rd.networks.save_parameters(folder / "model.safetensors", {"layer": weights})
+        ...     report = rd.tensors.quantize_file(folder / "model.safetensors", folder / "model.rdz", 4)
+        ...     rows, ratios = rd.tensors.inspect_file(folder / "model.rdz")
+        >>> rows[0].name, rows[0].shape, rows[0].num_clusters
+        ('layer', (64, 64), 4)
     """
     with RdzFile(path) as file:
         file.verify()

@@ -54,6 +54,14 @@ def quantize_tensor(
         ValueError: options that are no record, another dtype, no weights, masked entries, as
             ``ratedist.kmeans``, centres too large or too small for the codebook's dtype, init "random" where
             there are more than a million weights.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> weights = np.array([[-1.1, -0.9], [1.0, 1.2]], np.float32)
+        >>> found = rd.tensors.quantize_tensor(weights, rd.QuantizationConfig(num_clusters=2))
+        >>> found.codebook, found.labels
+        (array([-1. ,  1.1], dtype=float32), array([0, 0, 1, 1], dtype=uint8))
     """
     if not isinstance(config, QuantizationConfig):
         raise ValueError(f"config must be an rd.QuantizationConfig, got {described(config)}")

@@ -42,9 +42,9 @@ def rate_distortion_bracket(model: GaussianLinearModel, distortion: ArrayLike) -
 
     .. math:: \tfrac d2\ln\Bigl(1 + \tfrac{n}{n-d-1}\bigl(\tfrac{D_0}D - 1\bigr)\Bigr)\qquad (n > d + 1),
 
-    the oracle's channel against a Gaussian reproduction; of the same channel against a multivariate t, which
-    needs no second moment and holds for every n ≥ d; and of time sharing with the point (D₀, 0). It takes a
-    hundredth of a second.
+    the oracle's channel against a Gaussian reproduction, of the same channel against a multivariate t, and of
+    time sharing with the point (D₀, 0). The second needs no second moment and holds for every n ≥ d. It takes
+    a hundredth of a second.
 
     Args:
         model: the linear model, n ≥ d, σ² > 0.

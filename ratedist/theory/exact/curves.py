@@ -116,7 +116,7 @@ def rate_at_distortion(
         distortion: D above zero, finite, in units of the loss, shape ``()`` or ``(m,)``. From dσ²/n on the
             rate is 0.
         time_limit: seconds for each distortion, looked at every few seconds. What is known by then is
-            returned, or the closed bracket where that is sharper; not certified unless the gap is small
+            returned, or the closed bracket where that is sharper. It is not certified unless the gap is small
             enough, with a reason.
         progress: show a bar on standard error once two seconds have passed.
 
@@ -159,9 +159,9 @@ def distortion_at_rate(
     Args:
         model: the linear model, n ≥ d, σ² > 0.
         rate: nats for the whole weight vector, finite and at least zero, shape ``()`` or ``(m,)``.
-        time_limit: seconds for each rate, looked at every few seconds. What is known by then is returned,
-            or the closed bracket where that is sharper; not certified unless the gap is small enough, with a
-            reason.
+        time_limit: seconds for each rate, looked at every few seconds. What is known by then is returned, or
+            the closed bracket where that is sharper. It is not certified unless the gap is small enough, with
+            a reason.
         progress: show a bar on standard error once two seconds have passed.
 
     Returns:
@@ -197,10 +197,10 @@ def critical_slope(
 ) -> float:
     """The slope at or below which the zero-rate point ``(dσ²/n, 0)`` alone is optimal, nats per distortion.
 
-    The largest λ for which ``c(ρ) = E exp(−λ[d(U, V) − d(U, 0)]) ≤ 1`` at every radius ρ = ‖V‖. It is
-    reached either as ρ → 0, where it is ``n²(n+3)/(2ν(n+1)σ²)``, or at some radius away from 0
-    (100.705 at d = 50, n = 80, σ² = 1, ρ ≈ 0.497). Found by search, not certified: no bound rests on it,
-    only the choice to report the zero-rate point, which lies on the curve whatever the slope. Proved is
+    The largest λ for which ``c(ρ) = E exp(−λ[d(U, V) − d(U, 0)]) ≤ 1`` at every radius ρ = ‖V‖. It is reached
+    either as ρ → 0, where it is ``n²(n+3)/(2ν(n+1)σ²)``, or at some radius away from 0 (100.705 at d = 50, n
+    = 80, σ² = 1, ρ ≈ 0.497). It is found by search and not certified. No bound rests on it, only the choice
+    to report the zero-rate point, which lies on the curve whatever the slope. Proved is
     ``n/(2σ²) ≤ λ ≤ n²(n+3)/(2ν(n+1)σ²)``. A fraction of a second; half a minute near n = d + 1 at d = 2000.
 
     Args:
