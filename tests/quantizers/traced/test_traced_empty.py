@@ -29,6 +29,11 @@ def descended(starts, weights, importance, beta, steps, num_clusters, penalty="s
     return jax.vmap(one)(weights, importance, starts)
 
 
+def found_on_host(*arguments, **options):
+    """As NumPy arrays, whose parts JAX need not compile."""
+    return jax.device_get(descended(*arguments, **options))
+
+
 def trials(kind, seed=0, dtype=np.float64):
     """Weights ``(TRIALS, D)``, importances, some of them zero, and starts that leave clusters empty."""
     rng = np.random.default_rng(seed)
@@ -65,7 +70,7 @@ def test_labels_are_those_of_numpy(kind, beta, penalty) -> None:
     """From the same centres, after one iteration and at the end; weights without ties."""
     weights, importance, starts = trials(kind)
     for steps in (1, 100):
-        found = descended(starts, weights, importance, beta, steps, 5, penalty)
+        found = found_on_host(starts, weights, importance, beta, steps, 5, penalty)
         for trial in range(TRIALS):
             start = np.sort(starts[trial])[:5]
             w, h = weights[trial], importance[trial]
@@ -125,7 +130,7 @@ def exact_labels(weights, importance, start):
 def test_labels_are_those_of_rational_arithmetic(kind) -> None:
     """Where sums of floats may lose digits too: beside a mask, over forty decades."""
     weights, importance, starts = trials(kind, 2)
-    found = descended(starts, weights, importance, 0.0, 100, 5)
+    found = found_on_host(starts, weights, importance, 0.0, 100, 5)
     for trial in range(0, TRIALS, 2 if kind == "decades" else 1):
         w, h = weights[trial], importance[trial]
         order = [j for j in np.argsort(w) if h[j] > 0]
@@ -138,7 +143,7 @@ def test_labels_are_those_of_rational_arithmetic(kind) -> None:
 @pytest.mark.parametrize("kind", [*KINDS, "repeated"])
 def test_no_cluster_is_empty_while_weights_differ(kind, num_clusters, dtype) -> None:
     weights, importance, starts = trials(kind, 1, dtype)
-    found = descended(starts, weights, importance, 0.0, 100, num_clusters)
+    found = found_on_host(starts, weights, importance, 0.0, 100, num_clusters)
     assert found.centers.dtype == dtype
     assert np.all(found.converged)
     for w, h, labels in zip(weights, importance, np.asarray(found.labels), strict=True):
@@ -170,7 +175,7 @@ def test_no_iteration_raises_the_objective(seed, kind, beta, num_clusters) -> No
 
 def test_the_centre_between_two_clumps_moves_to_where_it_gains() -> None:
     weights = jnp.array([-1, -1.1, -0.9, -10, -10.1, -9.9])
-    result = lloyd(jax.random.key(0), weights, 3, Lloyd("linear"))
+    result = jax.jit(lambda key, w: lloyd(key, w, 3, Lloyd("linear")))(jax.random.key(0), weights)
     # One clump keeps its mean, 2·0.1²; of the other one weight is alone, 2·0.05².
     assert result.objective == pytest.approx(0.025, rel=1e-12)
     least = best_partition(np.asarray(weights), np.ones(6), 3)
@@ -180,7 +185,7 @@ def test_the_centre_between_two_clumps_moves_to_where_it_gains() -> None:
 def test_no_weight_matters_or_all_are_equal() -> None:
     for weights, importance in ((jnp.arange(6.0), jnp.zeros(6)), (jnp.full(6, 0.1), jnp.ones(6))):
         for beta in (0.0, 1.0):
-            found = descend(weights, importance, jnp.array([0.1, 2.0, 4.0]), 100, beta)
+            found = jax.jit(descend)(weights, importance, jnp.array([0.1, 2.0, 4.0]), 100, beta)
             assert found.objective == pytest.approx(beta * (found.centers[-1] - found.centers[0]) ** 2)
             assert found.converged
 

@@ -53,7 +53,7 @@ def test_lloyd_equals_numpy_from_the_same_start(kind, init):
     keys = jax.random.split(jax.random.key(0), TRIALS)
     run = jax.jit(jax.vmap(lambda k, w, a: lloyd(k, w, 5, Lloyd(init), a)))(keys, weights, h)
     assert np.all(run.converged)
-    starts = jax.vmap(lambda w, a: INITIALIZATIONS[init](None, w, a, 5))(weights, h)
+    starts = jax.jit(jax.vmap(lambda w, a: INITIALIZATIONS[init](None, w, a, 5)))(weights, h)
     nearest = np.argmin(np.abs(weights[:, :, None] - np.asarray(starts)[:, None, :]), axis=2)
     filled = [np.unique(nearest[trial][h[trial] > 0]).size == 5 for trial in range(TRIALS)]
     # Some trials start with an empty cluster; of the quantiles a heavy weight may be two.
@@ -109,7 +109,7 @@ def test_default_start_is_the_optimum_without_penalty():
 
 def test_random_start_uses_distinct_weights():
     weights = jnp.arange(6.0)
-    result = lloyd(jax.random.key(0), weights, 6, Lloyd("random"))
+    result = jax.jit(lambda key, w: lloyd(key, w, 6, Lloyd("random")))(jax.random.key(0), weights)
     np.testing.assert_array_equal(result.reconstruction, weights)
 
 
@@ -118,7 +118,7 @@ def test_kmeans_plus_plus_first_two_centres():
     weights = jnp.array([0.0, 1.0, 3.0])
     importance = jnp.array([1.0, 2.0, 1.0])
     keys = jax.random.split(jax.random.key(2), 40_000)
-    start = jax.vmap(lambda k: plus_plus_centers(k, weights, importance, 2))(keys)
+    start = jax.jit(jax.vmap(lambda k: plus_plus_centers(k, weights, importance, 2)))(keys)
     first, second = np.asarray(start).T
     np.testing.assert_allclose([np.mean(first == w) for w in (0.0, 1.0, 3.0)], [0.25, 0.5, 0.25], atol=0.01)
     given_one = second[first == 1.0]
