@@ -62,7 +62,8 @@ class Figure2Config:
         _checks.seed(self.seed)
         model = self.model()
         if _checks.integer("max_clusters", self.max_clusters, 1) > model.d:
-            raise ValueError(f"max_clusters must be at most d = {model.d}, got {self.max_clusters}")
+            default = ", its default" if self.max_clusters == type(self).max_clusters else ""
+            raise ValueError(f"max_clusters must be at most d = {model.d}, got {self.max_clusters}{default}")
         if self.center_bits is not None and self.rate != "description_length":
             raise ValueError(
                 f"center_bits is for rate description_length, got {self.center_bits} with {self.rate}"

@@ -32,19 +32,19 @@ class ImageData:
         name: "mnist", "cifar10" or "digits".
         train_images: uint8 of shape ``(N, height, width)`` or ``(N, height, width, channels)``.
         train_labels: integers of shape ``(N,)``.
-        test_images: as ``train_images``.
-        test_labels: as ``train_labels``.
+        test_images: uint8 of shape ``(M, height, width)`` or ``(M, height, width, channels)``.
+        test_labels: integers of shape ``(M,)``.
         pixel_mean: of the published training set (digits, which have none: of all images), one number per
             channel, pixels running from 0 to 1.
-        pixel_deviation: standard deviation of the same.
+        pixel_deviation: standard deviation of the pixels that ``pixel_mean`` is of, one number per channel.
         source: where the arrays came from, in words.
     """
 
     name: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
+    train_images: np.ndarray = dataclasses.field(repr=False)
+    train_labels: np.ndarray = dataclasses.field(repr=False)
+    test_images: np.ndarray = dataclasses.field(repr=False)
+    test_labels: np.ndarray = dataclasses.field(repr=False)
     pixel_mean: tuple[float, ...]
     pixel_deviation: tuple[float, ...]
     source: str

@@ -28,6 +28,10 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(module.DIRECTORY_VARIABLE, raising=False)
 
 
+def test_a_data_set_in_a_line() -> None:
+    assert len(repr(load("digits"))) < 200
+
+
 def test_digits_need_no_file_and_are_standardised() -> None:
     data = load("digits")
     assert data.train_images.shape == (1297, 8, 8)
