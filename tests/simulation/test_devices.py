@@ -46,13 +46,18 @@ def finish(process: subprocess.Popen[str]) -> dict[str, list[float]]:
     return json.loads(out.splitlines()[-1])
 
 
-@pytest.fixture(scope="module")
-def here() -> dict[str, list[float]]:
+def simulated() -> dict[str, list[float]]:
     model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
     kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, rd.Lloyd("quantile"))}
     result = rd.simulate(model, kinds, 256, jax.random.key(5))
+    assert result.precision == jax.numpy.result_type(float)
     risks = {name: result[name].population_risk for name in kinds}
     return {name: [risk.mean, risk.sem] for name, risk in risks.items()}
+
+
+@pytest.fixture(scope="module")
+def here() -> dict[str, list[float]]:
+    return simulated()
 
 
 def test_two_devices(here) -> None:
@@ -73,7 +78,8 @@ def test_two_processes(here) -> None:
 
 def test_single_precision_runs(here) -> None:
     """Other random bits, so another sample: the same numbers to four of its standard errors."""
-    numbers = finish(start(x64=False, devices=1, devices_here=1))
+    with jax.enable_x64(False):
+        numbers = simulated()
     for name, (mean, sem) in here.items():
         assert max(sem, numbers[name][1]) < 0.2
         assert abs(numbers[name][0] - mean) < 4 * (sem**2 + numbers[name][1] ** 2) ** 0.5
