@@ -29,6 +29,10 @@ NumTrials = Annotated[int, tyro.conf.arg(name="trials")]
 DEFAULT_D = 50
 NAMED_WEIGHTS = ("two-level", "gaussian", "sparse")
 SHOWN_NUMBERS = 1000
+# Numbers a weight that no simulated figure does without: those of a trial with fourteen compressors.
+NUMBERS_PER_WEIGHT = 100
+# Square matrices: an input covariance, its mirror image and its factor.
+NUM_MATRICES = 3
 
 
 def linear_model(
@@ -52,17 +56,21 @@ def linear_model(
 
     Raises:
         ValueError: an unknown name, a file that cannot be read or holds something else, shapes that disagree
-            with each other or with ``d``, and as ``GaussianLinearModel``.
+            with each other or with ``d``, more weights than fit in memory, and as ``GaussianLinearModel``.
     """
     sigma = _given_covariance(covariance)
     weights = _given_weights(w_star)
     if weights is None:
         if d is None:
             d = len(sigma) if isinstance(sigma, np.ndarray) and sigma.ndim else DEFAULT_D
-        weights = _named_weights(str(w_star), _checks.integer("d", d, 1), seed)
+        _checks.integer("d", d, 1)
+        _checks.fits_in_memory(f"a trial at d = {d}", 8 * NUMBERS_PER_WEIGHT * d)
+        weights = _named_weights(str(w_star), d, seed)
     elif d is not None and weights.shape != (d,):
         raise ValueError(f"w_star must have shape ({d},) for d = {d}, got {weights.shape}: leave d out")
     if isinstance(sigma, float):
+        size = weights.size
+        _checks.fits_in_memory(f"an input covariance at d = {size}", 8 * NUM_MATRICES * size**2)
         sigma = ar1_covariance(weights.size, sigma)
     return GaussianLinearModel(n, weights, noise_variance, sigma)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # critical one, so slopes are spaced geometrically in their distance from it, in units of it.
 LEAST_SHARE = 0.03
 LEAST_EXCESS_SLOPE = 5e-4
+COPIES = 3  # of w*, while it is checked
 
 COLUMNS = (
     "curve",
@@ -66,7 +67,9 @@ class RateDistortionConfig:
 
     def models(self) -> tuple[GaussianLinearModel, ...]:
         """A model for each n."""
-        zeros = np.zeros(_checks.integer("d", self.d, 1))
+        d = _checks.integer("d", self.d, 1)
+        _checks.fits_in_memory(f"the linear model at d = {d}", 8 * COPIES * d)
+        zeros = np.zeros(d)
         return tuple(GaussianLinearModel(n, zeros, self.noise_variance) for n in self.n)
 
 

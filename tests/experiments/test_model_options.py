@@ -17,6 +17,7 @@ from ratedist.experiments import diameter, figure2, two_clusters
 from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.figure2 import Figure2Config
 from ratedist.experiments.model_options import linear_model
+from ratedist.experiments.rate_distortion import RateDistortionConfig
 from ratedist.experiments.two_clusters import TwoClustersConfig
 from ratedist.theory import erm_population_risk
 
@@ -147,3 +148,30 @@ def test_a_class_describes_its_fields(config: type) -> None:
 @pytest.mark.parametrize("module", [figure2, diameter, two_clusters])
 def test_a_run_says_in_which_precision_it_computes(module: types.ModuleType) -> None:
     assert 'jax.config.update("jax_enable_x64", True)' in module.run.__doc__
+
+
+@pytest.mark.parametrize(
+    ("covariance", "d", "match"),
+    [
+        ("identity", 10**12, "a trial at d = 1000000000000 needs"),
+        ("ar1:0.5", 10**6, "covariance at d = 1000000"),
+    ],
+)
+def test_memory_is_asked_for_before_anything_is_allocated(monkeypatch, covariance, d, match) -> None:
+    asked = []
+
+    def refused(what, num_bytes):
+        asked.append(num_bytes)
+        if num_bytes > 2**40:
+            raise ValueError(f"{what} needs too much")
+
+    monkeypatch.setattr("ratedist._checks.fits_in_memory", refused)
+    with pytest.raises(ValueError, match=match):
+        linear_model("two-level", covariance, d, 2 * d, 1.0, 0)
+    assert asked[-1] > 2**40
+
+
+def test_the_exact_curve_asks_for_memory_first() -> None:
+    config = RateDistortionConfig(d=10**13, n=(3 * 10**13,))
+    with pytest.raises(ValueError, match=r"the linear model at d = 10000000000000 needs about .* GiB"):
+        config.check()
