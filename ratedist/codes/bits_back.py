@@ -30,6 +30,8 @@ CELLS_PER_SCALE = 8
 MARGIN = 10
 # Words of the coder's own state.
 STATE_WORDS = 2
+# The size of a message bounds what reading it can take.
+WEIGHTS_PER_BYTE = 1024
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -165,6 +167,11 @@ def bits_back_encode(
     ) + struct.pack(f"<{mu.ndim}Q", *mu.shape)
     words = coder.get_compressed()
     payload = wrap(KIND, fields, words)
+    if cells.size > WEIGHTS_PER_BYTE * len(payload):
+        raise ValueError(
+            f"{cells.size} weights take {len(payload)} bytes: fewer than one for {WEIGHTS_PER_BYTE} weights, "
+            "which a receiver would refuse; a smaller step is needed"
+        )
     return BitsBackCode(
         payload,
         grid.values(cells).reshape(mu.shape),
@@ -263,7 +270,8 @@ def _received(payload: bytes, prior: CodePrior) -> _Received:
     except struct.error:
         raise ValueError("the fields of the bits-back message are not those of weights") from None
     grid, size = Grid(step, depth), math.prod(shape)
-    _checks.fits_in_memory(f"a sample of {size} weights", 16.0 * size)
+    if size > WEIGHTS_PER_BYTE * len(payload):
+        raise ValueError(f"a bits-back message of {len(payload)} bytes says that it has {size} weights")
     coder = require_constriction().stream.stack.AnsCoder(words)
     cells, _ = pop_cells(coder, size, grid, prior_masses(prior))
     return _Received(coder, grid, cells, shape, auxiliary_bytes, content)

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.theory.priors import GaussianPrior, LaplacePrior, Prior, TwoSpikePrior, mean_size
+from ratedist.theory.priors import (
+    GaussianPrior,
+    LaplacePrior,
+    Prior,
+    TwoSpikePrior,
+    go_together,
+    mean_size,
+    require_prior,
+)
 
 # Nats a weight by which bits back beats the best two-part code, at high resolution: 0.2546 bit.
 BITS_BACK_REFUND: float = math.log(2 * math.pi * math.e / 12) / 2
@@ -55,6 +63,7 @@ def bits_back_cost(mean: ArrayLike, scale: ArrayLike, prior: Prior) -> np.ndarra
         >>> rd.theory.bits_back_cost([0.0, 1.0], 0.1, rd.theory.GaussianPrior(1.0)).round(4)
         array([1.8076, 2.3076])
     """
+    require_prior(prior, "divergence")
     return prior.divergence(mean, scale)
 
 
@@ -144,6 +153,7 @@ def _two_spikes(mu: np.ndarray, s: np.ndarray) -> TwoSpikePrior:
 def _weights_and_scales(weights: ArrayLike, posterior_scale: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     mu = _checks.real_array("weights", weights)
     s = _checks.in_range("posterior_scale", posterior_scale, high=float(np.finfo(np.float64).max))
+    go_together(weights=mu, posterior_scale=s)
     mu, s = (np.ravel(one) for one in np.broadcast_arrays(mu, s))
     if not (mu.any() or s.any()):
         raise ValueError(f"weights must be more than zeros, got {mu.size} zero(s)")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.theory.priors import Prior, positive_array
+from ratedist.theory.priors import Prior, go_together, positive_array, require_prior
 
 # An exactly uniform rounding error has variance δ²/12.
 UNIFORM = 12.0
@@ -47,6 +47,7 @@ def code_length(weights: ArrayLike, step: ArrayLike, prior: Prior) -> np.ndarray
         >>> rd.theory.code_length([0.0, 1.0, -40.0], 0.25, prior).round(3)
         array([  2.308,   2.805, 799.613])
     """
+    require_prior(prior, "log_mass")
     return -prior.log_mass(weights, step) + 0.0
 
 
@@ -75,7 +76,10 @@ def high_resolution_code_length(weights: ArrayLike, step: ArrayLike, prior: Prio
         >>> rd.theory.high_resolution_code_length([0.0, 1.0, -40.0], 0.25, prior).round(3)
         array([  2.305,   2.805, 802.305])
     """
-    return -prior.log_density(weights) - np.log(positive_array("step", step))
+    require_prior(prior, "log_density")
+    delta = positive_array("step", step)
+    go_together(weights=_checks.real_array("weights", weights), step=delta)
+    return -prior.log_density(weights) - np.log(delta)
 
 
 def round_to_grid(weights: ArrayLike, step: ArrayLike) -> np.ndarray:
@@ -97,6 +101,7 @@ def round_to_grid(weights: ArrayLike, step: ArrayLike) -> np.ndarray:
         array([ 0.5, -0.5,  2. ])
     """
     w, delta = _checks.real_array("weights", weights), positive_array("step", step)
+    go_together(weights=w, step=delta)
     with np.errstate(over="ignore", under="ignore"):
         rounded = delta * np.rint(w / delta)
     # A weight of 2^53 steps is a multiple in floating point as it is.
@@ -124,6 +129,7 @@ def rounding_cost(posterior_scale: ArrayLike, step: ArrayLike) -> np.ndarray:
         0.5
     """
     s, delta = positive_array("posterior_scale", posterior_scale), positive_array("step", step)
+    go_together(posterior_scale=s, step=delta)
     with np.errstate(over="ignore", under="ignore"):
         return (delta / s) ** 2 / (2 * UNIFORM)
 
@@ -202,7 +208,9 @@ def two_part_length(
         (2.112, 2.0, 4.112)
     """
     w, s = _checks.real_array("weights", weights), positive_array("posterior_scale", posterior_scale)
+    require_prior(prior, "log_mass")
     rounded = round_to_grid(w, step)
+    go_together(weights=rounded, posterior_scale=s)
     with np.errstate(over="ignore", under="ignore"):
         data = ((rounded - w) / s) ** 2 / 2
     return TwoPartLength(*np.broadcast_arrays(code_length(rounded, step, prior), data))

@@ -8,7 +8,7 @@ are narrow: what K-means with two centres minimises.
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -199,13 +199,35 @@ def _gaussian_log_density(weights: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _cells(weights: ArrayLike, step: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    return _checks.real_array("weights", weights), positive_array("step", step)
+    w, delta = _checks.real_array("weights", weights), positive_array("step", step)
+    go_together(weights=w, step=delta)
+    return w, delta
 
 
 def _posterior(mean: ArrayLike, scale: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    return _checks.real_array("mean", mean), positive_array("scale", scale)
+    mu, s = _checks.real_array("mean", mean), positive_array("scale", scale)
+    go_together(mean=mu, scale=s)
+    return mu, s
 
 
 def positive_array(name: str, value: ArrayLike) -> np.ndarray:
     """Finite numbers above zero, or ``ValueError``."""
     return _checks.in_range(name, value, high=float(np.finfo(np.float64).max), open_low=True)
+
+
+def go_together(**arrays: np.ndarray) -> None:
+    """Raise ``ValueError`` if these arrays have shapes that do not broadcast."""
+    try:
+        np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = ", ".join(str(array.shape) for array in arrays.values())
+        raise ValueError(f"{' and '.join(arrays)} must have shapes that go together, got {shapes}") from None
+
+
+def require_prior(prior: Any, method: str) -> None:
+    """Raise ``ValueError`` if an object has no such method, or is the class of a prior."""
+    if isinstance(prior, type) or not callable(getattr(prior, method, None)):
+        raise ValueError(
+            f"prior must be a GaussianPrior, LaplacePrior or TwoSpikePrior, or have their {method}, "
+            f"got {type(prior).__name__}"
+        )

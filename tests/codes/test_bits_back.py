@@ -147,6 +147,11 @@ def test_damage_under_a_right_digest_is_seen_by_the_content(payload) -> None:
                 bits_back_decode(wrap(KIND, fields, other), PRIOR, MEAN, SCALE)
 
 
+def test_so_few_bits_that_the_message_would_not_bound_the_reading() -> None:
+    with pytest.raises(ValueError, match="a smaller step is needed"):
+        bits_back_encode(np.zeros(300_000), 1e-9, theory.GaussianPrior(1e-3), b"", 1.0)
+
+
 def test_other_laws_are_an_error(payload) -> None:
     for prior, mean, scale in (
         (theory.GaussianPrior(0.11), MEAN, SCALE),
@@ -168,7 +173,7 @@ def test_fields_of_another_make_are_an_error(payload) -> None:
         ((0.0, *good[1:]), (40,), "step must be one number above zero"),
         ((np.nan, *good[1:]), (40,), "step must be finite"),
         ((good[0], 60, *good[2:]), (40,), "depth must be at most"),
-        (good, (2**60,), "needs about"),
+        (good, (2**60,), "says that it has 1152921504606846976 weights"),
         ((*good[:4], 3), (40,), "not those of weights"),
         (good, (), "not those of weights"),
     ):
