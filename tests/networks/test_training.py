@@ -6,10 +6,13 @@ import numpy as np
 import optax
 import pytest
 
-from ratedist.networks.architecture import convolutional_network, initialize, logits, mlp
+from ratedist.networks import architecture
+from ratedist.networks.architecture import convolutional_network, initialize, mlp
 from ratedist.networks.training import Recipe, train, train_together
 from tests.networks.drawn import drawn
 
+# Compiled whole, not an operation at a time.
+logits = jax.jit(architecture.logits, static_argnums=(0, 3))
 RECIPE = Recipe(learning_rate=0.05, batch_size=5, epochs=2, dropout=0.2)
 
 
@@ -84,7 +87,7 @@ def test_one_step_is_the_recipe(samples: tuple[np.ndarray, np.ndarray]) -> None:
         outputs = logits(network, parameters, jnp.asarray(x))
         return optax.softmax_cross_entropy_with_integer_labels(outputs, jnp.asarray(y)).mean()
 
-    expected = jax.tree.map(lambda w, g: w - 0.1 * (g + 0.03 * w), start, jax.grad(loss)(start))
+    expected = jax.tree.map(lambda w, g: w - 0.1 * (g + 0.03 * w), start, jax.jit(jax.grad(loss))(start))
     same(train(network, recipe, x, y, key), expected, 1e-5)
 
 
