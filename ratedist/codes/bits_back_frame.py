@@ -46,7 +46,10 @@ def unwrap(payload: bytes, kind: int) -> tuple[bytes, np.ndarray]:
     words = content[START + 2 + size :]
     if len(words) % WORD.itemsize:
         raise ValueError(f"a stack of bits has 4-byte words, got {len(words)} bytes")
-    return content[START + 2 : START + 2 + size], np.frombuffer(words, WORD).astype(np.uint32)
+    stack = np.frombuffer(words, WORD).astype(np.uint32)
+    if stack.size and stack[-1] == 0:
+        raise ValueError("the stack of a bits-back message never ends in a word of zeros")
+    return content[START + 2 : START + 2 + size], stack
 
 
 def sealed_words(auxiliary: bytes) -> np.ndarray:

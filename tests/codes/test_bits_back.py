@@ -182,6 +182,8 @@ def test_fields_of_another_make_are_an_error(payload) -> None:
             bits_back_sample(wrap(KIND, fields, words), PRIOR)
     with pytest.raises(ValueError, match="of kind 9, not 1"):
         bits_back_sample(wrap(9, b"", words), PRIOR)
+    with pytest.raises(ValueError, match="never ends in a word of zeros"):
+        bits_back_sample(wrap(KIND, b"", np.append(words, np.uint32(0))), PRIOR)
     content = bytes([KIND, 0, 1, 2, 3])
     with pytest.raises(ValueError, match="4-byte words"):
         bits_back_sample(MAGIC + digest(content) + content, PRIOR)
