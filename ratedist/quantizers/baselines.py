@@ -9,6 +9,7 @@ from ratedist import _checks
 from ratedist.codes import empirical_entropy
 from ratedist.quantizers.objective import quantization_objective
 from ratedist.quantizers.quantized import Quantized, checked_weights
+from ratedist.quantizers.scalar.cells import midpoints
 from ratedist.quantizers.scalar.statistics import SortedStatistics, sorted_statistics
 
 # Weights whose costs under all centres are held at once.
@@ -40,7 +41,7 @@ def uniform_quantizer(
     K = _checks.integer("num_clusters", num_clusters, 1)
     low, high = w.min(), w.max()
     centers = low + (np.arange(K) + 0.5) / K * (high - low)
-    labels = np.searchsorted((centers[1:] + centers[:-1]) / 2, w, side="left")
+    labels = np.searchsorted(midpoints(centers), w, side="left")
     return _quantized(w, h, centers, labels, 0.0, True, 1)
 
 

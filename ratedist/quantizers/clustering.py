@@ -13,7 +13,7 @@ from ratedist.quantizers.methods import Algorithm1, Lloyd, Method, Optimal, as_m
 from ratedist.quantizers.objective import PENALTIES, quantization_objective
 from ratedist.quantizers.quantized import Quantized, checked_weights, require_concrete, require_one_key
 from ratedist.quantizers.scalar.branch_and_bound import certified_optimum
-from ratedist.quantizers.scalar.cells import number_below
+from ratedist.quantizers.scalar.cells import midpoints, number_below
 from ratedist.quantizers.scalar.certified_runs import (
     RESOLUTION,
     CertifiedRuns,
@@ -27,6 +27,7 @@ from ratedist.quantizers.scaling import needed_scaling
 
 # The descents that give the optimum its first upper bound, without a penalty and with one.
 CEILING, DESCENT = Lloyd(init="high_rate", max_iterations=10), Lloyd()
+LARGEST_REMAINDER = 1 << 20  # clusters times weights, of which the optimum is a matter of seconds
 
 
 def kmeans(
@@ -186,7 +187,7 @@ class _Scalar:
         """Result with these centres; assigned to the nearest if not told ``thresholds``."""
         # Where there are fewer distinct weights than centres, copies of the largest fill up.
         c = np.pad(centers, (0, self.num_clusters - centers.size), mode="edge")
-        cuts = (c[1:] + c[:-1]) / 2 if thresholds is None else thresholds
+        cuts = midpoints(c) if thresholds is None else thresholds
         labels = number_below(cuts, self.weights)
         if np.any(c[1:] < c[:-1]):
             order = np.argsort(c, kind="stable")
@@ -227,9 +228,28 @@ def _judged(result: Quantized, lower_bound: float, tolerance: float) -> Quantize
 def _best_descent(problem: _Scalar, method: Lloyd | Algorithm1, key: Any) -> Quantized:
     """The best result of all starts."""
     starts = scalar_starts(method, problem.statistics, problem.num_clusters, key)
+    if isinstance(method, Lloyd) and (method.init is None or isinstance(method.init, str)):
+        few = _few_that_count(problem)
+        if few is not None:
+            return few
     solve = _printed if isinstance(method, Algorithm1) else _descended
     runs = (solve(problem, start, method.max_iterations) for start in starts)
     return min(runs, key=lambda run: run.objective)
+
+
+def _few_that_count(problem: _Scalar) -> Quantized | None:
+    """Where each weight that counts beside the largest importance has its centre: the others decide.
+
+    ``None`` where these are more than the centres, and where it would take long.
+    """
+    entries, K = problem.statistics.entries, problem.num_clusters
+    if problem.statistics.size > K or problem.diameter_penalty > 0:
+        return None
+    if entries.size <= K:
+        return problem.quantized(entries.position, True, 1)
+    if K * entries.size > LARGEST_REMAINDER:
+        return None
+    return problem.quantized(entries.means(certified_runs(entries.table, K).edges), True, 1)
 
 
 def _descended(problem: _Scalar, start: np.ndarray, max_iterations: int) -> Quantized:

@@ -20,6 +20,9 @@ class Lloyd:
 
     A cluster that loses all its weights takes half of another one. The end is a local minimum.
 
+    Scalars of importance up to 2⁻⁵² of the sum take no part in the updates; they go to the nearest centre.
+    Where the others are no more than K, and K times d is at most 2²⁰, the optimum of all is taken instead.
+
     Args:
         init: where the iteration starts. ``None`` takes "coarse_optimum" for scalars, the best clustering of
             some hundred runs of neighbouring weights, and "kmeans++" for blocks. Other starts are "random" (K

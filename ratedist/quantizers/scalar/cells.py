@@ -43,6 +43,16 @@ def ascending(values: np.ndarray) -> np.ndarray:
     return np.sort(values.take(rough), kind="stable")
 
 
+def midpoints(centers: np.ndarray) -> np.ndarray:
+    """Halfway between neighbours of ascending ``centers`` (K,), shape ``(K − 1,)``, below the upper one.
+
+    Between neighbouring floating-point numbers there is nothing, and rounding to even may choose the upper.
+    """
+    lower, upper = centers[:-1], centers[1:]
+    middle = (lower + upper) / 2
+    return np.where(middle == upper, lower, middle)
+
+
 def number_below(cuts: np.ndarray, values: np.ndarray) -> np.ndarray:
     """How many of the ascending ``cuts`` are below each value, like ``np.searchsorted(cuts, values)``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ratedist.quantizers.center_update import confined_centers, printed_pair
+from ratedist.quantizers.scalar.cells import midpoints
 from ratedist.quantizers.scalar.statistics import SortedStatistics
 
 
@@ -126,4 +127,4 @@ def printed_centers(
             )
         if np.array_equal(centers, previous):
             break
-    return centers, (previous[1:] + previous[:-1]) / 2, np.array_equal(centers, previous), iteration
+    return centers, midpoints(previous), np.array_equal(centers, previous), iteration

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from ratedist.quantizers.scalar.cells import ascending, ascending_order
+from ratedist.quantizers.scalar.cells import ascending, ascending_order, midpoints
 from ratedist.quantizers.scalar.dense_table import DenseTable
 from ratedist.quantizers.scalar.run_table import RunTable
 
@@ -52,7 +52,7 @@ class SortedEntries:
 
     def edges(self, centers: np.ndarray) -> np.ndarray:
         """Ends of the runs that are nearest to each of K ascending centres, shape ``(K + 1,)``."""
-        inner = np.searchsorted(self.position, (centers[1:] + centers[:-1]) / 2, side="right")
+        inner = np.searchsorted(self.position, midpoints(centers), side="right")
         return np.concatenate([[0], inner, [self.size]])
 
 
@@ -92,7 +92,7 @@ class SortedStatistics:
 
     def edges(self, centers: np.ndarray) -> np.ndarray:
         """Ends of the runs that are nearest to each of K ascending centres, shape ``(K + 1,)``."""
-        inner = np.searchsorted(self.values, (centers[1:] + centers[:-1]) / 2, side="right")
+        inner = np.searchsorted(self.values, midpoints(centers), side="right")
         return np.concatenate([[0], inner, [self.size]])
 
     def masses(self, edges: np.ndarray) -> np.ndarray:
