@@ -101,6 +101,8 @@ class Moments:
     @classmethod
     def of(cls, names: tuple[str, ...], values: np.ndarray) -> Moments:
         """Moments of one batch, ``values`` of shape ``(num_trials, len(names))``."""
+        if values.ndim != 2 or values.shape[1] != len(names) or values.shape[0] == 0:
+            raise ValueError(f"values must have shape (num_trials, {len(names)}), got {values.shape}")
         columns = np.ascontiguousarray(values.T, dtype=np.float64)
         # The rounded mean of equal values may be another value, and they would seem to vary.
         constant = columns.min(axis=1) == columns.max(axis=1)
@@ -117,7 +119,9 @@ class Moments:
         )
 
     def merge(self, other: Moments) -> Moments:
-        """Moments of the two sets of trials together."""
+        """Moments of the two sets of trials together, which must be of the same columns."""
+        if other.names != self.names:
+            raise ValueError(f"moments of {self.names} cannot be merged with those of {other.names}")
         count = self.count + other.count
         shift = other.mean - self.mean
         weight = self.count * other.count / count

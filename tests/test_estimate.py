@@ -142,3 +142,12 @@ def test_intervals_at_their_ends() -> None:
             Estimate(1.0, 0.5, 9).interval(level)  # type: ignore[arg-type]
     with pytest.warns(UserWarning, match="not reliable"):
         Estimate(1.0, 0.5, 9, "this standard error is not reliable").interval()
+
+
+def test_columns_of_another_number_or_name_are_not_mixed() -> None:
+    values = np.arange(6.0).reshape(3, 2)
+    moments = Moments.of(("a", "b"), values)
+    with pytest.raises(ValueError, match=r"values must have shape \(num_trials, 3\), got \(3, 2\)"):
+        Moments.of(("a", "b", "c"), values)
+    with pytest.raises(ValueError, match="cannot be merged"):
+        moments.merge(Moments.of(("b", "a"), values))
