@@ -41,6 +41,8 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
     The clusters of an optimal scalar quantiser are runs of the sorted weights, so with D_k[j] the least cost
     of the j smallest weights in k clusters, ``D_k[j] = min_i D_{k−1}[i] + cost(i, j)``. The forward pass
     keeps the minima only, which vectorise; the minimisers are recovered on the way back, for all K at once.
+    The costs have a relative error of some d units in the last place. Those below the smallest normal number
+    times the largest importance and the square of the range count as zero.
 
     Args:
         weights: shape ``(d,)``.
