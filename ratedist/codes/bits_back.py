@@ -10,16 +10,26 @@ from __future__ import annotations
 import dataclasses
 import math
 import struct
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
 from ratedist.codes.ans import require_constriction
-from ratedist.codes.bits_back_frame import digest, sealed_words, unwrap, wrap
-from ratedist.codes.cells import Grid, LogMass, pop_cells, push_cells
-from ratedist.codes.interval_masses import gaussian_log_mass
+from ratedist.codes.bits_back_frame import digest, unwrap, wrap
+from ratedist.codes.bits_back_stack import (
+    OTHER_LAWS,
+    STATE_WORDS,
+    CodePrior,
+    coder_with,
+    gaussian_masses,
+    prior_masses,
+    recovered,
+    require_unspent,
+    undrawn,
+)
+from ratedist.codes.cells import Grid, pop_cells, push_cells
 
 KIND = 1
 # Step, depth, bytes of the auxiliary message, digest of sample and auxiliary message, dimensions; then sizes.
@@ -28,19 +38,9 @@ FIELDS = struct.Struct("<dBQ16sB")
 CELLS_PER_SCALE = 8
 # Standard deviations of a posterior that the grid covers, and of its surprise that auxiliary bits cover.
 MARGIN = 10
-# Words of the coder's own state.
-STATE_WORDS = 2
 # The size of a message bounds what reading it can take.
 WEIGHTS_PER_BYTE = 1024
 LARGEST = float(np.finfo(np.float64).max)
-
-
-class CodePrior(Protocol):
-    """What a code needs of a prior."""
-
-    def log_mass(self, weights: ArrayLike, step: ArrayLike) -> np.ndarray:
-        """ln of the mass of intervals of this width around these centres."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -244,12 +244,6 @@ def bits_back_decode(
     return received.grid.values(received.cells).reshape(received.shape), auxiliary
 
 
-OTHER_LAWS = (
-    "the message does not decode to what was sent: prior and posterior must be the sender's to the last "
-    "digit, computed by the same versions of NumPy and SciPy"
-)
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Received:
     """A message whose weights have been taken off the stack."""
@@ -275,57 +269,6 @@ def _received(payload: bytes, prior: CodePrior) -> _Received:
     coder = require_constriction().stream.stack.AnsCoder(words)
     cells, _ = pop_cells(coder, size, grid, prior_masses(prior))
     return _Received(coder, grid, cells, shape, auxiliary_bytes, content)
-
-
-def coder_with(auxiliary: bytes) -> Any:
-    """A stack that holds an auxiliary message.
-
-    Raises:
-        ValueError: what is no bytes; ``constriction`` not installed.
-    """
-    if not isinstance(auxiliary, bytes):
-        raise ValueError(f"auxiliary must be bytes, got {type(auxiliary).__name__}")
-    return require_constriction().stream.stack.AnsCoder(sealed_words(auxiliary), seal=True)
-
-
-def require_unspent(coder: Any, drawn_bits: float, auxiliary: bytes) -> None:
-    """Raise ``ValueError`` if a draw took all of an auxiliary message: the rest of it was then no chance."""
-    if drawn_bits > 0 and coder.num_words() < STATE_WORDS:
-        raise ValueError(
-            f"auxiliary must have enough bits to draw the weights, about {drawn_bits:.0f} and 64 more, "
-            f"got {8 * len(auxiliary)}; see bits_back_initial_bytes"
-        )
-
-
-def undrawn(coder: Any, cells: np.ndarray, grid: Grid, masses: LogMass) -> None:
-    """Put a draw back on the stack, as the bits that it was made from."""
-    try:
-        push_cells(coder, cells, grid, masses, draw=True)
-    except ValueError:
-        raise ValueError(OTHER_LAWS) from None
-
-
-def recovered(coder: Any, num_bytes: int) -> bytes:
-    """The auxiliary message, once everything else is off the stack."""
-    try:
-        words = coder.get_compressed(unseal=True)
-    except Exception:  # of a class that constriction does not export
-        raise ValueError(OTHER_LAWS) from None
-    content = words.astype("<u4").tobytes()
-    if sealed_words(content[:num_bytes]).size != words.size or any(content[num_bytes:]):
-        raise ValueError(OTHER_LAWS)
-    return content[:num_bytes]
-
-
-def gaussian_masses(mean: np.ndarray, scale: np.ndarray) -> LogMass:
-    """Masses under N(μ, s²), of shape ``(N,)`` each."""
-    mu, s = mean.ravel(), scale.ravel()
-    return lambda centers, width, part: gaussian_log_mass(centers - mu[part], width, s[part])
-
-
-def prior_masses(prior: CodePrior) -> LogMass:
-    """Masses under the same law for all."""
-    return lambda centers, width, part: prior.log_mass(centers, width)
 
 
 def _posterior(mean: ArrayLike, scale: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -19,19 +19,16 @@ from scipy.linalg import solve_triangular
 
 from ratedist import _checks
 from ratedist.codes.ans import require_constriction
-from ratedist.codes.bits_back import (
-    MARGIN,
+from ratedist.codes.bits_back import MARGIN, BitsBackCode, bits_back_initial_bytes, bits_back_step
+from ratedist.codes.bits_back_frame import digest, unwrap, wrap
+from ratedist.codes.bits_back_stack import (
     OTHER_LAWS,
-    BitsBackCode,
-    bits_back_initial_bytes,
-    bits_back_step,
     coder_with,
     gaussian_masses,
     recovered,
     require_unspent,
     undrawn,
 )
-from ratedist.codes.bits_back_frame import digest, unwrap, wrap
 from ratedist.codes.cells import Grid, pop_cells, push_cells
 from ratedist.codes.interval_masses import gaussian_log_mass
 

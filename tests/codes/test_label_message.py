@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from ratedist.codes import LabelMessage, decode_labels, encode_labels, label_initial_bytes
-from ratedist.codes.bits_back import coder_with
 from ratedist.codes.bits_back_frame import unwrap, wrap
+from ratedist.codes.bits_back_stack import coder_with
 from ratedist.codes.cells import Grid
 from ratedist.codes.label_message import FIELDS, KIND, _draw, _Posterior
 from ratedist.theory import round_to_grid
