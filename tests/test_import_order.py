@@ -75,6 +75,7 @@ def offered(path: pathlib.Path) -> dict[str, str]:
     }
 
 
+@functools.cache
 def imports(path: pathlib.Path) -> list[str]:
     """Every ``ratedist`` module that a file imports, inside functions too, type-only imports left out."""
     found: list[str] = []
