@@ -16,6 +16,7 @@ from typing import Protocol
 import tyro
 
 from ratedist.cli.complaints import in_plain_words
+from ratedist.cli.description_length import DescriptionLengthCommand
 from ratedist.cli.diameter import DiameterCommand
 from ratedist.cli.figure2 import Figure2Command
 from ratedist.cli.inspect_file import InspectCommand
@@ -36,6 +37,7 @@ COMMANDS = {
     "figure2": Figure2Command,
     "rate-distortion": RateDistortionCommand,
     "diameter": DiameterCommand,
+    "description-length": DescriptionLengthCommand,
     "quantize": QuantizeCommand,
     "dequantize": DequantizeCommand,
     "inspect": InspectCommand,

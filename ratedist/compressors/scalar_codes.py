@@ -13,11 +13,10 @@ from ratedist.codes.traced_masses import gaussian_log_mass
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.quantizers.designed import DesignedQuantizer, entropy_constrained_design
-from ratedist.quantizers.traced.assignment import labels_up_to, lookup
 from ratedist.theory.mixture_prior import MixturePrior
 
-# Up to so many levels selecting one by one is faster than looking up.
-FEW_LEVELS = 64
+# The number of levels is rounded up to a multiple of this.
+LEVELS_TOGETHER = 64
 # Up to so many weights comparing all with all is faster than sorting again.
 FEW_WEIGHTS = 256
 
@@ -29,10 +28,14 @@ class UniformQuantizer:
     Args:
         step: δ above 0.
         prior_scale: τ above 0 of the code for N(0, τ²) that multiples are sent by; ``None`` for none.
+        dithered: whether each weight's grid is moved by a uniform amount, drawn with the trial, that encoder
+            and decoder both know. The error of rounding is then uniform and independent of the weight.
+            Without it a grid that happens to have the true weights among its points does best.
 
     The rate ``assignment_entropy`` is d times the entropy of the multiples' frequencies in the trial, which
     no decoder knows. With ``prior_scale`` there is ``code_length``, the exact ``−Σ ln P(cell)`` under
-    N(0, τ²). The decoder has δ and τ, so this is the length of a real code.
+    N(0, τ²). The decoder has δ and τ, so this is the length of a real code. With dither it is one given the
+    dither, and its mean is still at least I(W; Ŵ).
 
     Example:
         >>> import ratedist as rd
@@ -43,6 +46,7 @@ class UniformQuantizer:
 
     step: float
     prior_scale: float | None = None
+    dithered: bool = False
 
     markov = True
     needs = frozenset[str]()
@@ -51,12 +55,14 @@ class UniformQuantizer:
         _checks.positive_number("step", self.step)
         if self.prior_scale is not None:
             _checks.positive_number("prior_scale", self.prior_scale)
+        if not isinstance(self.dithered, bool):
+            raise ValueError(f"dithered must be True or False, got {self.dithered!r}")
 
     def prepare(self, model: GaussianLinearModel) -> PreparedUniform:
         """Any step serves any model; it becomes a traced value."""
         dtype = jnp.result_type(float)
         scale = None if self.prior_scale is None else jnp.asarray(self.prior_scale, dtype)
-        return PreparedUniform(jnp.asarray(self.step, dtype), scale)
+        return PreparedUniform(jnp.asarray(self.step, dtype), scale, self.dithered)
 
     def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
         """The risks that follow ‖W‖²: rounding moves no weight by more than half a step."""
@@ -67,8 +73,10 @@ class UniformQuantizer:
         return {}
 
     def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
-        """The length under the prior."""
-        return {} if self.prior_scale is None else {"code_length": "code_length"}
+        """The length under the prior; with dither Ŵ is not discrete, and it bounds I(W; Ŵ) alone."""
+        if self.prior_scale is None:
+            return {}
+        return {"code_length": "information" if self.dithered else "code_length"}
 
 
 @jax.tree_util.register_dataclass
@@ -78,12 +86,14 @@ class PreparedUniform:
 
     step: jax.Array
     prior_scale: jax.Array | None
+    dithered: bool = dataclasses.field(metadata={"static": True})
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
         """Round, and count."""
-        rounded = jnp.round(weights / self.step)
+        dither = jax.random.uniform(key, weights.shape, weights.dtype) if self.dithered else 0.0
+        rounded = jnp.round(weights / self.step - dither)
         rates = {"assignment_entropy": -jnp.sum(jnp.log(_counts(rounded) / weights.size))}
-        reconstruction = self.step * rounded
+        reconstruction = self.step * (rounded + dither)
         if self.prior_scale is not None:
             rates["code_length"] = -jnp.sum(gaussian_log_mass(reconstruction, self.step, self.prior_scale))
         return Compressed(reconstruction, rates)
@@ -151,9 +161,9 @@ class EntropyConstrained:
         return entropy_constrained_design(self.prior, noise, self.multiplier)
 
     def prepare(self, model: GaussianLinearModel) -> PreparedDesign:
-        """Design for this model; padded to a power of two, so that a sweep over λ compiles a few times."""
+        """Design for this model; padded, so that a sweep over λ compiles once, or a few times."""
         design = self.design(model)
-        missing = (1 << (design.levels.size - 1).bit_length()) - design.levels.size
+        missing = -design.levels.size % LEVELS_TOGETHER
         dtype = jnp.result_type(float)
         return PreparedDesign(
             jnp.asarray(np.pad(design.thresholds, (0, missing), constant_values=np.inf), dtype),
@@ -185,10 +195,5 @@ class PreparedDesign:
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
         """The level of each weight's cell; the lengths of their codewords."""
-        if self.levels.size <= FEW_LEVELS:
-            labels = labels_up_to(weights, self.thresholds)
-            reconstruction, lengths = (lookup(one, labels) for one in (self.levels, self.code_lengths))
-        else:
-            labels = jnp.searchsorted(self.thresholds, weights)
-            reconstruction, lengths = self.levels[labels], self.code_lengths[labels]
-        return Compressed(reconstruction, {"code_length": jnp.sum(lengths)})
+        labels = jnp.searchsorted(self.thresholds, weights, method="compare_all")
+        return Compressed(self.levels[labels], {"code_length": jnp.sum(self.code_lengths[labels])})

@@ -98,8 +98,8 @@ def log_marginal_density(prior: MixturePrior, weights: ArrayLike, noise_variance
 
     Example:
         >>> import ratedist as rd
-        >>> rd.theory.log_marginal_density(rd.theory.MixturePrior.gaussian(1.0), 0.0, 1.0).round(4)
-        array(-1.2655)
+        >>> rd.theory.log_marginal_density(rd.theory.MixturePrior.gaussian(1.0), [0.0, 1.0], 1.0).round(4)
+        array([-1.2655, -1.5155])
     """
     log_terms, _ = _components(prior, weights, noise_variance)
     return np.asarray(logsumexp(log_terms, axis=-1))
