@@ -20,6 +20,7 @@ COMPRESSORS: dict[str, Any] = {
     "posterior mean coded": rd.PosteriorMean(MixturePrior.sparse(0.4, 0.5), rd.FixedCodebook([-0.5, 0.5])),
     "uniform": rd.UniformQuantizer(0.3),
     "uniform coded": rd.UniformQuantizer(0.3, 0.5),
+    "dithered": rd.UniformQuantizer(0.7, 0.5, dithered=True),
     "designed": rd.EntropyConstrained(0.02, LEVELS),
 }
 
@@ -35,16 +36,24 @@ def result() -> rd.SimulationResult:
     return rd.simulate(MODEL, COMPRESSORS, 4000, jax.random.key(0), return_samples=True)
 
 
-@pytest.mark.parametrize("name", ["shrunk rounded", "posterior mean coded", "designed"])
+@pytest.mark.parametrize("name", ["dithered", "posterior mean coded", "designed"])
 def test_each_keeps_what_a_simulation_presumes(name: str) -> None:
     model = rd.GaussianLinearModel(12, rd.two_level_weights(4))
-    assert "tails" in rd.check_compressor(COMPRESSORS[name], model, draws=False)
+    assert "tails" in rd.check_compressor(COMPRESSORS[name], model, draws=name == "dithered")
 
 
 def test_the_shrunk_risk_is_the_closed_form(result: rd.SimulationResult) -> None:
     factor = rd.theory.shrinkage_factor(MODEL)
     risk = float(rd.theory.shrunk_population_risk(MODEL, factor))
     assert_agrees(result["shrunk"].population_risk, risk, 0.02)
+
+
+def test_a_dithered_grid_errs_uniformly_wherever_the_weights_are(result: rd.SimulationResult) -> None:
+    exact = float(rd.theory.erm_population_risk(MODEL)) + 6 * 0.7**2 / 12
+    assert_agrees(result["dithered"].population_risk, exact, 0.03)
+    assert rd.UniformQuantizer(0.7, 0.5, dithered=True).bounding_rates(MODEL) == {
+        "code_length": "information"
+    }
 
 
 def test_under_the_law_of_the_design_risk_and_length_are_its_own() -> None:
@@ -122,6 +131,7 @@ def test_bad_settings_are_refused() -> None:
         (lambda: rd.Shrunk(lambda: None, 0.5), "rd.compressor"),
         (lambda: rd.UniformQuantizer(0.0), "step must be"),
         (lambda: rd.UniformQuantizer(0.1, -1.0), "prior_scale must be"),
+        (lambda: rd.UniformQuantizer(0.1, 1.0, "yes"), "dithered must be True or False"),
         (lambda: rd.EntropyConstrained(0.0, LEVELS), "multiplier must be"),
         (lambda: rd.EntropyConstrained(0.1, 1.0), "must be a MixturePrior"),
         (lambda: rd.PosteriorMean(rd.ERM()), "must be a MixturePrior"),
