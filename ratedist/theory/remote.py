@@ -105,7 +105,7 @@ def remote_posterior_mean(model: GaussianLinearModel, weights: ArrayLike, prior:
         >>> model = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
         >>> prior = rd.theory.MixturePrior.two_level(1.0)
         >>> rd.theory.remote_posterior_mean(model, [0.9, -0.1, 1.2, -0.8], prior).round(3)
-        array([ 1.   , -0.716,  1.   , -1.   ])
+        array([ 1.   , -0.763,  1.   , -1.   ])
     """
     unit = weight_noise_unit(model)
     W = _checks.real_array("weights", weights)

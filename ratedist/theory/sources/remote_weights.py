@@ -53,7 +53,7 @@ def remote_population_risk(
         >>> import ratedist as rd
         >>> model = rd.GaussianLinearModel(n=80, w_star=rd.two_level_weights(50, separation=0.5))
         >>> rd.theory.remote_population_risk(model, [0.0, 20.0, np.inf]).round(4)
-        array([4.125 , 3.0161, 2.1111])
+        array([4.125 , 3.016 , 2.1111])
     """
     require_model(model)
     N = erm_weight_variance(model)
