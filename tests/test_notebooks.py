@@ -21,6 +21,8 @@ def test_notebook_runs(path: pathlib.Path, monkeypatch, tmp_path: pathlib.Path) 
     monkeypatch.setenv("RATEDIST_TRIALS", "256")
     monkeypatch.setenv("MPLBACKEND", "Agg")
     notebook = nbformat.read(path, as_version=4)
+    if any("rd.codes.bits_back" in cell.source for cell in notebook.cells):
+        pytest.importorskip("constriction")  # a coder that not every platform has
     assert not any(cell.get("outputs") for cell in notebook.cells), f"{path.name} holds stored outputs"
     resources = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()

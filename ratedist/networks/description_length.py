@@ -189,8 +189,9 @@ def variational_posterior(
     Of all diagonal Gaussians with this mean, the one whose weights and data are shortest has the precision
     ``n·E h + 1/τ²``. Here h is the Hessian diagonal at a draw from it, not at its mean. Each round measures
     the Gauss–Newton diagonal at one draw and moves the mean curvature towards it, half of the way at first,
-    then less. A fixed point, not surely the best one. Where parameters enter the loss by a quadratic, it is
-    the posterior of ``diagonal_posterior``; in networks h at the parameters is by far too small.
+    then less. A fixed point, and near the best one: that diagonal leaves out the kinks of ReLU. Where
+    parameters enter the loss by a quadratic, it is the posterior of ``diagonal_posterior``. In networks h at
+    the parameters is by far too small.
 
     Args:
         model: an ``Architecture``, or a function ``logits_fn(parameters, inputs)`` that returns logits of
