@@ -23,7 +23,7 @@ from ratedist.compressors.declaration import bounding_rates, check_declaration
 from ratedist.compressors.erm import ERM
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
-from ratedist.theory.mixture_prior import MixturePrior
+from ratedist.theory.mixture_prior import MixturePrior, require_mixture
 from ratedist.theory.remote import NODES_PER_DEVIATION, weight_noise_unit
 
 # The law of g is cut off where so much of it is left on either side.
@@ -109,8 +109,7 @@ class PosteriorMean:
     needs = frozenset[str]()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.prior, MixturePrior):
-            raise ValueError(f"prior must be a MixturePrior, got {self.prior!r:.80}")
+        require_mixture(self.prior)
         require_blind(self.compressor)
 
     def prepare(self, model: GaussianLinearModel) -> PreparedPosteriorMean:

@@ -13,7 +13,7 @@ from ratedist.codes.traced_masses import gaussian_log_mass
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.quantizers.designed import DesignedQuantizer, entropy_constrained_design
-from ratedist.theory.mixture_prior import MixturePrior
+from ratedist.theory.mixture_prior import MixturePrior, require_mixture
 
 # The number of levels is rounded up to a multiple of this.
 LEVELS_TOGETHER = 64
@@ -138,8 +138,7 @@ class EntropyConstrained:
 
     def __post_init__(self) -> None:
         _checks.positive_number("multiplier", self.multiplier)
-        if not isinstance(self.prior, MixturePrior):
-            raise ValueError(f"prior must be a MixturePrior, got {self.prior!r:.80}")
+        require_mixture(self.prior)
 
     def design(self, model: GaussianLinearModel) -> DesignedQuantizer:
         """Cells, levels and code lengths for this model.

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import log_softmax, logsumexp
 
 from ratedist import _checks
+from ratedist.theory.priors import go_together
 
 # By which probabilities may miss one in all.
 SUM_TOLERANCE = 1e-9
@@ -94,7 +95,7 @@ def log_marginal_density(prior: MixturePrior, weights: ArrayLike, noise_variance
         noise_variance: v above 0, of a shape that broadcasts with ``weights``.
 
     Raises:
-        ValueError: v not above 0, values that are not finite.
+        ValueError: v not above 0, values that are not finite, a prior of another kind.
 
     Example:
         >>> import ratedist as rd
@@ -120,7 +121,7 @@ def posterior_mean(prior: MixturePrior, weights: ArrayLike, noise_variance: Arra
         The shape of ``weights`` and ``noise_variance`` together.
 
     Raises:
-        ValueError: v not above 0, values that are not finite.
+        ValueError: v not above 0, values that are not finite, a prior of another kind.
 
     Example:
         >>> import ratedist as rd
@@ -169,13 +170,21 @@ def soft_kmeans_step(
     return responsibilities, np.where(masses > 0, means, c)
 
 
+def require_mixture(prior: object) -> None:
+    """``ValueError`` for what is no prior."""
+    if not isinstance(prior, MixturePrior):
+        raise ValueError(f"prior must be a MixturePrior, got {prior!r:.80}")
+
+
 def _components(
     prior: MixturePrior, weights: ArrayLike, noise_variance: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     """``ln π_k N(W; m_k, s_k + v)`` and ``E[w*|W, k]``, along a last axis of length K."""
-    W = _checks.real_array("weights", weights)[..., None]
+    require_mixture(prior)
+    W = _checks.real_array("weights", weights)
     v = _checks.in_range("noise_variance", noise_variance, high=np.finfo(np.float64).max, open_low=True)
-    v = v[..., None]
+    go_together(weights=W, noise_variance=v)
+    W, v = W[..., None], v[..., None]
     pi, m, s = (np.asarray(one) for one in (prior.probabilities, prior.means, prior.variances))
     total = s + v
     log_terms = np.log(pi) - np.log(2 * np.pi * total) / 2 - (W - m) ** 2 / (2 * total)

@@ -14,7 +14,12 @@ from scipy.special import logsumexp
 from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, require_model
 from ratedist.theory.erm import erm_weight_variance
-from ratedist.theory.mixture_prior import MixturePrior, log_marginal_density, posterior_mean
+from ratedist.theory.mixture_prior import (
+    MixturePrior,
+    log_marginal_density,
+    posterior_mean,
+    require_mixture,
+)
 
 # Tails of the law of g given W beyond e^−TAIL are left out.
 TAIL = 37.0
@@ -98,7 +103,8 @@ def remote_posterior_mean(model: GaussianLinearModel, weights: ArrayLike, prior:
         The shape of ``weights``.
 
     Raises:
-        ValueError: Σ with correlations, where the weights are not independent given g; σ² = 0; other shapes.
+        ValueError: Σ with correlations, where the weights are not independent given g; σ² = 0; other shapes;
+            a prior of another kind.
 
     Example:
         >>> import ratedist as rd
@@ -107,6 +113,7 @@ def remote_posterior_mean(model: GaussianLinearModel, weights: ArrayLike, prior:
         >>> rd.theory.remote_posterior_mean(model, [0.9, -0.1, 1.2, -0.8], prior).round(3)
         array([ 1.   , -0.763,  1.   , -1.   ])
     """
+    require_mixture(prior)
     unit = weight_noise_unit(model)
     W = _checks.real_array("weights", weights)
     if W.shape[-1:] != (model.d,):

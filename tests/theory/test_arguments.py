@@ -14,6 +14,7 @@ MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(4))
 SAMPLES = np.array([1.0, 1.5, 2.0, 3.0, 2.5])
 PROBABILITIES = np.full(5, 0.2)
 GRAM = 12 * np.eye(4)
+PRIOR = theory.MixturePrior.two_level(1.0)
 
 VALID = {
     "bernoulli_rate": (0.3, 0.1),
@@ -58,6 +59,7 @@ VALID = {
     "laplace_entropy": (1.0,),
     "laplace_rate": (1.0, 0.5),
     "laplace_rate_distortion": (1.0, 0.6),
+    "log_marginal_density": (PRIOR, [0.5, 1.0], 0.1),
     "marchenko_pastur_resolvent": (0.5, 1.0),
     "optimal_step": (0.1,),
     "oracle_alpha": (MODEL, 0.1),
@@ -70,6 +72,7 @@ VALID = {
     "oracle_population_risk": (MODEL, 0.5),
     "oracle_rate": (MODEL, 0.5),
     "point_at_rate": (lambda slope: theory.blahut_arimoto([0.3, 0.7], 1 - np.eye(2), slope, 1e-4), 0.2, 1.0),
+    "posterior_mean": (PRIOR, [0.5, 1.0], 0.1),
     "product_cgf_bound": (MODEL, 1.0, SAMPLES, PROBABILITIES),
     "proposition1_bound": (MODEL, 1.0, 1.0, "euclidean"),
     "rate_at_distortion": (MODEL, 10.0),
@@ -81,6 +84,8 @@ VALID = {
     "remark2_lower_bound": (MODEL, 0.1),
     "remote_gaussian_distortion": (1.0, 1.0, 1.0),
     "remote_gaussian_rate": (1.0, 1.0, 0.7),
+    "remote_population_risk": (MODEL, 1.0, 1.0),
+    "remote_posterior_mean": (MODEL, np.ones(4), PRIOR),
     "reverse_water_filling": ([4.0, 1.0, 0.25], 0.5),
     "ridge_bayes_information": (MODEL, 1.0, 12),
     "ridge_best_penalty": (MODEL,),
@@ -96,6 +101,9 @@ VALID = {
     "rounding_cost": (0.1, 0.1),
     "shannon_lower_bound": (0.5, 0.1),
     "shannon_lower_bound_distortion": (0.5, 1.0),
+    "shrinkage_factor": (MODEL,),
+    "shrunk_population_risk": (MODEL, 0.5),
+    "soft_kmeans_step": ([0.5, 1.0], [0.0, 1.0], 0.1),
     "sub_gaussian_bound": (1.0, 1.0, 10),
     "time_sharing_rate": (MODEL,),
     "two_part_length": ([0.5, 1.0], 0.1, 0.1, theory.GaussianPrior(1.0)),
