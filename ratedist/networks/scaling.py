@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
@@ -35,7 +37,7 @@ def fit_last_layer_factor(
     def loss(logarithm: float) -> float:
         return evaluate(np.exp(logarithm) * (z - b) + b, labels).loss.mean
 
-    found = minimize_scalar(
+    found: Any = minimize_scalar(
         loss, bounds=(np.log(LEAST_FACTOR), np.log(LARGEST_FACTOR)), method="bounded", options={"xatol": 1e-8}
     )
     return float(np.exp(found.x))

@@ -10,7 +10,7 @@ is not compact, as Proposition 1 asks. It is a sum of two upper bounds, and no s
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -232,7 +232,7 @@ def _polished(f: Callable[[float], float], rate: float, value: float) -> Corolla
     """Refine an interior minimiser; the best edge or midpoint is within the gap but not at the bottom."""
     if rate == 0:
         return Corollary1Minimum(0.0, value)
-    local = minimize_scalar(
+    local: Any = minimize_scalar(
         f, bounds=(rate * 0.99, rate * 1.01), method="bounded", options={"xatol": 1e-10 * rate}
     )
     return (

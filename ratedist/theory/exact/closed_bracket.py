@@ -7,7 +7,7 @@ are sharper. Proofs: docs/exact-rate-distortion.md, section 10.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -137,7 +137,7 @@ def upper_at_slope(d: int, n: int, slope: float) -> tuple[float, float]:
     ends = np.log(hull.distortion[[max(corner - 1, 0), min(corner + 1, hull.rate.size - 1)]])
     if corner == hull.rate.size - 1 or np.ptp(ends) > 0.1:
         return distortion, rate  # an end of the straight part
-    found = optimize.minimize_scalar(
+    found: Any = optimize.minimize_scalar(
         lambda y: float(unit_upper(d, n, np.exp(y))) + slope * np.exp(y), bounds=tuple(ends), method="bounded"
     )
     distortion = float(np.exp(found.x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -72,7 +73,7 @@ def _search(source: RadialSource, check: Callable[[], None]) -> float:
                 check()
                 return root(radius, above)
 
-            found = optimize.minimize_scalar(
+            found: Any = optimize.minimize_scalar(
                 slope_at, bounds=around, method="bounded", options={"xatol": 1e-6 * around[0]}
             )
             return min(float(found.fun), local)
