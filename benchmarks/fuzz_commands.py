@@ -74,6 +74,7 @@ SMALL = {
     "mnist": [*NETWORK, "--fraction", "0.002"],
     "cifar10": [*NETWORK, "--fraction", "0.002"],
     "digits": NETWORK,
+    "description-length": ["--d", "5", "--n", "9", "--trials", "20", "--max-clusters", "2", "--scales", "1"],
     "quantize": ["model.safetensors", "--out", "out.rdz"],
     "dequantize": ["good.rdz", "--out", "back.safetensors"],
     "inspect": ["good.rdz"],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class RateDistortionCommand:
-    """Compute the exact rate-distortion function of the ERM weights, with its certificate and the bounds."""
+    """Compute the exact rate-distortion function of the ERM weights, its certificate and the bounds."""
 
     config: RateDistortionConfig
     out: Path = Path("figures")

@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -43,7 +43,7 @@ class VerifyCommand:
     """Monte Carlo trials of every simulation."""
     only: tuple[str, ...] = ()
     """Check these claims only, by id."""
-    json: tyro.conf.UseCounterAction[int] = 0
+    json: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(help_behavior_hint="")] = 0
     """Print JSON on standard output in place of the table."""
     seed: int = 0
     """Seed of every random draw."""
