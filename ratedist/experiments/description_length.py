@@ -83,17 +83,20 @@ def run(config: DescriptionLengthConfig, *, progress: bool = False) -> Table:
     found, note = [], ""
     models = config.models()
     for scale, model in zip(config.scales, models, strict=True):
-        points = simulated_points(config, model)
+        # Names of places, not of parameters: the same at every scale, so that all compile once.
+        points = {
+            f"{point.algorithm} {place}": point for place, point in enumerate(simulated_points(config, model))
+        }
         result = simulate(
             model,
-            estimators(config, model) | {point.name: point.compressor for point in points},
+            estimators(config, model) | {name: point.compressor for name, point in points.items()},
             config.num_trials,
             jax.random.key(config.seed),
             progress=progress,
         )
         own = [
             *_estimator_rows(model, result),
-            *(_row(point, result) for point in points),
+            *(_row(name, point, result) for name, point in points.items()),
             *exact_rows(model),
         ]
         erm = own[0]["population_risk"]
@@ -165,12 +168,12 @@ def _estimator_rows(model: GaussianLinearModel, result: SimulationResult) -> lis
     return [erm, {"algorithm": "posterior_mean", **_risk(result, "posterior_mean")}]
 
 
-def _row(point: Point, result: SimulationResult) -> dict[str, Any]:
-    rate = result[point.name].rates[point.rate_name]
+def _row(name: str, point: Point, result: SimulationResult) -> dict[str, Any]:
+    rate = result[name].rates[point.rate_name]
     return {
         "algorithm": point.algorithm, "parameter": point.parameter, "rate_name": point.rate_name,
         "rate_bits": nats_to_bits(rate.mean), "rate_bits_sem": nats_to_bits(rate.sem or math.nan),
-        **_risk(result, point.name),
+        **_risk(result, name),
     }  # fmt: skip
 
 

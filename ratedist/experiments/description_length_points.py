@@ -55,11 +55,6 @@ class Point:
     rate_name: str
     compressor: Compressor
 
-    @property
-    def name(self) -> str:
-        """In the simulation."""
-        return f"{self.algorithm} {self.parameter:.6g}"
-
 
 def root_mean_square(model: GaussianLinearModel) -> float:
     """Of the true weights: the scale of the Gaussian prior that knows their second moment."""

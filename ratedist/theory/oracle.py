@@ -156,5 +156,9 @@ def oracle_gaussian_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.nda
     require_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     model.require_finite_risk("the Gaussian bound on the oracle's rate")
-    with np.errstate(divide="ignore"):
-        return model.d / 2 * np.log1p((1 - a) * model.n / (a * (model.n - model.d - 1)))
+    free = model.n - model.d - 1
+    with np.errstate(divide="ignore", over="ignore"):
+        odds = (1 - a) * model.n / (a * free)
+        # A subnormal α overflows the ratio, not its logarithm.
+        logarithm = np.where(np.isinf(odds), np.log(model.n / free) - np.log(a), np.log1p(odds))
+    return model.d / 2 * logarithm

@@ -130,7 +130,10 @@ def test_a_rate_is_fixed_or_counted_and_what_bounds_is_reported() -> None:
     ("declared", "message"),
     [
         ({"needs": [["model"]]}, r"must be of hessian, .*; got \['model'\]"),
-        ({"bounding_rates": {"r": ["code_length"]}}, "must be of code_length, information; got"),
+        (
+            {"bounding_rates": {"r": ["code_length"]}},
+            "must be of code_length, information, data_information; got",
+        ),
         ({"bounding_rates": {3: "code_length"}}, "must be kinds by the names of rates"),
         ({"fixed_rates": {"r": True}}, "must be at least 0 nats, got True"),
         ({"needs": {"hessien"}}, "needs of compressor 'identity' must be of hessian, .*; got hessien"),
@@ -144,7 +147,10 @@ def test_a_rate_is_fixed_or_counted_and_what_bounds_is_reported() -> None:
         ({"fixed_rates": {"r": 1j}}, "must be at least 0 nats"),
         ({"fixed_rates": {"r": "1"}}, "must be at least 0 nats"),
         ({"fixed_rates": [1.0]}, "must be numbers by name"),
-        ({"bounding_rates": {"r": "entropy"}}, "must be of code_length, information; got entropy"),
+        (
+            {"bounding_rates": {"r": "entropy"}},
+            "must be of code_length, information, data_information; got entropy",
+        ),
         (
             {"markov": False, "bounding_rates": {"r": "information"}},
             r"calls 'r' a bound on I\(W; Ŵ\), which bounds nothing",
