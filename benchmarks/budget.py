@@ -10,7 +10,7 @@ every K: where bytes were left to spend, a second line names the worst of the la
 largest that a layer got. With --curvature the budget goes by the Gauss–Newton diagonal, in place of the
 relative errors. Then a sweep of budgets, for the sizes of files alone. The exit status is 1 if a file is
 larger than asked, if a layer is constant, or if an accuracy is below that at equal K: at all for the same
-bytes without curvature, else by four standard errors. One row is, see docs/quantizers.md §11."""
+bytes without curvature, else by four standard errors. See docs/quantizers.md §11."""
 
 from __future__ import annotations
 

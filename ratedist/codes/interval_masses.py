@@ -14,6 +14,8 @@ LOG_CHANGE = 8.0
 # the width is this small (tests/codes).
 FINE = 0.02
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+# Scales from the centre beyond which 1/x² is nothing beside x².
+FAR = 1e5
 LOG_ROOT_TWO_PI = float(np.log(2 * np.pi) / 2)
 
 
@@ -45,15 +47,19 @@ def gaussian_log_mass(center: ArrayLike, width: ArrayLike, scale: ArrayLike) -> 
         outer, inner = log_ndtr(-high), log_ndtr(-low)
         difference = np.where(np.isneginf(outer), -np.inf, outer - inner)
         tail = inner + np.log(-np.expm1(difference))
+        # Far out the tail is φ(x)/x to rounding, and the two of them may have equal logarithms.
+        share = np.log(-np.expm1(-middle[~narrow] * wide[~narrow]))
+        beyond = share - low**2 / 2 - np.log(low) - LOG_ROOT_TWO_PI
+        tail = np.where(low > FAR, beyond, tail)
         result[~narrow] = np.where(low > 0, tail, np.log1p(-ndtr(low) - ndtr(-high)))
     return result
 
 
 def _log_average(middle: np.ndarray, width: np.ndarray) -> np.ndarray:
     """ln of the density along an interval over that in its middle, averaged; unit scale, shape ``(N,)``."""
-    squares, widths = middle**2, width**2
+    widths, products = width**2, (width * middle) ** 2
     fine = width * (1 + middle) <= FINE
-    series = widths / 24 * (squares - 1) + widths**2 / 1920 * (squares**2 - 6 * squares + 3)
+    series = (products - widths) / 24 + (products**2 - 6 * widths * products + 3 * widths**2) / 1920
     average = np.log1p(np.where(fine, series, 0.0))
     t = width[~fine, None] / 2 * NODES
     average[~fine] = np.log(np.exp(-t * (middle[~fine, None] + t / 2)) @ (WEIGHTS / 2))

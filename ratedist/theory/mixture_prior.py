@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike
 from scipy.special import log_softmax, logsumexp
 
 from ratedist import _checks
+from ratedist.codes.interval_masses import LOG_ROOT_TWO_PI
 from ratedist.theory.priors import go_together
 
+LARGEST = float(np.finfo(np.float64).max)
 # By which probabilities may miss one in all.
 SUM_TOLERANCE = 1e-9
 
@@ -102,8 +104,10 @@ def log_marginal_density(prior: MixturePrior, weights: ArrayLike, noise_variance
         >>> rd.theory.log_marginal_density(rd.theory.MixturePrior.gaussian(1.0), [0.0, 1.0], 1.0).round(4)
         array([-1.2655, -1.5155])
     """
-    log_terms, _ = _components(prior, weights, noise_variance)
-    return np.asarray(logsumexp(log_terms, axis=-1))
+    W, v, pi, m, s = _arrays(prior, weights, noise_variance)
+    with np.errstate(over="ignore", under="ignore"):
+        squares = ((W - m) / np.sqrt(s + v)) ** 2
+    return np.asarray(logsumexp(np.log(pi) - LOG_ROOT_TWO_PI - np.log(s + v) / 2 - squares / 2, axis=-1))
 
 
 def posterior_mean(prior: MixturePrior, weights: ArrayLike, noise_variance: ArrayLike) -> np.ndarray:
@@ -128,8 +132,9 @@ def posterior_mean(prior: MixturePrior, weights: ArrayLike, noise_variance: Arra
         >>> rd.theory.posterior_mean(rd.theory.MixturePrior.two_level(1.0), [-2.0, 0.0, 0.5], 1.0).round(4)
         array([-0.964 ,  0.    ,  0.4621])
     """
-    log_terms, means = _components(prior, weights, noise_variance)
-    return np.sum(np.exp(log_softmax(log_terms, axis=-1)) * means, axis=-1)
+    W, v, pi, m, s = _arrays(prior, weights, noise_variance)
+    responsibilities = np.exp(log_softmax(np.log(pi) - np.log(s + v) / 2 + _relative_terms(W, v, m, s), axis=-1))
+    return np.sum(responsibilities * (m + s / (s + v) * (W - m)), axis=-1)
 
 
 def soft_kmeans_step(
@@ -164,7 +169,8 @@ def soft_kmeans_step(
     if w.ndim != 1 or c.ndim != 1 or not w.size or not c.size:
         raise ValueError(f"weights and centers must have shapes (d,) and (K,), got {w.shape} and {c.shape}")
     T = _checks.positive_number("temperature", temperature)
-    responsibilities = np.exp(log_softmax(-((w[:, None] - c) ** 2) / (2 * T), axis=1))
+    log_terms = _relative_terms(w[:, None], np.full((1, 1), T), c, np.zeros_like(c))
+    responsibilities = np.exp(log_softmax(log_terms, axis=1))
     masses = responsibilities.sum(axis=0)
     means = responsibilities.T @ w / np.where(masses > 0, masses, 1.0)
     return responsibilities, np.where(masses > 0, means, c)
@@ -176,16 +182,22 @@ def require_mixture(prior: object) -> None:
         raise ValueError(f"prior must be a MixturePrior, got {prior!r:.80}")
 
 
-def _components(
-    prior: MixturePrior, weights: ArrayLike, noise_variance: ArrayLike
-) -> tuple[np.ndarray, np.ndarray]:
-    """``ln π_k N(W; m_k, s_k + v)`` and ``E[w*|W, k]``, along a last axis of length K."""
+def _arrays(prior: MixturePrior, weights: ArrayLike, noise_variance: ArrayLike) -> tuple[np.ndarray, ...]:
+    """W and v with a last axis of length 1; π, m and s of shape ``(K,)``."""
     require_mixture(prior)
     W = _checks.real_array("weights", weights)
-    v = _checks.in_range("noise_variance", noise_variance, high=np.finfo(np.float64).max, open_low=True)
+    v = _checks.in_range("noise_variance", noise_variance, high=LARGEST, open_low=True)
     go_together(weights=W, noise_variance=v)
-    W, v = W[..., None], v[..., None]
     pi, m, s = (np.asarray(one) for one in (prior.probabilities, prior.means, prior.variances))
+    return W[..., None], v[..., None], pi, m, s
+
+
+def _relative_terms(W: np.ndarray, v: np.ndarray, m: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """``−(W − m_k)²/2(s_k + v)``, less that of the widest component, without the squares that cancel."""
+    i = int(np.argmax(s))
     total = s + v
-    log_terms = np.log(pi) - np.log(2 * np.pi * total) / 2 - (W - m) ** 2 / (2 * total)
-    return log_terms, m + s / total * (W - m)
+    root, widest = np.sqrt(total), np.sqrt(total[..., i : i + 1])
+    with np.errstate(over="ignore", under="ignore"):
+        nearer = (m - m[i]) / root * (((W - m) / 2 + (W - m[i]) / 2) / root)
+        wider = (s[i] - s) / total * ((W - m[i]) / widest) ** 2 / 2
+        return np.clip(nearer - np.where(s < s[i], wider, 0.0), -LARGEST, LARGEST)

@@ -21,6 +21,8 @@ from ratedist.codes.interval_masses import LOG_ROOT_TWO_PI, gaussian_log_mass, l
 # distance π/2 from the real axis, which leaves an error of e^−39, and e^−50 is outside.
 TRAPEZOID = np.arange(-40, 41) / 4
 TRAPEZOID_WEIGHTS = np.exp(-(TRAPEZOID**2) / 2) / 4 / np.sqrt(2 * np.pi)
+# For means beyond this and standard deviations ≤ 1, E ln(1 + e^−2|Y|) is below e^−50.
+FAR = 30.0
 # For wider ones Gauss–Legendre for E ln(1 + e^−2|Y|) on panels; beyond the last the integrand is below e^−40.
 PANELS = np.linspace(0.0, 20.0, 11)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
@@ -181,15 +183,17 @@ def _mean_below_zero(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 def _mean_log1p_exp(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """``E ln(1 + e^{−2|Y|})`` for Y ~ N(m, v²) of shape ``(N,)``, m ≥ 0."""
-    narrow = scale <= 1
-    result = np.empty(mean.shape)
+    result = np.zeros(mean.shape)
+    # Far from 0 there is nothing, and |Y| would cancel to less than its own rounding.
+    narrow = (scale <= 1) & (mean <= FAR)
     m, v = mean[narrow], scale[narrow]
     y = np.abs(m[:, None] + v[:, None] * TRAPEZOID)
     # ln 2cosh Y has no kink; |Y|, whose mean is known, has.
     result[narrow] = (y + np.log1p(np.exp(-2 * y))) @ TRAPEZOID_WEIGHTS - mean_size(m, v)
-    m, v = mean[~narrow, None], scale[~narrow, None]
+    wide = scale > 1
+    m, v = mean[wide, None], scale[wide, None]
     density = sum(np.exp(-(((HALF_LINE + sign * m) / v) ** 2) / 2 - LOG_ROOT_TWO_PI) / v for sign in (-1, 1))
-    result[~narrow] = density @ (HALF_LINE_WEIGHTS * np.log1p(np.exp(-2 * HALF_LINE)))
+    result[wide] = density @ (HALF_LINE_WEIGHTS * np.log1p(np.exp(-2 * HALF_LINE)))
     return result
 
 

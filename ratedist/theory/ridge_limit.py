@@ -67,7 +67,9 @@ def ridge_risks_asymptotic(
     mean = (model.noise_variance + np.sum(kept**2 * mu * coordinates**2, axis=-1)) / (1 - second / n)
     sample = np.where(s2 > 0, s2 * first / n / np.where(residual > 0, residual, 1), 0.0)
     population, empirical = mean + sample, residual**2 * mean + s2 * first / n
-    return RidgeRisks(population, empirical, population - empirical, first)
+    # 1 − residual is f_1/n: for large n the difference of the two risks would cancel.
+    error = first / n * (1 + residual) * mean + sample - s2 * first / n
+    return RidgeRisks(population, empirical, error, first)
 
 
 def marchenko_pastur_resolvent(aspect_ratio: ArrayLike, shift: ArrayLike) -> np.ndarray:
