@@ -26,6 +26,7 @@ from ratedist.codes.bits_back_stack import (
     gaussian_masses,
     prior_masses,
     recovered,
+    require_law,
     require_unspent,
     undrawn,
 )
@@ -91,7 +92,9 @@ def bits_back_step(scale: ArrayLike) -> float:
     s = _checks.in_range("scale", scale, high=LARGEST, open_low=True)
     if not s.size:
         raise ValueError("scale must hold at least one number, got none")
-    return max(2.0 ** math.floor(math.log2(float(s.min()) / CELLS_PER_SCALE)), float(np.finfo(float).tiny))
+    return max(
+        2.0 ** math.floor(math.log2(float(s.min())) - math.log2(CELLS_PER_SCALE)), float(np.finfo(float).tiny)
+    )
 
 
 def bits_back_initial_bytes(scale: ArrayLike, step: float | None = None) -> int:
@@ -114,7 +117,9 @@ def bits_back_initial_bytes(scale: ArrayLike, step: float | None = None) -> int:
     delta = bits_back_step(scale) if step is None else _checks.positive_number("step", step)
     s = np.asarray(scale, dtype=np.float64)
     with np.errstate(over="ignore", under="ignore"):
-        entropy = np.log2(2 * np.pi * np.e * ((s / delta) ** 2 + 1 / 12)) / 2
+        entropy = np.log2(np.hypot(s / delta, 12**-0.5)) + math.log2(2 * math.pi * math.e) / 2
+    if not np.all(np.isfinite(entropy)):
+        raise ValueError(f"step must be at least the largest scale over 1.8e308, got {delta:g}")
     bits = float(entropy.sum()) + MARGIN * s.size**0.5 + 32 * (STATE_WORDS + 1)
     return math.ceil(bits / 32) * 4
 
@@ -155,9 +160,12 @@ def bits_back_encode(
         >>> bool((weights == code.weights).all()), returned == auxiliary
         (True, True)
     """
+    require_law(prior)
     mu, s = _posterior(mean, scale)
     delta = bits_back_step(s) if step is None else _checks.positive_number("step", step)
-    grid = Grid.covering(float(np.max(np.abs(mu) + MARGIN * s)), delta).beyond(prior.log_mass)
+    with np.errstate(over="ignore"):
+        largest = float(np.max(np.abs(mu) + MARGIN * s))
+    grid = Grid.covering(largest, delta).beyond(prior.log_mass)
     coder = coder_with(auxiliary)
     cells, drawn = pop_cells(coder, mu.size, grid, gaussian_masses(mu, s), draw=True)
     require_unspent(coder, drawn, auxiliary)
@@ -257,6 +265,7 @@ class _Received:
 
 
 def _received(payload: bytes, prior: CodePrior) -> _Received:
+    require_law(prior)
     fields, words = unwrap(payload, KIND)
     try:
         step, depth, auxiliary_bytes, content, ndim = FIELDS.unpack_from(fields)

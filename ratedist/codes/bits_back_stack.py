@@ -28,6 +28,14 @@ class CodePrior(Protocol):
         ...
 
 
+def require_law(prior: Any) -> None:
+    """Raise ``ValueError`` for what has no ``log_mass``, or is the class of a prior."""
+    if isinstance(prior, type) or not callable(getattr(prior, "log_mass", None)):
+        raise ValueError(
+            f"prior must have a log_mass, as rd.theory.GaussianPrior(1.0) has, got {type(prior).__name__}"
+        )
+
+
 def coder_with(auxiliary: bytes) -> Any:
     """A stack that holds an auxiliary message.
 

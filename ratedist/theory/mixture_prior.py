@@ -133,7 +133,9 @@ def posterior_mean(prior: MixturePrior, weights: ArrayLike, noise_variance: Arra
         array([-0.964 ,  0.    ,  0.4621])
     """
     W, v, pi, m, s = _arrays(prior, weights, noise_variance)
-    responsibilities = np.exp(log_softmax(np.log(pi) - np.log(s + v) / 2 + _relative_terms(W, v, m, s), axis=-1))
+    responsibilities = np.exp(
+        log_softmax(np.log(pi) - np.log(s + v) / 2 + _relative_terms(W, v, m, s), axis=-1)
+    )
     return np.sum(responsibilities * (m + s / (s + v) * (W - m)), axis=-1)
 
 
@@ -197,7 +199,9 @@ def _relative_terms(W: np.ndarray, v: np.ndarray, m: np.ndarray, s: np.ndarray) 
     i = int(np.argmax(s))
     total = s + v
     root, widest = np.sqrt(total), np.sqrt(total[..., i : i + 1])
-    with np.errstate(over="ignore", under="ignore"):
-        nearer = (m - m[i]) / root * (((W - m) / 2 + (W - m[i]) / 2) / root)
-        wider = (s[i] - s) / total * ((W - m[i]) / widest) ** 2 / 2
-        return np.clip(nearer - np.where(s < s[i], wider, 0.0), -LARGEST, LARGEST)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        nearer = (m - m[i]) / root * ((W - (m / 2 + m[i] / 2)) / root)
+        wider = (np.sqrt((s[i] - s) / total) * ((W - m[i]) / widest)) ** 2 / 2
+        # An infinite number of scales times a difference of 0 is no difference.
+        terms = np.where(m != m[i], nearer, 0.0) - np.where(s < s[i], wider, 0.0)
+        return np.clip(terms, -LARGEST / 4, LARGEST / 4)

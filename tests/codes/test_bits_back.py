@@ -203,6 +203,10 @@ def test_fields_of_another_make_are_an_error(payload) -> None:
         (lambda: bits_back_encode([1.0], 1e-30, PRIOR, AUXILIARY), "a larger step is needed"),
         (lambda: bits_back_sample("text", PRIOR), "must be bytes, got str"),
         (lambda: codes.bits_back_step([]), "at least one"),
+        (lambda: codes.bits_back_initial_bytes([1e9], 1e-300), "step must be at least"),
+        (lambda: bits_back_encode(MEAN, SCALE, None, AUXILIARY), "prior must have a log_mass"),
+        (lambda: bits_back_encode([0.0], 1e308, PRIOR, AUXILIARY), "a larger step is needed"),
+        (lambda: bits_back_sample(b"", type(PRIOR)), "prior must have a log_mass"),
     ],
 )
 def test_bad_input_is_refused_in_words(call, message) -> None:

@@ -112,3 +112,17 @@ def test_masses_against_scipy(prior) -> None:
         masses = np.exp(prior.log_mass(weights, step))
         np.testing.assert_allclose(masses, cdf(weights + step / 2) - cdf(weights - step / 2), rtol=1e-11)
     np.testing.assert_allclose(np.exp(prior.log_density(weights)), pdf(weights), rtol=1e-12)
+
+
+def test_lengths_far_out_are_finite_where_both_ends_have_one_logarithm() -> None:
+    # −ln of φ(x)/x·(1 − e^−xδ) at x = c − δ/2, which is the mass to 1/x².
+    for center, width in (
+        (1e10, 1e-6),
+        (1e12, 1e-10),
+        (1e17, 1.0),
+        (1e100, 1e-5),
+        (1e150, 1e-140),
+        (1e150, 1e-300),
+    ):
+        assert gaussian_log_mass(center, width, 1.0) == pytest.approx(-(center**2) / 2, rel=1e-12)
+    assert gaussian_log_mass(1e300, 1e-9, 1e150) == pytest.approx(-5e299, rel=1e-12)

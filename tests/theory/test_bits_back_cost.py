@@ -146,3 +146,11 @@ def test_two_spikes_without_two_modes_come_to_an_end() -> None:
 def test_bad_input_is_refused_in_words(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("ratio", [1e2, 1e4, 1e6, 1e9])
+def test_a_posterior_inside_one_narrow_spike(ratio) -> None:
+    # The other spike has no share there: the divergence from this one, and ln 2.
+    spike, s = 1 / ratio, 1e-3 / ratio**2
+    expected = bits_back_cost(0.0, s, GaussianPrior(spike)) + np.log(2.0)
+    assert bits_back_cost(1.0, s, TwoSpikePrior(1.0, spike)) == pytest.approx(expected, rel=1e-14)

@@ -104,3 +104,21 @@ def test_far_out_nothing_overflows() -> None:
     for prior in (MixturePrior.two_level(1.0), MixturePrior.sparse(0.1, 1.0)):
         for W in (1e8, -1e8):
             assert np.isfinite(theory.posterior_mean(prior, W, 1e-8))
+
+
+@pytest.mark.parametrize(
+    ("W", "level", "v"),
+    [
+        (1e9, 1e-8, 10.0),
+        (1e16, 1.0, 1.0),
+        (1e17, 1.0, 1e17),
+        (-1e300, 1.0, 1e300),
+        (1e155, 1.0, 1.0),
+        (0.5, 1e8, 1e8),
+    ],
+)
+def test_the_tangent_where_the_weight_is_large_beside_the_levels_or_small(W, level, v) -> None:
+    prior = MixturePrior.two_level(level)
+    assert posterior_mean(prior, W, v) == pytest.approx(level * np.tanh(W / v * level), rel=1e-14)
+    responsibilities, _ = soft_kmeans_step([W], [-level, level], v)
+    assert responsibilities @ [-level, level] == pytest.approx(level * np.tanh(W / v * level), rel=1e-14)
