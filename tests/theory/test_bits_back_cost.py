@@ -152,5 +152,5 @@ def test_bad_input_is_refused_in_words(call, message) -> None:
 def test_a_posterior_inside_one_narrow_spike(ratio) -> None:
     # The other spike has no share there: the divergence from this one, and ln 2.
     spike, s = 1 / ratio, 1e-3 / ratio**2
-    expected = bits_back_cost(0.0, s, GaussianPrior(spike)) + np.log(2.0)
-    assert bits_back_cost(1.0, s, TwoSpikePrior(1.0, spike)) == pytest.approx(expected, rel=1e-14)
+    expected = theory.bits_back_cost(0.0, s, GaussianPrior(spike)) + np.log(2.0)
+    assert theory.bits_back_cost(1.0, s, TwoSpikePrior(1.0, spike)) == pytest.approx(expected, rel=1e-14)

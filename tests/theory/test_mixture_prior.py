@@ -118,7 +118,7 @@ def test_far_out_nothing_overflows() -> None:
     ],
 )
 def test_the_tangent_where_the_weight_is_large_beside_the_levels_or_small(W, level, v) -> None:
-    prior = MixturePrior.two_level(level)
-    assert posterior_mean(prior, W, v) == pytest.approx(level * np.tanh(W / v * level), rel=1e-14)
-    responsibilities, _ = soft_kmeans_step([W], [-level, level], v)
+    prior = rd.theory.MixturePrior.two_level(level)
+    assert rd.theory.posterior_mean(prior, W, v) == pytest.approx(level * np.tanh(W / v * level), rel=1e-14)
+    responsibilities, _ = rd.theory.soft_kmeans_step([W], [-level, level], v)
     assert responsibilities @ [-level, level] == pytest.approx(level * np.tanh(W / v * level), rel=1e-14)

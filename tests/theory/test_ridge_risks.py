@@ -278,8 +278,6 @@ def test_bad_input_is_refused_in_words(call, message):
 
 @pytest.mark.parametrize("n", [10**6, 10**9, 10**12])
 def test_the_limit_of_the_generalization_error_does_not_cancel(n) -> None:
-    found = rd.theory.ridge_risks_asymptotic(
-        rd.GaussianLinearModel(n, np.ones(5)), 0.0, posterior_variance=2.0
-    )
+    found = ridge_risks_asymptotic(GaussianLinearModel(n, np.ones(5)), 0.0, posterior_variance=2.0)
     expected = 5 / n * (2 - 5 / n) / (1 - 5 / n) + 2 * (5 / (n - 5) - 5 / n)
     assert found.generalization_error == pytest.approx(expected, rel=1e-13)
