@@ -136,7 +136,7 @@ def posterior_mean(prior: MixturePrior, weights: ArrayLike, noise_variance: Arra
     responsibilities = np.exp(
         log_softmax(np.log(pi) - np.log(s + v) / 2 + _relative_terms(W, v, m, s), axis=-1)
     )
-    return np.sum(responsibilities * (m + s / (s + v) * (W - m)), axis=-1)
+    return np.sum(responsibilities * (m * (v / (s + v)) + W * (s / (s + v))), axis=-1)
 
 
 def soft_kmeans_step(
@@ -195,13 +195,20 @@ def _arrays(prior: MixturePrior, weights: ArrayLike, noise_variance: ArrayLike) 
 
 
 def _relative_terms(W: np.ndarray, v: np.ndarray, m: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """``−(W − m_k)²/2(s_k + v)``, less that of the widest component, without the squares that cancel."""
-    i = int(np.argmax(s))
+    """``−(W − m_k)²/2(s_k + v)`` less the largest of them: by squares, or without, where these cancel."""
     total = s + v
-    root, widest = np.sqrt(total), np.sqrt(total[..., i : i + 1])
+    root = np.sqrt(total)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        nearer = (m - m[i]) / root * ((W - (m / 2 + m[i] / 2)) / root)
-        wider = (np.sqrt((s[i] - s) / total) * ((W - m[i]) / widest)) ** 2 / 2
-        # An infinite number of scales times a difference of 0 is no difference.
-        terms = np.where(m != m[i], nearer, 0.0) - np.where(s < s[i], wider, 0.0)
-        return np.clip(terms, -LARGEST / 4, LARGEST / 4)
+        scaled = np.abs(W - m) / root
+        best = np.argmin(scaled, axis=-1, keepdims=True)
+        center, spread = m[best], s[best]
+        least, other = np.take_along_axis(scaled, best, -1), np.sqrt(spread + v)
+        aside = (m - center) / root * ((W - (m / 2 + center / 2)) / root)
+        share = np.sign(spread - s) * (np.sqrt(np.abs(spread - s) / total) * ((W - center) / other)) ** 2 / 2
+        squares, smallest = scaled**2 / 2, least**2 / 2
+        terms = np.where(
+            np.abs(aside) + np.abs(share) <= squares + smallest, aside - share, smallest - squares
+        )
+    # Where nothing is finite the nearest is infinitely more likely.
+    terms = np.where(np.isnan(terms), np.where(scaled > least, -np.inf, 0.0), terms)
+    return np.clip(terms, -LARGEST / 4, LARGEST / 4)

@@ -122,3 +122,11 @@ def test_the_tangent_where_the_weight_is_large_beside_the_levels_or_small(W, lev
     assert rd.theory.posterior_mean(prior, W, v) == pytest.approx(level * np.tanh(W / v * level), rel=1e-14)
     responsibilities, _ = rd.theory.soft_kmeans_step([W], [-level, level], v)
     assert responsibilities @ [-level, level] == pytest.approx(level * np.tanh(W / v * level), rel=1e-14)
+
+
+def test_a_component_far_away_does_not_blur_those_that_are_near() -> None:
+    near = rd.theory.MixturePrior((0.5, 0.5), (0.0, 1.0), (0.0, 1e-3))
+    with_far = rd.theory.MixturePrior((0.2, 0.4, 0.4), (-1e12, 0.0, 1.0), (2e-3, 0.0, 1e-3))
+    for W in (0.3, 0.5, 0.9):
+        expected = rd.theory.posterior_mean(near, W, 0.01)
+        assert rd.theory.posterior_mean(with_far, W, 0.01) == pytest.approx(expected, rel=1e-13)
