@@ -86,7 +86,8 @@ class PosteriorMean:
 
     The mean is exact for the multivariate t law of W, by quadrature over g ~ χ² of n − d + 1 degrees of
     freedom. Given g the weights are independent: see ``rd.theory.remote_posterior_mean``. The quadrature ends
-    at the 10⁻¹³ quantiles of g. For two levels it is ``c tanh(cWg/σ²)``, averaged over g given W.
+    at the 10⁻¹³ quantiles of g: weights that the prior holds for nearly impossible have another mean. For
+    two levels it is ``c tanh(cWg/σ²)``, averaged over g given W.
 
     Args:
         prior: of the true weights, ``rd.theory.MixturePrior``.

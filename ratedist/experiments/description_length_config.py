@@ -12,6 +12,8 @@ from ratedist.linear_model.model import GaussianLinearModel
 
 # A curve that is drawn as a curve needs so many fitted weights.
 SMALLEST_D = 4
+# Below, ratios of variances that are formed leave the range of floating-point numbers.
+LEAST_NOISE = 1e-100
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,8 +62,11 @@ class DescriptionLengthConfig:
             if _checks.integer("max_clusters", self.max_clusters, 2) > model.d:
                 raise ValueError(f"max_clusters must be at most d = {model.d}, got {self.max_clusters}")
             model.require_finite_risk("the figure of description lengths")
-            if model.noise_variance == 0:
-                raise ValueError("noise_variance must be above zero: without noise W = w*, got 0")
+            if model.noise_variance < LEAST_NOISE:
+                raise ValueError(
+                    f"noise_variance must be at least {LEAST_NOISE:g}: without noise W = w*, "
+                    f"got {model.noise_variance:g}"
+                )
             if not np.any(model.w_star):
                 raise ValueError("w_star must not be all zero: no prior has that as its scale")
 

@@ -14,6 +14,8 @@ from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.weights import two_level_weights
 
 D, N, NOISE_VARIANCE = 50, 80, 1.0
+# The fit that is shown has the key of the trial after the last, a number of 32 bits.
+MOST_TRIALS = 2**32 - 1
 COLUMNS = ("true_weight", "fitted_weight", "compressed_weight")
 
 
@@ -31,7 +33,7 @@ class TwoClustersConfig:
 
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting without a picture."""
-        _checks.integer("num_trials", self.num_trials, 2)
+        _checks.integer("num_trials", self.num_trials, 2, MOST_TRIALS)
         _checks.seed(self.seed)
 
     def model(self) -> GaussianLinearModel:

@@ -23,6 +23,8 @@ from ratedist.theory.numerics import LARGEST_COUNT
 from ratedist.theory.wishart import wishart_eigenvalue_quadrature
 
 LARGEST = float(np.finfo(np.float64).max)
+# Of the covariance, next to n = d: the quadrature's smallest eigenvalues are some 10⁻¹⁷ of it.
+LEAST_PENALTY = 1e-14
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,7 +82,8 @@ def ridge_risks(
 
     Args:
         model: the linear model, min(n, d) ≤ 5000; its covariance one number. Of w* only ‖w*‖ matters.
-        penalty: λ ≥ 0 on the scale of A = XXᵀ, any shape; 0 is ERM, for n > d + 1 only.
+        penalty: λ ≥ 0 on the scale of A = XXᵀ, any shape; 0 is ERM, for n > d + 1 only. For n from d − 1 to
+            d + 1 at least 10⁻¹⁴ of the covariance: there A has eigenvalues next to 0.
         posterior_variance: s² ≥ 0. Above 0 Ŵ is a sample of ``N(W_λ, s²(A + λI)⁻¹)``: of the posterior, if
             s² is σ². At 0 it is W_λ itself.
         num_samples: n in place of the model's own. It may be below d, where a model has no ERM.
@@ -91,7 +94,7 @@ def ridge_risks(
 
     Raises:
         ValueError: a covariance that is no multiple of the identity, λ < 0 or not finite, λ = 0 with
-            n <= d + 1, s² < 0, n < 1.
+            n <= d + 1, λ too small beside n = d, s² < 0, n < 1.
 
     Source: docs/description-length.md.
 
@@ -112,6 +115,12 @@ def ridge_risks(
         raise ValueError(
             f"penalty must be above 0 for n <= d + 1 = {d + 1}, got 0 with n = {n}: the variance of the ERM "
             "weights is infinite"
+        )
+    least = LEAST_PENALTY * c
+    if abs(n - d) <= 1 and np.any((lam > 0) & (lam < least)):
+        raise ValueError(
+            f"penalty must be at least {least:g} where n = {n} is next to d = {d}, got {lam.min():g}: the "
+            "eigenvalues next to 0 that decide the risk then are finer than the quadrature"
         )
     positive = np.where(lam > 0, lam, 1.0)
     a, weights, zeros = spectrum.eigenvalues, spectrum.weights, spectrum.num_zeros
@@ -181,9 +190,14 @@ def ridge_risks_given_gram(
     M = inverse @ (lam**2 * np.outer(w, w) + noise * A) @ inverse + s2 * inverse
     sigma = full_covariance(model)
     freedom = trace(A, inverse)
+    # σ²(1 − 2 tr A(A + λI)⁻¹/n) + tr AM/n, without differences: its terms are all of one sign.
+    a = np.maximum(np.linalg.eigvalsh(A)[..., -min(n, model.d) :], 0.0)
+    kept_noise = max(n - model.d, 0) + np.sum((lam / (a + lam)) ** 2, axis=-1)
+    bias = lam * inverse @ w
+    of_signal = np.sum(bias * (A @ bias[..., None])[..., 0], axis=-1)
     return RidgeRisks(
         noise + trace(sigma, M),
-        noise * (1 - 2 * freedom / n) + trace(A, M) / n,
+        (noise * kept_noise + of_signal + s2 * freedom) / n,
         trace(sigma - A / n, M) + 2 * noise / n * freedom,
         freedom,
     )

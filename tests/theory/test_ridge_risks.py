@@ -281,3 +281,35 @@ def test_the_limit_of_the_generalization_error_does_not_cancel(n) -> None:
     found = ridge_risks_asymptotic(GaussianLinearModel(n, np.ones(5)), 0.0, posterior_variance=2.0)
     expected = 5 / n * (2 - 5 / n) / (1 - 5 / n) + 2 * (5 / (n - 5) - 5 / n)
     assert found.generalization_error == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize(("n", "d"), [(3, 3), (4, 3), (2, 3)])
+def test_next_to_as_many_samples_as_weights_the_least_penalty_is_said(n: int, d: int) -> None:
+    model = GaussianLinearModel(d, np.ones(d), covariance=2.0)
+    assert np.isfinite(ridge_risks(model, 2e-14, num_samples=n).population_risk)
+    with pytest.raises(ValueError, match=r"penalty must be at least 2e-14 where n = \d is next to d = 3"):
+        ridge_risks(model, [1.0, 1e-14], num_samples=n)
+
+
+def test_one_weight_and_one_sample_down_to_the_least_penalty() -> None:
+    """``E (σ²a + λ²)/(a + λ)²`` over a ~ χ²₁, by quadrature in ln a."""
+    logarithm = np.linspace(-80, 8, 200_001)
+    root = np.exp(logarithm / 2)
+    density = root * np.exp(-(root**2) / 2) / np.sqrt(2 * np.pi)
+    for penalty in (1e-2, 1e-8, 1e-14):
+        values = (root**2 + penalty**2) / (root**2 + penalty) ** 2 * density
+        expected = 1 + np.sum(values) * (logarithm[1] - logarithm[0])
+        found = ridge_risks(GaussianLinearModel(1, np.ones(1)), penalty).population_risk
+        assert found == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("penalty", [1e-6, 1e-3, 1.0])
+def test_the_empirical_risk_of_an_interpolating_fit_keeps_its_digits(penalty: float) -> None:
+    """With fewer samples than weights it is of the order of λ², and in the n residuals themselves."""
+    generator = np.random.default_rng(3)
+    X, w, noise = generator.normal(size=(6, 4)), generator.normal(size=6), 0.7
+    found = ridge_risks_given_gram(GaussianLinearModel(6, w, noise), X @ X.T, penalty, 0.0, 4).empirical_risk
+    # Residuals are λ(XᵀX + λI)⁻¹Y, and Y = Xᵀw* + noise.
+    shrunk = penalty * np.linalg.inv(X.T @ X + penalty * np.eye(4))
+    expected = (noise * np.sum(shrunk**2) + np.sum((shrunk @ X.T @ w) ** 2)) / 4
+    assert found == pytest.approx(expected, rel=1e-6)
