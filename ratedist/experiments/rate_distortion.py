@@ -39,6 +39,10 @@ COLUMNS = (
     "certified",
 )
 
+# No figure shows more; their memory is bounded by it.
+MOST_POINTS = 10**6
+LEAST_NOISE = 1e-300
+
 
 @dataclasses.dataclass(frozen=True)
 class RateDistortionConfig:
@@ -57,8 +61,12 @@ class RateDistortionConfig:
 
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting without a figure."""
-        _checks.integer("points", self.points, 2)
-        _checks.positive_number("noise_variance", self.noise_variance)
+        _checks.integer("points", self.points, 2, MOST_POINTS)
+        if _checks.positive_number("noise_variance", self.noise_variance) < LEAST_NOISE:
+            raise ValueError(
+                f"noise_variance must be at least {LEAST_NOISE:g}, got {self.noise_variance:g}: the largest "
+                "slope of the curve is beyond the largest floating-point number"
+            )
         _checks.positive_number("time_limit", self.time_limit)
         if not self.n:
             raise ValueError("n must name at least one number of samples, got none")

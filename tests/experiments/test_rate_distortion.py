@@ -45,7 +45,9 @@ def test_excess_is_over_the_exact_rate(table) -> None:
         ({"n": ()}, "n must name at least one"),
         ({"n": (80, 51)}, r"n > d \+ 1 = 51, got n = 51"),
         ({"points": 1}, "points must be at least 2"),
+        ({"points": 2**63}, "points must be at most 1000000"),
         ({"noise_variance": 0.0}, "noise_variance must be one number above zero"),
+        ({"noise_variance": 5e-324}, "noise_variance must be at least 1e-300"),
     ],
 )
 def test_settings_without_a_figure_are_refused(change, message) -> None:

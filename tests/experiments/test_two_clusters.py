@@ -73,3 +73,5 @@ def test_the_picture_can_be_read(table: Table) -> None:
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="num_trials must be at least 2, got 1"):
         TwoClustersConfig(num_trials=1).check()
+    with pytest.raises(ValueError, match="num_trials must be at most 4294967295, got 4294967296"):
+        TwoClustersConfig(num_trials=2**32).check()
