@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -12,18 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ratedist.plotting.style import house_style
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """How one algorithm is drawn: colour, marker and dashes tell it apart together."""
-
-    label: str
-    color: str
-    marker: str = ""
-    linestyle: Any = "-"
-
+from ratedist.plotting.style import Look, house_style
 
 LOOKS = {
     "oracle": Look("oracle (knows w*)", "#009E73", "", "-"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import textwrap
 from typing import Any
@@ -14,18 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from ratedist.plotting.style import house_style
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """How one algorithm is drawn: colour, marker and dashes each tell it apart alone."""
-
-    label: str
-    color: str
-    marker: str = ""
-    linestyle: Any = "-"
-
+from ratedist.plotting.style import Look, house_style
 
 LOOKS = {
     "oracle": Look("oracle (knows w*)", "#009E73", "s"),

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("style.mplstyle")
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How one algorithm is drawn: colour, marker and dashes tell it apart together."""
+
+    label: str
+    color: str
+    marker: str = ""
+    linestyle: Any = "-"
 
 
 @contextmanager
