@@ -9,4 +9,9 @@ from .methods import Algorithm1 as Algorithm1
 from .methods import Lloyd as Lloyd
 from .methods import Optimal as Optimal
 from .objective import quantization_objective as quantization_objective
+from .pruning import PrunedWeights as PrunedWeights
+from .pruning import optimal_brain_surgeon as optimal_brain_surgeon
+from .pruning import pruning_mask as pruning_mask
+from .pruning import surgeon_order as surgeon_order
+from .pruning import surgeon_values as surgeon_values
 from .quantized import Quantized as Quantized
