@@ -4,6 +4,7 @@ from . import codes as codes
 from . import compressors as compressors
 from . import container as container
 from . import linear_model as linear_model
+from . import lowrank as lowrank
 from . import networks as networks
 from . import quantizers as quantizers
 from . import simulation as simulation

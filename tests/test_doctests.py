@@ -17,7 +17,7 @@ WITH_EXAMPLES = [
 ]
 
 
-ROOMS = ("theory", "networks", "quantizers", "codes", "container", "tensors")
+ROOMS = ("theory", "networks", "quantizers", "lowrank", "codes", "container", "tensors")
 # Each compiles for seconds, after other steps that do. The listing of ``quantize`` has a test of its own.
 SHOWN_ELSEWHERE = {
     "rd.networks.fine_tune_centers",

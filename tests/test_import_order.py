@@ -20,6 +20,7 @@ LAYERS = [
     "linear_model",
     "theory",
     "quantizers",
+    "lowrank",
     "compressors",
     "simulation",
     "container",
