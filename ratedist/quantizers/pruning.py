@@ -162,9 +162,9 @@ def optimal_brain_surgeon(weights: ArrayLike, num_kept: int, hessian: ArrayLike)
 
     Example:
         >>> import ratedist as rd
-        >>> pruned = rd.quantizers.optimal_brain_surgeon([1.0, 1.0], 1, [[2.0, 1.0], [1.0, 2.0]])
-        >>> pruned.weights, pruned.distortion  # leaving the other weight at 1 would cost 2
-        (array([1.5, 0. ]), 1.5)
+        >>> pruned = rd.quantizers.optimal_brain_surgeon([1.0, 2.0], 1, [[2.0, 1.0], [1.0, 2.0]])
+        >>> pruned.weights, pruned.distortion  # leaving the other weight at 2 would cost 2
+        (array([0. , 2.5]), 1.5)
     """
     w, H = _checked(weights, hessian)
     k = _checks.integer("num_kept", num_kept, 0, w.size)
@@ -218,7 +218,7 @@ def _independent(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices of weights none of which follows from the others, ascending, and those of the rest."""
     (pivoted_cholesky,) = get_lapack_funcs(("pstrf",), (unit,))
     _, pivots, rank, _ = pivoted_cholesky(unit, lower=1)
-    return np.sort(pivots[:rank] - 1), np.sort(pivots[rank:] - 1)
+    return np.sort(pivots[:rank].astype(np.intp) - 1), np.sort(pivots[rank:].astype(np.intp) - 1)
 
 
 def _elimination(w: np.ndarray, unit: np.ndarray) -> np.ndarray:
