@@ -36,6 +36,15 @@ def seed(value: Any) -> int:
     return integer("seed", value, 0, LARGEST_SEED)
 
 
+def random_key(key: Any) -> Any:
+    """Return ``key`` if it is one JAX random key, typed or of two words, or raise ``ValueError``."""
+    shape, dtype = getattr(key, "shape", None), str(getattr(key, "dtype", ""))
+    typed = dtype.startswith("key<") and shape == ()
+    if typed or (dtype == "uint32" and shape is not None and len(shape) == 1):
+        return key
+    raise ValueError(f"key must be one JAX random key, jax.random.key(seed), got {key!r:.80}")
+
+
 def fits_in_memory(what: str, num_bytes: float) -> None:
     """Raise ``ValueError`` if ``num_bytes`` are more than the machine has in all, where it says."""
     try:

@@ -150,6 +150,7 @@ def initialize(architecture: Architecture, key: jax.Array) -> Parameters:
         >>> {layer: arrays["weight"].shape for layer, arrays in parameters.items()}
         {'dense1': (4, 3), 'dense2': (3, 2)}
     """
+    _checks.random_key(key)
     parameters = {}
     for place, layer in enumerate(architecture.layers):
         bound = 1 / math.sqrt(math.prod(layer.weight_shape[:-1]))

@@ -108,5 +108,5 @@ def folds(num_samples: int, num_folds: int, key: jax.Array) -> list[tuple[np.nda
     N, K = _checks.integer("num_samples", num_samples, 2), _checks.integer("num_folds", num_folds, 2)
     if K > N:
         raise ValueError(f"num_folds must be at most the {N} samples, got {K}")
-    parts = np.array_split(np.asarray(jax.random.permutation(key, N)), K)
+    parts = np.array_split(np.asarray(jax.random.permutation(_checks.random_key(key), N)), K)
     return [(np.setdiff1d(np.arange(N), held_out), np.sort(held_out)) for held_out in parts]

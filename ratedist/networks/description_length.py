@@ -65,6 +65,7 @@ class DiagonalPosterior:
         Args:
             key: JAX PRNG key that decides what is random here.
         """
+        _checks.random_key(key)
         leaves, structure = named_leaves(self.mean)
         scales = named_leaves(self.scale)[0]
         drawn = []
@@ -90,7 +91,7 @@ class DiagonalPosterior:
         Raises:
             ValueError: data of another form, no draws.
         """
-        keys = jax.random.split(key, _checks.integer("num_draws", num_draws, 1))
+        keys = jax.random.split(_checks.random_key(key), _checks.integer("num_draws", num_draws, 1))
         check_pair("data", data)
         logits_of = compiled(logits_function("model", model), self.mean)
         drawn = (logits_of(data[0], split_arrays(self.draw(one))[0]) for one in keys)
@@ -214,7 +215,7 @@ def variational_posterior(
         place of the Hessian's; docs/description-length.md.
     """
     model = model if isinstance(model, Architecture) else logits_function("model", model)
-    rounds, n = _checks.integer("num_rounds", num_rounds, 0), length_of(inputs)
+    rounds, n, key = _checks.integer("num_rounds", num_rounds, 0), length_of(inputs), _checks.random_key(key)
 
     def posterior(curvature: Any) -> DiagonalPosterior:
         return diagonal_posterior(
@@ -248,8 +249,8 @@ def _best_prior(name: str, mu: np.ndarray, curvature: np.ndarray) -> float:
     free = int(np.sum(H == 0))
     if free == mu.size:
         raise ValueError(
-            f"curvature, {name} is zero throughout: the data say nothing of these weights; give a "
-            "weight_decay, or leave them out"
+            f"curvature, {name} is zero throughout, or less than {LEAST_CURVATURE:g} at the size of its "
+            "weights: the data say nothing of these; give a weight_decay, or leave them out"
         )
 
     def slope(t: float) -> float:

@@ -85,7 +85,7 @@ def train(
         True
     """
     _check_images(architecture, recipe, images, labels)
-    start_key, epochs_key = jax.random.split(key)
+    start_key, epochs_key = jax.random.split(_checks.random_key(key))
     parameters = initialize(architecture, start_key)
     state = _optimizer(recipe).init(parameters)
     x, y = jnp.asarray(images, jnp.float32), jnp.asarray(labels, jnp.int32)

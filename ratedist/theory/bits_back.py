@@ -9,6 +9,7 @@ The data are longer by ``E(w − μ)²/2s²``, half a nat, because the weight is
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,6 +36,8 @@ SHARES = np.exp(-(DRAWS**2) / 2) / np.sum(np.exp(-(DRAWS**2) / 2))
 ITERATIONS = 500
 TOLERANCE = 1e-10
 LEAST_SPIKE = 1e-6
+# Weights whose draws are in memory at once.
+CHUNK = 1 << 16
 
 
 def bits_back_cost(mean: ArrayLike, scale: ArrayLike, prior: Prior) -> np.ndarray:
@@ -132,11 +135,18 @@ def empirical_bayes_prior(
 
 def _two_spikes(mu: np.ndarray, s: np.ndarray) -> TwoSpikePrior:
     size = _root_mean_square(mu, s)
-    if s.any():
-        values, shares = (mu[:, None] + s[:, None] * DRAWS) / size, np.tile(SHARES / mu.size, (mu.size, 1))
-    else:
-        values, shares = mu / size, np.full(mu.size, 1 / mu.size)
-    center = float(np.sum(shares * np.abs(values)))
+    means, scales = mu / size, s / size
+    offsets, shares = (DRAWS, SHARES) if s.any() else (np.zeros(1), np.ones(1))
+
+    def mean_of(function: Callable[[np.ndarray], np.ndarray]) -> float:
+        """Over the weights and their posteriors."""
+        sums = [
+            np.sum(function(means[part, None] + scales[part, None] * offsets) @ shares)
+            for part in (slice(start, start + CHUNK) for start in range(0, means.size, CHUNK))
+        ]
+        return float(np.sum(sums)) / means.size
+
+    center = mean_of(np.abs)
     for _ in range(ITERATIONS):
         variance = 1 - center**2
         if variance < LEAST_SPIKE**2:
@@ -144,7 +154,8 @@ def _two_spikes(mu: np.ndarray, s: np.ndarray) -> TwoSpikePrior:
                 "two spikes need weights of more than one size, got sizes that differ by less than "
                 f"{LEAST_SPIKE:g} of themselves: give a TwoSpikePrior of your own"
             )
-        previous, center = center, float(np.sum(shares * values * np.tanh(values * center / variance)))
+        slope, previous = center / variance, center
+        center = mean_of(lambda w, slope=slope: w * np.tanh(slope * w))
         if abs(center - previous) < TOLERANCE:
             break
     return TwoSpikePrior(size * center, size * (1 - center**2) ** 0.5)

@@ -30,6 +30,8 @@ HALF_LINE = ((PANELS[1:] + PANELS[:-1])[:, None] / 2 + NODES).ravel()
 HALF_LINE_WEIGHTS = np.tile(WEIGHTS, len(PANELS) - 1)
 # Weights whose quadrature is in memory at once.
 CHUNK = 1 << 14
+# Where something beyond floating point is as good as infinite.
+LARGEST = 1e300
 
 
 class Prior(Protocol):
@@ -112,7 +114,7 @@ class LaplacePrior:
         mu, s = _posterior(mean, scale)
         with np.errstate(over="ignore", under="ignore"):
             logs = np.log(2.0) + np.log(self.scale) - np.log(s) - 0.5 - LOG_ROOT_TWO_PI
-            return logs + mean_size(mu / self.scale, s / self.scale)
+            return logs + mean_size(mu, s) / self.scale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,29 +157,43 @@ class TwoSpikePrior:
         and ``ln 2cosh Y = |Y| + ln(1 + e^{−2|Y|})``.
         """
         mu, s = _posterior(mean, scale)
-        mu, s = np.broadcast_arrays(np.abs(mu) / self.spike_scale, s / self.spike_scale)
-        c = self.center / self.spike_scale
+        mu, s = np.broadcast_arrays(np.abs(mu), s)
+        sigma = self.spike_scale
         with np.errstate(over="ignore", under="ignore"):
+            c, spread = self.center / sigma, s / sigma
             # E(|w| − c)², from E|w| = |μ| + 2E(−w)⁺ for μ ≥ 0: nothing cancels when the spikes are narrow.
-            squared = s**2 + (mu - c) ** 2 - 4 * c * _mean_below_zero(mu, s)
+            # It is at least (1 − 2/π)s²; a c beyond floating point meets either that or a mean of exactly 0.
+            below = _mean_below_zero(mu, s) / sigma
+            distance = spread**2 + ((mu - self.center) / sigma) ** 2
+            finite = np.isfinite(distance) & (below > 0)
+            squared = distance - 4 * np.where(finite, c, 0.0) * np.where(finite, below, 0.0)
             remainder = np.empty(mu.shape)
-            flat, center, width = remainder.reshape(-1), (c * mu).reshape(-1), (c * s).reshape(-1)
+            flat, center, width = remainder.reshape(-1), (mu / sigma).reshape(-1), spread.reshape(-1)
             for start in range(0, flat.size, CHUNK):
                 part = slice(start, start + CHUNK)
-                flat[part] = _mean_log1p_exp(center[part], width[part])
-            return np.maximum(squared / 2 - remainder + np.log(2.0) - np.log(s) - 0.5, 0.0)
+                flat[part] = _mean_log1p_exp(_product(c, center[part]), _product(c, width[part]))
+            logs = np.log(2.0) + np.log(sigma) - np.log(s) - 0.5
+            return np.maximum(squared / 2 - remainder + logs, 0.0)
+
+
+def _product(factor: float, values: np.ndarray) -> np.ndarray:
+    """Their products, where 0·∞ of what over- and underflowed is 0."""
+    some = values > 0
+    return np.where(some, min(factor, LARGEST) * np.where(some, values, 0.0), 0.0)
 
 
 def mean_size(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """``E|w|`` for w ~ N(μ, s²): the mean of the folded Gaussian."""
     with np.errstate(over="ignore", under="ignore"):
-        z = mean / scale
-        return mean * erf(z / np.sqrt(2)) + scale * np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2)
+        # A scale of 0 is one that underflowed: all mass is at the mean.
+        z = mean / np.where(scale > 0, scale, 1.0)
+        spread = mean * erf(z / np.sqrt(2)) + scale * np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2)
+        return np.where(scale > 0, spread, np.abs(mean))
 
 
 def _mean_below_zero(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """``E(−w)⁺`` for w ~ N(μ, s²), μ ≥ 0."""
-    z = mean / scale
+    z = np.minimum(mean / scale, 100.0)  # beyond it nothing is left
     return scale * np.maximum(np.exp(-(z**2) / 2 - LOG_ROOT_TWO_PI) - z * ndtr(-z), 0.0)
 
 
@@ -190,7 +206,8 @@ def _mean_log1p_exp(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     y = np.abs(m[:, None] + v[:, None] * TRAPEZOID)
     # ln 2cosh Y has no kink; |Y|, whose mean is known, has.
     result[narrow] = (y + np.log1p(np.exp(-2 * y))) @ TRAPEZOID_WEIGHTS - mean_size(m, v)
-    wide = scale > 1
+    # Beyond the largest there is no mass near 0, nor anything left of the integrand.
+    wide = (scale > 1) & (scale < LARGEST) & (mean < LARGEST)
     m, v = mean[wide, None], scale[wide, None]
     density = sum(np.exp(-(((HALF_LINE + sign * m) / v) ** 2) / 2 - LOG_ROOT_TWO_PI) / v for sign in (-1, 1))
     result[wide] = density @ (HALF_LINE_WEIGHTS * np.log1p(np.exp(-2 * HALF_LINE)))

@@ -8,6 +8,7 @@ import pytest
 
 from ratedist.networks import architecture
 from ratedist.networks.architecture import convolutional_network, initialize, mlp
+from ratedist.networks.cross_validation import folds
 from ratedist.networks.training import Recipe, train, train_together
 from tests.networks.drawn import drawn
 
@@ -167,3 +168,14 @@ def test_training_that_diverges_is_an_error(samples: tuple[np.ndarray, np.ndarra
         train(network, recipe, 100 * x, y, keys[0])
     with pytest.raises(ValueError, match="training diverged"):
         train_together(network, recipe, 100 * x[None], y[None], keys)
+
+
+@pytest.mark.parametrize("key", [3, None, np.arange(4), "key"])
+def test_what_is_no_key_is_refused_in_words(key) -> None:
+    network = mlp(4, (), 2)
+    with pytest.raises(ValueError, match=r"key must be one JAX random key, jax.random.key\(seed\), got"):
+        initialize(network, key)
+    with pytest.raises(ValueError, match="key must be one JAX random key"):
+        train(network, RECIPE, np.ones((8, 4), np.float32), np.arange(8) % 2, key)
+    with pytest.raises(ValueError, match="key must be one JAX random key"):
+        folds(6, 3, key)

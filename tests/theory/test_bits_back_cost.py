@@ -154,3 +154,37 @@ def test_a_posterior_inside_one_narrow_spike(ratio) -> None:
     spike, s = 1 / ratio, 1e-3 / ratio**2
     expected = theory.bits_back_cost(0.0, s, GaussianPrior(spike)) + np.log(2.0)
     assert theory.bits_back_cost(1.0, s, TwoSpikePrior(1.0, spike)) == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("unit", [1e-290, 1e-150, 1e150, 1e290])
+def test_units_that_nothing_shares(unit) -> None:
+    """A prior and a posterior hundreds of decades apart: the leading terms are the whole, and never NaN."""
+    with np.errstate(over="ignore"):
+        square = np.float64(unit) ** 2
+    half = np.log(2 * np.pi) / 2
+    # A point and a wide prior, or a wide posterior and a narrow prior.
+    laplace = np.log(2 * unit) - 0.5 - half + np.sqrt(2 / np.pi) / unit
+    assert float(LaplacePrior(unit).divergence(0.0, 1.0)) == pytest.approx(laplace, rel=1e-12)
+    spikes = np.log(unit) - 0.5 + 1 / (2 * square) if square else np.inf
+    assert float(TwoSpikePrior(unit * 1e-9, unit).divergence(0.0, 1.0)) == pytest.approx(spikes, rel=1e-12)
+    # At the centre of one of two spikes that are far apart: ln 2 and the Gaussian divergence of that spike.
+    if unit > 1:
+        assert float(TwoSpikePrior(unit, 1.0).divergence(unit, 1.0)) == pytest.approx(np.log(2))
+        assert float(TwoSpikePrior(unit, 1 / unit).divergence(-unit, 1 / unit)) == pytest.approx(np.log(2))
+    for prior in (
+        GaussianPrior(unit),
+        LaplacePrior(unit),
+        TwoSpikePrior(unit, 1.0),
+        TwoSpikePrior(1.0, unit),
+    ):
+        for mean in (0.0, 1e-300, 1.0, 1e300):
+            assert np.all(prior.divergence(mean, [1e-300, 1e-150, 1.0, 1e150, 1e300]) >= 0)
+
+
+def test_two_spikes_in_pieces(monkeypatch) -> None:
+    weights = np.random.default_rng(0).normal([[-1.0], [1.0]], 0.3, (2, 50)).ravel()
+    whole = theory.empirical_bayes_prior(weights, "two_spike", 0.1)
+    monkeypatch.setattr("ratedist.theory.bits_back.CHUNK", 7)
+    pieces = theory.empirical_bayes_prior(weights, "two_spike", 0.1)
+    assert pieces.center == pytest.approx(whole.center, rel=1e-12)
+    assert pieces.spike_scale == pytest.approx(whole.spike_scale, rel=1e-12)

@@ -12,6 +12,7 @@ from typing import Any, overload
 import jax
 from numpy.typing import ArrayLike
 
+from ratedist import _checks
 from ratedist.networks.architecture import Architecture, Parameters, logits_function
 from ratedist.networks.curvature import architectures, checks, pytrees
 from ratedist.networks.curvature.architectures import SampledDiagonal
@@ -255,6 +256,7 @@ def sample_gauss_newton_diagonal(
         >>> found.diagonal["layer"].round(3)[0], found.errors["layer"].mean
         (array([0.111, 0.111, 0.111]), 0.0)
     """
+    _checks.random_key(key)
     if isinstance(model, Architecture):
         options = _of_architecture(chunk, leaf_by_leaf, progress)
         found = architectures.sample_gauss_newton_diagonal(
