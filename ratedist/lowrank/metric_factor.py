@@ -27,6 +27,24 @@ class MetricFactor:
     values: np.ndarray | None
     exponent: int = 0
 
+    @property
+    def regular(self) -> bool:
+        """Whether M sees every direction."""
+        if self.values is None:
+            return True
+        return (
+            bool(np.all(self.values > 0))
+            if self.values.ndim == 1
+            else self.values.shape[1] == len(self.values)
+        )
+
+    def inverse(self) -> np.ndarray:
+        """M⁻¹ of a regular M that is a full matrix."""
+        assert self.values is not None
+        scale = np.linalg.norm(self.values, axis=1)
+        root = np.linalg.inv(self.values / scale[:, None]) / scale
+        return np.ldexp(root.T @ root, -2 * self.exponent)
+
     def times(self, matrix: np.ndarray) -> np.ndarray:
         """``matrix @ values``."""
         if self.values is None:
