@@ -18,4 +18,8 @@ from .label_message import LabelMessage as LabelMessage
 from .label_message import decode_labels as decode_labels
 from .label_message import encode_labels as encode_labels
 from .label_message import label_initial_bytes as label_initial_bytes
+from .positions import decode_positions as decode_positions
+from .positions import encode_positions as encode_positions
+from .positions import enumerative_bits as enumerative_bits
+from .positions import position_bits as position_bits
 from .rounding import round_to_bits as round_to_bits
