@@ -33,5 +33,9 @@ from .parameter_files import load_parameters as load_parameters
 from .parameter_files import save_parameters as save_parameters
 from .quantization import QuantizedModel as QuantizedModel
 from .quantization import quantize as quantize
+from .rank_descent import RankDescent as RankDescent
+from .rank_descent import proximal_descent as proximal_descent
+from .rank_training import RankTraining as RankTraining
+from .rank_training import proximal_training as proximal_training
 from .training import Recipe as Recipe
 from .training import train as train
