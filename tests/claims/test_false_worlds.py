@@ -91,6 +91,10 @@ def times(factor: float) -> Callable[[Formula], Formula]:
         ("ridge-information", theory, "ridge_information_bound", with_samples(1)),
         ("ridge-information", theory, "ridge_bayes_information", with_samples(1)),
         *(("ridge-penalty", theory, "ridge_best_penalty", times(c)) for c in (0.99, 1.01)),
+        *(("remote-shrinkage", theory, "shrunk_population_risk", with_samples(k)) for k in (-1, 1)),
+        *(("remote-shrinkage", theory, "shrinkage_factor", times(c)) for c in (0.99, 1.01)),
+        *(("remote-trade-off", theory, "remote_population_risk", times(c)) for c in (0.9, 1.1)),
+        ("remote-posterior-mean", theory, "remote_posterior_mean", times(0.99)),
         *(("bits-back-refund", theory, "bits_back_cost", times(c)) for c in (0.99, 1.01)),
         *(("penalty-is-length", theory, "code_length", times(c)) for c in (0.99, 1.01)),
         # An inequality sees a formula that is wrong on one side only.
