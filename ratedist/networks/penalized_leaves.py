@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -108,10 +109,24 @@ def singular_values(leaf: Any) -> np.ndarray:
     return np.linalg.svd(as_matrix(leaf), compute_uv=False).astype(np.float64)
 
 
-def prox_leaf(leaf: jax.Array, penalty: Penalty, step: float) -> tuple[jax.Array, np.ndarray]:
-    """The proximal map of a leaf and its singular values, where what has fallen away is exactly 0."""
+def prox_leaf(leaf: jax.Array, penalty: Penalty, step: float) -> tuple[jax.Array, np.ndarray, float]:
+    """The proximal map of a leaf, its singular values, and which part of ‖W‖² it took away.
+
+    What has fallen away is exactly 0 among the singular values; in the leaf it is 0 up to rounding.
+    """
     U, s, Vt = np.linalg.svd(as_matrix(leaf), full_matrices=False)
     new = penalty.prox(s.astype(np.float64), step)
     kept = np.flatnonzero(new)
     matrix = (U[:, kept] * new[kept].astype(s.dtype)) @ Vt[kept]
-    return jnp.asarray(matrix.reshape(leaf.shape), leaf.dtype), new
+    relative, change = s / (s[0] or 1), (s - new) / (s[0] or 1)
+    part = float(np.sum(change**2) / np.sum(relative**2)) if s[0] > 0 else 0.0
+    return jnp.asarray(matrix.reshape(leaf.shape), leaf.dtype), new, part
+
+
+def length(arrays: Mapping[str, Any]) -> float:
+    """The Euclidean length of all entries together, in float64; not a number where they are not finite."""
+    wide = [np.asarray(leaf, np.float64).ravel() for leaf in arrays.values()]
+    largest = max(float(np.max(np.abs(one), initial=0.0)) for one in wide)
+    if not 0 < largest < math.inf:
+        return largest if largest == 0 else math.nan
+    return largest * math.hypot(*(float(np.linalg.norm(one / largest)) for one in wide))

@@ -155,11 +155,11 @@ def proximal_training(
     for step in range(len(losses), len(losses) + num_steps):
         if order is None or epoch != step // steps_of_pass:
             epoch = step // steps_of_pass
-            order = jax.random.permutation(jax.random.fold_in(order_key, epoch), length)
-        rows = order[step % steps_of_pass * size :][:size]
-        batch = jax.tree.map(lambda leaf, rows=rows: leaf[rows], samples)
-        step_key = jax.random.fold_in(loss_key, step)
-        arrays, moments, value = _step(loss, optimizer, skeleton, arrays, moments, fixed, batch, step_key)
+            order = _order(order_key, epoch, length)
+        start = step % steps_of_pass * size
+        arrays, moments, value = _step(
+            loss, optimizer, skeleton, size, arrays, moments, fixed, samples, order, start, loss_key, step
+        )
         losses.append(value)
         if (step + 1) % every == 0:
             arrays, parts, _ = _thresholded(arrays, which, step + 1, eta)
@@ -188,10 +188,8 @@ def _thresholded(
         penalty = at(one, done)
         if not np.isfinite(np.asarray(arrays[name])).all():
             raise ValueError(DIVERGED)
-        new[name], values[name] = prox_leaf(arrays[name], penalty, _step_for(name, penalty, eta))
-        change = np.asarray(new[name], np.float64) - np.asarray(arrays[name], np.float64)
-        size = np.linalg.norm(np.asarray(arrays[name], np.float64))
-        parts[name] = float((np.linalg.norm(change) / size) ** 2) if size > 0 else 0.0
+        step = _step_for(name, penalty, eta)
+        new[name], values[name], parts[name] = prox_leaf(arrays[name], penalty, step)
     return new, parts, values
 
 
@@ -204,21 +202,33 @@ def _step_for(name: str, penalty: Penalty, prox_step: float | None) -> float:
     return 1.0 if prox_step is None else prox_step
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=2)
+def _order(key: jax.Array, epoch: Any, length: int) -> jax.Array:
+    return jax.random.permutation(jax.random.fold_in(key, epoch), length)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _step(
     loss: Callable[[Any, Any, jax.Array], Any],
     optimizer: optax.GradientTransformation,
     skeleton: Skeleton,
+    size: int,
     arrays: Arrays,
     state: Any,
     fixed: Arrays,
-    batch: Any,
+    samples: Any,
+    order: jax.Array,
+    start: Any,
     key: jax.Array,
+    step: Any,
 ) -> tuple[Arrays, Any, jax.Array]:
-    def of(arrays: Arrays) -> Any:
-        return loss(skeleton.rebuild(fixed | arrays), batch, key)
-
-    value, gradient = jax.value_and_grad(of)(arrays)
+    """One step on the samples at ``order[start : start + size]``."""
+    rows = jax.lax.dynamic_slice(order, (start,), (size,))
+    batch = jax.tree.map(lambda leaf: leaf[rows], samples)
+    step_key = jax.random.fold_in(key, step)
+    value, gradient = jax.value_and_grad(
+        lambda arrays: loss(skeleton.rebuild(fixed | arrays), batch, step_key)
+    )(arrays)
     updates, state = optimizer.update(gradient, state, arrays)
     new: Any = optax.apply_updates(arrays, updates)
     return new, state, value
