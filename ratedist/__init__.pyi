@@ -21,6 +21,7 @@ from .compressors import HessianWeightedKMeans as HessianWeightedKMeans
 from .compressors import KMeans as KMeans
 from .compressors import Oracle as Oracle
 from .compressors import PosteriorMean as PosteriorMean
+from .compressors import Pruned as Pruned
 from .compressors import QuantizedRidge as QuantizedRidge
 from .compressors import Ridge as Ridge
 from .compressors import Shrunk as Shrunk
@@ -31,6 +32,9 @@ from .container import QuantizedTensor as QuantizedTensor
 from .estimate import Estimate as Estimate
 from .linear_model.model import GaussianLinearModel as GaussianLinearModel
 from .linear_model.model import ar1_covariance as ar1_covariance
+from .linear_model.multi_output import MultiOutputLinearModel as MultiOutputLinearModel
+from .linear_model.multi_output_weights import decaying_spectrum_weights as decaying_spectrum_weights
+from .linear_model.multi_output_weights import planted_rank_weights as planted_rank_weights
 from .linear_model.weights import gaussian_weights as gaussian_weights
 from .linear_model.weights import sparse_weights as sparse_weights
 from .linear_model.weights import two_level_weights as two_level_weights

@@ -8,10 +8,11 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
+from ratedist.linear_model.multi_output_sampling import MultiOutputArrays
 from ratedist.linear_model.sampling import ModelArrays
 
-HESSIAN_NAMES = frozenset({"hessian_diagonal", "hessian"})
+HESSIAN_NAMES = frozenset({"hessian_diagonal", "hessian", "input_hessian"})
 CONTEXT_NAMES = HESSIAN_NAMES | {"model"}
 # A log-ratio of densities, whose mean is an information: the one rate that a single trial may have below 0.
 SIGNED_RATE = "information_density"
@@ -28,13 +29,16 @@ RateKind = Literal["code_length", "information", "data_information"]
 class Context:
     """What a compressor may see besides the weights; each entry is None unless it was declared in ``needs``.
 
-    ``model`` is the true model (only an oracle may ask for it); ``hessian_diagonal`` ``(d,)`` and
-    ``hessian`` ``(d, d)`` are diag(A/n) and A/n.
+    ``model`` is the true model (only an oracle may ask for it). ``hessian_diagonal`` ``(d,)`` and
+    ``hessian`` ``(d, d)`` are diag(A/n) and A/n, and ``input_hessian`` is A/n too. With o outputs the weights
+    are o·d numbers, row by row. Then ``hessian`` is M ⊗ A/n of shape ``(o·d, o·d)``, ``hessian_diagonal`` its
+    diagonal, and ``input_hessian`` still A/n of shape ``(d, d)``.
     """
 
-    model: ModelArrays | None = None
+    model: ModelArrays | MultiOutputArrays | None = None
     hessian_diagonal: jax.Array | None = None
     hessian: jax.Array | None = None
+    input_hessian: jax.Array | None = None
 
     def only(self, needs: Set[str]) -> Context:
         """These entries alone; the others are None."""
@@ -114,14 +118,15 @@ class Compressor(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Which entries of :class:`Context` it reads: of "model", "hessian_diagonal" and "hessian"."""
+        """Which entries of :class:`Context` it reads: of "model", "hessian_diagonal", "hessian" and
+        "input_hessian"."""
         ...
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedCompressor:
+    def prepare(self, model: LinearModel) -> PreparedCompressor:
         """Check the compressor against the model, and compute what it needs beforehand."""
         ...
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """The risks of one trial that grow as ‖W − w*‖² does; the others have all their moments.
 
         Which moments these have follows from the law of W: see :mod:`ratedist.compressors.tails`. Names are
@@ -129,11 +134,11 @@ class Compressor(Protocol):
         """
         ...
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """Rates in nats, by name, that are the same in every trial."""
         ...
 
 
-def following_weights(model: GaussianLinearModel, *risks: str) -> frozenset[str]:
+def following_weights(model: LinearModel, *risks: str) -> frozenset[str]:
     """``risks`` as the heavy-tailed ones, but none without noise: then W = w* in every trial."""
-    return frozenset(risks if model.noise_variance > 0 else ())
+    return frozenset(risks if model.bayes_risk > 0 else ())

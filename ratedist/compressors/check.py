@@ -25,12 +25,13 @@ from ratedist.compressors.declaration import (
 from ratedist.compressors.extreme_draws import NUM_DRAWS
 from ratedist.compressors.together import signature
 from ratedist.compressors.tracing import trace_output
-from ratedist.linear_model.model import GaussianLinearModel
-from ratedist.linear_model.sampling import ModelArrays
+from ratedist.linear_model.base import LinearModel
+from ratedist.linear_model.multi_output import require_linear_model
+from ratedist.linear_model.samplers import arrays_of
 
 
 def check_compressor(
-    compressor: Compressor, model: GaussianLinearModel, *, draws: bool | None = None
+    compressor: Compressor, model: LinearModel, *, draws: bool | None = None
 ) -> tuple[str, ...]:
     """Try a compressor on trials of ``model``, typical and extreme, against all that a simulation presumes.
 
@@ -54,8 +55,7 @@ def check_compressor(
         >>> passed[:3]
         ('declaration', 'model_answers', 'structure')
     """
-    if not isinstance(model, GaussianLinearModel):
-        raise ValueError(f"model must be a GaussianLinearModel, got {model!r}")
+    require_linear_model(model)
     if draws is not None and not isinstance(draws, bool):
         raise ValueError(f"draws must be True, False or None, got {draws!r}")
     _checks.fits_in_memory(f"a check on {NUM_DRAWS} Hessians at d = {model.d}", 32 * NUM_DRAWS * model.d**2)
@@ -82,14 +82,14 @@ def check_compressor(
     return tuple(passed)
 
 
-def check_model_answers(compressor: Compressor, model: GaussianLinearModel) -> None:
+def check_model_answers(compressor: Compressor, model: LinearModel) -> None:
     """What it says about a model has names and numbers that exist."""
     checked_heavy_tailed(NAME, compressor, model)
     checked_fixed_rates(NAME, compressor, model)
     bounding_rates(NAME, compressor, model)
 
 
-def check_structure(compressor: Compressor, model: GaussianLinearModel, prepared: Any) -> None:
+def check_structure(compressor: Compressor, model: LinearModel, prepared: Any) -> None:
     """``prepare`` returns a pytree, and twice the same structure, or every call would compile anew."""
     first, second = signature(NAME, prepared), signature(NAME, compressor.prepare(model))
     try:
@@ -103,6 +103,6 @@ def check_structure(compressor: Compressor, model: GaussianLinearModel, prepared
         )
 
 
-def check_output(compressor: Compressor, model: GaussianLinearModel, prepared: PreparedCompressor) -> None:
+def check_output(compressor: Compressor, model: LinearModel, prepared: PreparedCompressor) -> None:
     """``compress`` is traced with the context that was declared, and returns the right shapes and types."""
-    trace_output(NAME, compressor, ModelArrays.of(model), prepared)
+    trace_output(NAME, compressor, arrays_of(model), prepared)

@@ -21,7 +21,7 @@ from ratedist.compressors.base import (
 from ratedist.compressors.extreme_draws import NUM_DRAWS, NUM_EXTREMES, typical_and_extreme
 from ratedist.compressors.together import checked_family, compress_all
 from ratedist.compressors.tracing import full_context
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.sampling import ModelArrays
 
 # A label of a compressor in these checks.
@@ -34,7 +34,7 @@ class Trials:
     def __init__(
         self,
         compressor: Compressor,
-        model: GaussianLinearModel,
+        model: LinearModel,
         prepared: PreparedCompressor,
         draws: bool | None,
     ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
 from ratedist.compressors.base import CONTEXT_NAMES, HESSIAN_NAMES, Compressor, RateKind
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
 
 METHODS = ("prepare", "heavy_tailed", "fixed_rates")
@@ -73,13 +73,13 @@ def names_in(what: str, names: Any, allowed: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def checked_heavy_tailed(name: str, compressor: Compressor, model: GaussianLinearModel) -> frozenset[str]:
+def checked_heavy_tailed(name: str, compressor: Compressor, model: LinearModel) -> frozenset[str]:
     """The heavy-tailed risks that the compressor declares, or ``ValueError`` for names that no risk has."""
     declared = compressor.heavy_tailed(model)
     return names_in(f"heavy_tailed of compressor {name!r}", declared, RISK_NAMES)
 
 
-def checked_fixed_rates(name: str, compressor: Compressor, model: GaussianLinearModel) -> dict[str, float]:
+def checked_fixed_rates(name: str, compressor: Compressor, model: LinearModel) -> dict[str, float]:
     """The rates known beforehand, or ``ValueError``: not numbers by name, NaN, or negative."""
     return check_rates(f"fixed_rates of compressor {name!r}", compressor.fixed_rates(model))
 
@@ -98,7 +98,7 @@ def check_rates(what: str, rates: Any) -> dict[str, float]:
     return {rate: float(value) for rate, value in rates.items()}
 
 
-def bounding_rates(name: str, compressor: Any, model: GaussianLinearModel) -> dict[str, RateKind]:
+def bounding_rates(name: str, compressor: Any, model: LinearModel) -> dict[str, RateKind]:
     """Which rates bound an information and how, empty for a compressor that does not say.
 
     Raises:

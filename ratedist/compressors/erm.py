@@ -7,7 +7,7 @@ import dataclasses
 import jax
 
 from ratedist.compressors.base import Compressed, Context, following_weights
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 
 
 @jax.tree_util.register_dataclass
@@ -18,15 +18,15 @@ class ERM:
     markov = True
     needs = frozenset[str]()
 
-    def prepare(self, model: GaussianLinearModel) -> ERM:
+    def prepare(self, model: LinearModel) -> ERM:
         """Nothing to check."""
         return self
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """The risks that follow ‖W‖²; the distortion is 0 and the empirical risk L_S(W)."""
         return following_weights(model, "population_risk", "generalization_error")
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """No finite rate."""
         return {}
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.sampling import StatisticsDraw
 
 NUM_DRAWS = 256
@@ -14,7 +14,7 @@ NUM_DRAWS = 256
 NUM_EXTREMES = 5
 
 
-def typical_and_extreme(model: GaussianLinearModel) -> tuple[jax.Array, jax.Array]:
+def typical_and_extreme(model: LinearModel) -> tuple[jax.Array, jax.Array]:
     """Weights ``(NUM_DRAWS, d)`` and factors of their Hessians ``(NUM_DRAWS, d, d)``.
 
     The first are all zero, all equal, w* and with one entry far out; the others are drawn, by Bartlett's
@@ -33,7 +33,7 @@ def typical_and_extreme(model: GaussianLinearModel) -> tuple[jax.Array, jax.Arra
     return weights, draws.hessian_factor
 
 
-def stretched(model: GaussianLinearModel, stretch: float) -> StatisticsDraw:
+def stretched(model: LinearModel, stretch: float) -> StatisticsDraw:
     """Draws with ``A/n = L(I − (1 − 1/s²)qqᵀ)Lᵀ``, Σ = LLᵀ, for directions q at random."""
     rng = np.random.default_rng(0)
     q = rng.normal(size=(NUM_DRAWS, model.d))
@@ -45,7 +45,7 @@ def stretched(model: GaussianLinearModel, stretch: float) -> StatisticsDraw:
     return _statistics(model, factor, deviation)
 
 
-def _statistics(model: GaussianLinearModel, factor: np.ndarray, deviation: np.ndarray) -> StatisticsDraw:
+def _statistics(model: LinearModel, factor: np.ndarray, deviation: np.ndarray) -> StatisticsDraw:
     """Draws for Σ from those for the identity: factors of A/n, and (W − w*)/σ."""
     lower = np.asarray(model.covariance_cholesky)
     lower = lower if lower.ndim == 2 else np.diag(np.broadcast_to(lower, (model.d,)))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ratedist import _checks
 from ratedist.codes.traced import empirical_entropy
 from ratedist.compressors.base import Compressed, Context, RateKind
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.quantizers.traced.assignment import label_counts, lookup, nearest_labels
 
 
@@ -41,19 +41,19 @@ class FixedCodebook:
             raise ValueError(f"centers must have shape (K,) with K >= 1, got shape {np.shape(self.centers)}")
         object.__setattr__(self, "centers", centers)
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedFixedCodebook:
+    def prepare(self, model: LinearModel) -> PreparedFixedCodebook:
         """Any codebook serves any model; the centres become traced values."""
         return PreparedFixedCodebook(jnp.asarray(self.centers, jnp.result_type(float)))
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """None: the reproduction is bounded, and the distortion with it."""
         return frozenset()
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """``d ln K`` nats."""
-        return {"fixed_length": model.d * float(np.log(np.size(self.centers)))}
+        return {"fixed_length": model.num_weights * float(np.log(np.size(self.centers)))}
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """``fixed_length``: the decoder has the codebook, and d labels of ln K nats tell Ŵ."""
         return {"fixed_length": "code_length"}
 

@@ -14,7 +14,7 @@ from ratedist.compressors.declaration import (
     check_rates,
     names_in,
 )
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
 
 Function = Callable[[jax.Array, jax.Array, Context], Compressed]
@@ -83,19 +83,19 @@ class FunctionCompressor:
     rates: tuple[tuple[str, float], ...]
     kinds: tuple[tuple[str, RateKind], ...]
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedFunction:
+    def prepare(self, model: LinearModel) -> PreparedFunction:
         """A function serves any model."""
         return PreparedFunction(self.function)
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """As declared; without noise W = w* and what sees W alone has no tails from it."""
         return following_weights(model, *self.risks) if self.markov else self.risks
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """As declared."""
         return dict(self.rates)
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """As declared."""
         return dict(self.kinds)
 

@@ -22,7 +22,7 @@ from ratedist.compressors.kmeans import (
     keeps_every_weight,
     require_enough_weights,
 )
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.methods import Lloyd, Optimal
 from ratedist.quantizers.traced.assignment import label_counts, nearest_labels
@@ -87,7 +87,7 @@ class HessianWeightedKMeans:
         method = checked_method(self.method, penalized=self.diameter_penalty > 0, penalty=self.penalty)
         object.__setattr__(self, "method", method)
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedHessianWeighted:
+    def prepare(self, model: LinearModel) -> PreparedHessianWeighted:
         """Check K against the number of weights; β and the shrinkage become traced values."""
         require_enough_weights(self.num_clusters, model)
         dtype = jnp.result_type(float)
@@ -101,17 +101,17 @@ class HessianWeightedKMeans:
             self.center_bits,
         )
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """All risks, because K averages cannot follow d weights, unless the weights stay as they are."""
-        lossless = self.num_clusters == model.d and keeps_every_weight(self.method)
+        lossless = self.num_clusters == model.num_weights and keeps_every_weight(self.method)
         unmoved = self.diameter_penalty == 0 and self.shrinkage == 1
         return heavy_risks(model, lossless and unmoved and self.center_bits in (None, MAXIMUM_BITS))
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """``d ln K`` nats."""
-        return {"fixed_length": model.d * float(np.log(self.num_clusters))}
+        return {"fixed_length": model.num_weights * float(np.log(self.num_clusters))}
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """The code lengths of rounded centres that a decoder can do with."""
         return decodable_rates(self.num_clusters, self.center_bits)
 

@@ -14,7 +14,7 @@ from ratedist.codes import codebook_bits, header_bits
 from ratedist.codes import traced as codes
 from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.methods import Lloyd, Optimal, as_method, check_method
 from ratedist.quantizers.traced.assignment import label_counts, lookup
@@ -61,32 +61,32 @@ class KMeans:
         # The record in place of its name: equal compressors compare equal, and compile once.
         object.__setattr__(self, "method", checked_method(self.method))
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedOptimal | PreparedLloyd | PreparedLong:
+    def prepare(self, model: LinearModel) -> PreparedOptimal | PreparedLloyd | PreparedLong:
         """Check K against the number of weights and choose the implementation by their number."""
         require_enough_weights(self.num_clusters, model)
-        if model.d > SHORT_VECTOR:
+        if model.num_weights > SHORT_VECTOR:
             return PreparedLong(self)
         return PreparedLloyd(self, self.method) if isinstance(self.method, Lloyd) else PreparedOptimal(self)
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """All risks for K < d: K averages cannot follow d weights, so the distortion grows with ‖W‖² too.
 
         As many clusters as weights lose nothing, unless Lloyd's start misses some of them. Rounded centres
         have an error that grows with the weights.
         """
-        lossless = self.num_clusters == model.d and keeps_every_weight(self.method)
+        lossless = self.num_clusters == model.num_weights and keeps_every_weight(self.method)
         return heavy_risks(model, lossless and self.center_bits in (None, MAXIMUM_BITS))
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """``d ln K`` nats."""
-        return {"fixed_length": model.d * float(np.log(self.num_clusters))}
+        return {"fixed_length": model.num_weights * float(np.log(self.num_clusters))}
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """The code lengths of rounded centres that a decoder can do with."""
         return decodable_rates(self.num_clusters, self.center_bits)
 
 
-def heavy_risks(model: GaussianLinearModel, lossless: bool) -> frozenset[str]:
+def heavy_risks(model: LinearModel, lossless: bool) -> frozenset[str]:
     """The risks that grow with ‖W‖²: those of W itself if nothing is lost, else all."""
     risks = ("population_risk", "generalization_error")
     return following_weights(model, *risks, *(() if lossless else ("empirical_risk", "distortion")))
@@ -122,10 +122,10 @@ def check_clustering(num_clusters: int, center_bits: int | None) -> None:
         _checks.integer("center_bits", center_bits, MINIMUM_BITS, MAXIMUM_BITS)
 
 
-def require_enough_weights(num_clusters: int, model: GaussianLinearModel) -> None:
+def require_enough_weights(num_clusters: int, model: LinearModel) -> None:
     """Refuse more clusters than the model has weights."""
-    if num_clusters > model.d:
-        raise ValueError(f"num_clusters must be at most the {model.d} weights, got {num_clusters}")
+    if num_clusters > model.num_weights:
+        raise ValueError(f"num_clusters must be at most the {model.num_weights} weights, got {num_clusters}")
 
 
 def encode(labels: jax.Array, centers: jax.Array, counts: jax.Array, center_bits: int | None) -> Compressed:

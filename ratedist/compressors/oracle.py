@@ -11,7 +11,7 @@ from jax.scipy.special import logsumexp
 
 from ratedist import _checks
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.theory.oracle import oracle_gaussian_rate
 from ratedist.theory.oracle_information import oracle_alpha_at_rate, oracle_output_mixture, oracle_rate
 
@@ -49,7 +49,7 @@ class Oracle:
             if value is not None and _checks.in_range(name, value, high=high).ndim != 0:
                 raise ValueError(f"{name} must be one number, got {value!r}")
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedOracle:
+    def prepare(self, model: LinearModel) -> PreparedOracle:
         """Find α for this model and the law of the output, needed for the information density."""
         alpha = self._alpha(model)
         inside = 0 < alpha < 1 and model.noise_variance > 0
@@ -63,13 +63,13 @@ class Oracle:
             jnp.asarray(alpha, dtype), jnp.asarray(offset, dtype), jnp.asarray(precision, dtype)
         )
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """The risks that follow ‖W‖² for α < 1; none at α = 1, where Ŵ = w*. The distortion never does."""
         if self._alpha(model) == 1:
             return frozenset()
         return following_weights(model, "population_risk", "generalization_error")
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """The exact rate and the Gaussian bound on it, in nats."""
         alpha = self._alpha(model)
         rates = {"mutual_information": float(oracle_rate(model, alpha))}
@@ -77,11 +77,11 @@ class Oracle:
             rates["gaussian_bound"] = float(oracle_gaussian_rate(model, alpha))
         return rates
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """The exact rate, and the Gaussian one above it."""
         return dict.fromkeys(self.fixed_rates(model), "information")
 
-    def _alpha(self, model: GaussianLinearModel) -> float:
+    def _alpha(self, model: LinearModel) -> float:
         return oracle_alpha_at_rate(model, self.rate) if self.rate is not None else float(self.alpha or 0.0)
 
 

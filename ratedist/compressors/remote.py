@@ -21,7 +21,7 @@ from ratedist.compressors.base import (
 )
 from ratedist.compressors.declaration import bounding_rates, check_declaration
 from ratedist.compressors.erm import ERM
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.theory.mixture_prior import MixturePrior, require_mixture
 from ratedist.theory.remote import NODES_PER_DEVIATION, weight_noise_unit
@@ -61,21 +61,21 @@ class Shrunk:
         require_blind(self.compressor)
         _checks.number("factor", self.factor, high=1.0)
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedShrunk:
+    def prepare(self, model: LinearModel) -> PreparedShrunk:
         """The other compressor, prepared for the same model; b becomes a traced value."""
         return PreparedShrunk(
             self.compressor.prepare(model), jnp.asarray(self.factor, jnp.result_type(float))
         )
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """Those of the other compressor: bW is W of the true weights bw*, with less noise."""
         return self.compressor.heavy_tailed(model)
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """Those of the other compressor."""
         return self.compressor.fixed_rates(model)
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """The code lengths of the other compressor."""
         return code_lengths_only(self.compressor, model)
 
@@ -113,7 +113,7 @@ class PosteriorMean:
         require_mixture(self.prior)
         require_blind(self.compressor)
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedPosteriorMean:
+    def prepare(self, model: LinearModel) -> PreparedPosteriorMean:
         """Nodes for g; Σ must be diagonal and σ² above 0."""
         nu, d = model.degrees_of_freedom, model.d
         unit = weight_noise_unit(model)
@@ -129,17 +129,17 @@ class PosteriorMean:
             self.compressor.prepare(model), *(jnp.asarray(one, dtype) for one in arrays)
         )
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """None for spikes alone, between which the estimate stays; else all, for caution."""
         if not any(self.prior.variances):
             return frozenset()
         return following_weights(model, *RISK_NAMES)
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """Those of the other compressor."""
         return self.compressor.fixed_rates(model)
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """The code lengths of the other compressor."""
         return code_lengths_only(self.compressor, model)
 
@@ -154,7 +154,7 @@ def require_blind(compressor: Any) -> None:
         )
 
 
-def code_lengths_only(compressor: Compressor, model: GaussianLinearModel) -> dict[str, RateKind]:
+def code_lengths_only(compressor: Compressor, model: LinearModel) -> dict[str, RateKind]:
     """The rates that bound H(Ŵ) whatever the weights were."""
     kinds = bounding_rates("compressor", compressor, model)
     return {rate: kind for rate, kind in kinds.items() if kind == "code_length"}

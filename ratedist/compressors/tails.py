@@ -14,22 +14,22 @@ from __future__ import annotations
 import math
 
 from ratedist.compressors.base import Compressor
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 
 # Coverage that intervals of ± 2 standard errors may lack before it is said.
 COVERAGE_TOLERANCE = 0.002
 
 
-def moment_limit(compressor: Compressor, model: GaussianLinearModel, risk: str) -> float:
+def moment_limit(compressor: Compressor, model: LinearModel, risk: str) -> float:
     """The order k below which the moments ``E|risk|^k`` of one trial exist: ν/2, or infinity."""
     heavy = risk in compressor.heavy_tailed(model)
     return model.degrees_of_freedom / 2 if heavy else math.inf
 
 
-def infinite_expectations(compressor: Compressor, model: GaussianLinearModel) -> dict[str, str]:
+def infinite_expectations(compressor: Compressor, model: LinearModel) -> dict[str, str]:
     """For each risk without a finite expectation the reason, by the risk's name."""
     heavy = frozenset(compressor.heavy_tailed(model))
-    setting = f"(n = {model.n}, d = {model.d})"
+    setting = f"(n = {model.n}, d = {model.num_inputs})"
     reasons = {}
     for risk in heavy:
         if moment_limit(compressor, model, risk) > 1:
@@ -45,13 +45,13 @@ def infinite_expectations(compressor: Compressor, model: GaussianLinearModel) ->
     return reasons
 
 
-def interval_notes(compressor: Compressor, model: GaussianLinearModel, num_trials: int) -> dict[str, str]:
+def interval_notes(compressor: Compressor, model: LinearModel, num_trials: int) -> dict[str, str]:
     """For each risk whose standard error misleads the reason, by the risk's name."""
     note = interval_note(model, num_trials)
     return dict.fromkeys(compressor.heavy_tailed(model), note) if note else {}
 
 
-def interval_note(model: GaussianLinearModel, num_trials: int) -> str:
+def interval_note(model: LinearModel, num_trials: int) -> str:
     """What to know beside the standard error of a risk that grows with ‖W‖²; empty if nothing.
 
     Without a variance the error estimates nothing. Without a third or fourth moment the coverage of ± 2 of
@@ -76,7 +76,7 @@ def interval_note(model: GaussianLinearModel, num_trials: int) -> str:
     )
 
 
-def coverage_lost(model: GaussianLinearModel, num_trials: int) -> float:
+def coverage_lost(model: LinearModel, num_trials: int) -> float:
     """What ± 2 standard errors of ERM's population risk cover less than for normal values, n > d + 7.
 
     ``(2/N) x φ(x) [γ²(x⁴ + 2x² − 3)/18 − κ(x² − 3)/12]`` at x = 2, with the skewness γ and the excess
@@ -91,9 +91,9 @@ def coverage_lost(model: GaussianLinearModel, num_trials: int) -> float:
     return 2 / num_trials * x * density * polynomial
 
 
-def _shape(model: GaussianLinearModel) -> tuple[float, float]:
+def _shape(model: LinearModel) -> tuple[float, float]:
     """Skewness and excess kurtosis of the population risk of ERM: those of the F law with (d, ν), ν > 8."""
-    d, nu = model.d, model.degrees_of_freedom
+    d, nu = model.num_inputs, model.degrees_of_freedom
     common = d * (d + nu - 2)
     skewness = (2 * d + nu - 2) * math.sqrt(8 * (nu - 4) / common) / (nu - 6)
     kurtosis = 12 * ((5 * nu - 22) + (nu - 4) * (nu - 2) ** 2 / common) / ((nu - 6) * (nu - 8))

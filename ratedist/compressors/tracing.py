@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from ratedist.compressors.base import CONTEXT_NAMES, Compressor, Context, PreparedCompressor
 from ratedist.compressors.together import compress_all
+from ratedist.linear_model.multi_output_sampling import MultiOutputArrays
 from ratedist.linear_model.sampling import ModelArrays
 
 
-def trace_output(name: str, compressor: Compressor, model: ModelArrays, prepared: PreparedCompressor) -> None:
+def trace_output(
+    name: str, compressor: Compressor, model: ModelArrays | MultiOutputArrays, prepared: PreparedCompressor
+) -> None:
     """Trace ``compress`` without computing anything.
 
     Raises:
         ValueError: what it raised itself while traced, or what is wrong with its output.
     """
-    d = model.w_star.shape[0]
-    weights = jax.ShapeDtypeStruct((d,), model.w_star.dtype)
+    d = model.num_inputs
+    weights = jax.ShapeDtypeStruct(model.w_star.shape, model.w_star.dtype)
     factor = jax.ShapeDtypeStruct((d, d), model.w_star.dtype)
 
     def one(weights: jax.Array, factor: jax.Array) -> Any:
@@ -40,7 +42,12 @@ def trace_output(name: str, compressor: Compressor, model: ModelArrays, prepared
         ) from error
 
 
-def full_context(model: ModelArrays, hessian_factor: jax.Array) -> Context:
-    """Everything there is to see, by a factor of the Hessian; ``compress_all`` shows what was declared."""
-    hessian = hessian_factor @ hessian_factor.T
-    return Context(model=model, hessian_diagonal=jnp.diag(hessian), hessian=hessian)
+def full_context(model: ModelArrays | MultiOutputArrays, hessian_factor: jax.Array) -> Context:
+    """Everything there is to see, by a factor of A/n; ``compress_all`` shows what was declared."""
+    input_hessian = hessian_factor @ hessian_factor.T
+    return Context(
+        model=model,
+        hessian_diagonal=model.hessian_diagonal(input_hessian),
+        hessian=model.hessian(input_hessian),
+        input_hessian=input_hessian,
+    )

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
+from ratedist.linear_model.base import LARGEST_N, LinearModel
+from ratedist.linear_model.covariances import canonical_covariance
 
-SYMMETRY_TOLERANCE = 1e-10
-LARGEST_N = 2**53  # float64 holds every integer up to it
+LARGEST_SIGNAL = 1e290
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class GaussianLinearModel:
+class GaussianLinearModel(LinearModel):
     r"""``Y_i = X_iᵀ w* + ε_i`` with ``X_i ~ N(0, Σ)``, ``ε_i ~ N(0, σ²)``, i = 1…n, under squared loss.
 
     The papers' symbols: ``n`` and ``d`` as here, ``w_star`` = w*, ``noise_variance`` = σ'² (σ² in the
@@ -64,9 +64,8 @@ class GaussianLinearModel:
         noise_variance = _checks.real_array("noise_variance", self.noise_variance)
         if noise_variance.ndim != 0 or noise_variance < 0:
             raise ValueError(f"noise_variance must be one number of at least 0, got {self.noise_variance!r}")
-        covariance = _canonical_covariance(self.covariance, w_star.size)
-        for array in (w_star, covariance):
-            array.flags.writeable = False
+        covariance = canonical_covariance("covariance", self.covariance, w_star.size)
+        w_star.flags.writeable = False
         object.__setattr__(self, "n", n)
         object.__setattr__(self, "w_star", w_star)
         object.__setattr__(self, "noise_variance", float(noise_variance))
@@ -78,21 +77,19 @@ class GaussianLinearModel:
         return self.w_star.size
 
     @property
-    def degrees_of_freedom(self) -> int:
-        """ν = n − d + 1, the degrees of freedom of the multivariate t law of the ERM weights."""
-        return self.n - self.d + 1
+    def num_outputs(self) -> int:
+        """One output."""
+        return 1
 
-    @functools.cached_property
-    def covariance_cholesky(self) -> np.ndarray:
-        """Lower factor L of Σ = LLᵀ, in the shape of ``covariance`` (square roots where it is diagonal)."""
-        sigma = np.asarray(self.covariance)
-        return np.linalg.cholesky(sigma) if sigma.ndim == 2 else np.sqrt(sigma)
+    @property
+    def num_inputs(self) -> int:
+        """d: with one output there are as many inputs as weights."""
+        return self.d
 
-    @functools.cached_property
-    def covariance_norm(self) -> float:
-        """Spectral norm ‖Σ‖."""
-        sigma = np.asarray(self.covariance)
-        return float(np.linalg.eigvalsh(sigma)[-1] if sigma.ndim == 2 else np.max(sigma))
+    @property
+    def bayes_risk(self) -> float:
+        """``L_μ(w*) = σ²``."""
+        return self.noise_variance
 
     def squared_norm(self, vector: ArrayLike) -> np.ndarray:
         """‖v‖²_Σ = vᵀΣv along the last axis of ``vector``, shape ``(..., d)`` to ``(...)``."""
@@ -101,14 +98,6 @@ class GaussianLinearModel:
             raise ValueError(f"vector must have last axis of length d = {self.d}, got shape {v.shape}")
         sigma = np.asarray(self.covariance)
         return np.sum((v @ sigma if sigma.ndim == 2 else v * sigma) * v, axis=-1)
-
-    def require_finite_risk(self, quantity: str) -> None:
-        """Raise ``ValueError`` unless n > d + 1, where E‖W − w*‖² is finite."""
-        if self.n <= self.d + 1:
-            raise ValueError(
-                f"{quantity} needs n > d + 1 = {self.d + 1}, got n = {self.n}: below that the variance of "
-                "the ERM weights is infinite"
-            )
 
 
 def require_model(model: Any) -> None:
@@ -120,30 +109,16 @@ def require_model(model: Any) -> None:
         )
 
 
-def _canonical_covariance(covariance: ArrayLike | None, d: int) -> np.ndarray:
-    if covariance is None:
-        return np.ones(())
-    sigma = _checks.real_array("covariance", covariance)
-    if sigma.shape not in ((), (d,), (d, d)):
-        raise ValueError(f"covariance must be a number or have shape ({d},) or ({d}, {d}), got {sigma.shape}")
-    if sigma.ndim < 2:
-        if np.any(sigma <= 0):
-            raise ValueError(f"covariance must be positive, its smallest entry is {np.min(sigma):g}")
-        return sigma
-    asymmetry = np.max(np.abs(sigma - sigma.T))
-    if asymmetry > SYMMETRY_TOLERANCE * np.max(np.abs(sigma)):
-        raise ValueError(f"covariance must be symmetric, entries differ from their mirror by {asymmetry:g}")
-    sigma = (sigma + sigma.T) / 2
-    smallest = np.linalg.eigvalsh(sigma)[0]
-    if smallest <= 0:
-        raise ValueError(f"covariance must be positive definite, its smallest eigenvalue is {smallest:g}")
-    try:
-        np.linalg.cholesky(sigma)
-    except np.linalg.LinAlgError:
+def require_signal(model: Any) -> None:
+    """Raise ``ValueError`` unless ``model`` is one whose ‖w*‖²_Σ floating point holds, with room to spare."""
+    require_model(model)
+    with np.errstate(over="ignore", invalid="ignore"):
+        signal = float(model.squared_norm(model.w_star))
+    if not signal <= LARGEST_SIGNAL:
         raise ValueError(
-            f"covariance must be positive definite beyond rounding, its smallest eigenvalue is {smallest:g}"
-        ) from None
-    return sigma
+            "w_star must have a squared norm, in the metric of the covariance, of at most "
+            f"{LARGEST_SIGNAL:g}, got {signal:g}: rescale the problem"
+        )
 
 
 def ar1_covariance(d: int, correlation: float) -> np.ndarray:

@@ -43,6 +43,19 @@ class ModelArrays:
             covariance_factor=jnp.asarray(model.covariance_cholesky, dtype),
         )
 
+    @property
+    def num_inputs(self) -> int:
+        """d."""
+        return self.w_star.shape[0]
+
+    def hessian(self, input_hessian: jax.Array) -> jax.Array:
+        """A/n: with one output the Hessian of the weights is that of the inputs."""
+        return input_hessian
+
+    def hessian_diagonal(self, input_hessian: jax.Array) -> jax.Array:
+        """diag(A/n), shape ``(d,)``."""
+        return jnp.diag(input_hessian)
+
     def times_covariance(self, vector: jax.Array) -> jax.Array:
         """Σv for a vector of shape ``(d,)``."""
         return self.covariance @ vector if self.covariance.ndim == 2 else self.covariance * vector

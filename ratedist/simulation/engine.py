@@ -27,11 +27,13 @@ from ratedist.compressors.base import (
 )
 from ratedist.compressors.together import compress_all
 from ratedist.compressors.tracing import trace_output
+from ratedist.linear_model.multi_output_sampling import MultiOutputArrays
 from ratedist.linear_model.samplers import Sampler
 from ratedist.linear_model.sampling import ModelArrays
 from ratedist.simulation import trials
 from ratedist.simulation.estimates import SQUARED_DISTANCE
 
+Arrays = ModelArrays | MultiOutputArrays
 # Each compilation keeps some 600 memory maps, of which Linux gives a process 65,530.
 MAX_KEPT = 40
 
@@ -68,7 +70,7 @@ def _over_trials(one_trial: Callable[[Any, Any, Plan], Any]) -> Callable[[Any, A
 
 
 @_over_trials
-def _draw(index: jax.Array, shared: tuple[jax.Array, ModelArrays], plan: Plan) -> tuple[Any, jax.Array]:
+def _draw(index: jax.Array, shared: tuple[jax.Array, Arrays], plan: Plan) -> tuple[Any, jax.Array]:
     """The draw of one trial, and the key of its compressors."""
     key, model = shared
     draw_key, compress_key = jax.random.split(jax.random.fold_in(key, index))
@@ -77,7 +79,7 @@ def _draw(index: jax.Array, shared: tuple[jax.Array, ModelArrays], plan: Plan) -
 
 @_over_trials
 def _compress(
-    own: tuple[Any, jax.Array], shared: tuple[ModelArrays, dict[str, PreparedCompressor]], plan: Plan
+    own: tuple[Any, jax.Array], shared: tuple[Arrays, dict[str, PreparedCompressor]], plan: Plan
 ) -> dict[tuple[str, ...], Compressed]:
     """What the compressors make of one trial's weights."""
     (draw, key), (model, compressors) = own, shared
@@ -88,7 +90,7 @@ def _compress(
 
 @_over_trials
 def _assess(
-    own: tuple[Any, dict[tuple[str, ...], Compressed]], model: ModelArrays, plan: Plan
+    own: tuple[Any, dict[tuple[str, ...], Compressed]], model: Arrays, plan: Plan
 ) -> dict[str, jax.Array]:
     """Per quantity the values of one trial, over all compressors in the order of their groups."""
     draw, compressed = own
@@ -105,7 +107,7 @@ def _everywhere(tree: Any, mesh: Mesh) -> Any:
 
 
 def run_batch(
-    indices: jax.Array, count: int, key: jax.Array, model: ModelArrays,
+    indices: jax.Array, count: int, key: jax.Array, model: Arrays,
     compressors: dict[str, PreparedCompressor], plan: Plan,
 ) -> dict[str, trials.Column]:  # fmt: skip
     """Values of every quantity in the first ``count`` of the trials ``indices``."""
@@ -121,7 +123,7 @@ def run_batch(
 
 def traced_rates(
     compressors: Mapping[str, Compressor], prepared: dict[str, PreparedCompressor], indices: jax.Array,
-    key: jax.Array, model: ModelArrays, plan: Plan,
+    key: jax.Array, model: Arrays, plan: Plan,
 ) -> dict[tuple[str, ...], dict[str, Any]]:  # fmt: skip
     """Shapes of the rates of each group, by tracing alone; what is returned wrongly is refused here.
 
@@ -139,11 +141,17 @@ def traced_rates(
     return {names: group.rates for names, group in compressed.items()}
 
 
-def _context(model: ModelArrays, draw: Any, sampler: Sampler, needs: frozenset[str]) -> Context:
+def _context(model: Arrays, draw: Any, sampler: Sampler, needs: frozenset[str]) -> Context:
     """What any of the compressors declared; which of it each may see is for ``compress_all``."""
-    hessian = sampler.hessian(draw) if sampler.hessian and needs & HESSIAN_NAMES else None
+    if sampler.input_hessian is None or not needs & HESSIAN_NAMES:
+        return Context(model=model)
+    input_hessian = sampler.input_hessian(draw)
     return Context(
-        model=model, hessian_diagonal=None if hessian is None else jnp.diag(hessian), hessian=hessian
+        model=model,
+        hessian_diagonal=model.hessian_diagonal(input_hessian),
+        # Of several outputs it is larger than all the rest.
+        hessian=model.hessian(input_hessian) if "hessian" in needs else None,
+        input_hessian=input_hessian,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ratedist.compressors.base import Compressor
 from ratedist.compressors.declaration import bounding_rates
 from ratedist.estimate import Estimate
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 from ratedist.theory.bounds.conditional_cgf import conditional_cgf_bound
 
 SQUARED_DISTANCE = "squared_distance"
@@ -45,7 +45,7 @@ class Source:
     """Where the estimates of one compressor come from: what its bounds need to know."""
 
     name: str
-    model: GaussianLinearModel
+    model: LinearModel
     compressor: Compressor
 
 
@@ -133,7 +133,7 @@ class RiskEstimates:
         fixed = rate in compressor.fixed_rates(model)
         values = self.rates[rate].mean if fixed else self.samples[RATE_PREFIX + rate]
         # In single precision σ² + ‖·‖² may come out below σ²; the bound rises with σ_ℓ².
-        variance = np.maximum(self.samples["population_risk"].astype(np.float64), model.noise_variance)
+        variance = np.maximum(self.samples["population_risk"].astype(np.float64), model.bayes_risk)
         bound = conditional_cgf_bound(model, values, variance)
         return Estimate(bound.value, bound.sem, variance.size - variance.size // 2, estimate.note)
 

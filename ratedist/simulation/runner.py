@@ -25,10 +25,10 @@ from ratedist.compressors.declaration import (
 from ratedist.compressors.tails import infinite_expectations, interval_notes
 from ratedist.estimate import Moments
 from ratedist.files import require_target
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
+from ratedist.linear_model.multi_output import require_linear_model
 from ratedist.linear_model.quantities import SamplerName
-from ratedist.linear_model.samplers import SAMPLERS
-from ratedist.linear_model.sampling import ModelArrays
+from ratedist.linear_model.samplers import arrays_of, samplers_of
 from ratedist.quantizers.traced.optimal import SHORT_VECTOR
 from ratedist.simulation import checkpoint, trials
 from ratedist.simulation.engine import Plan, limit_kept_compilations, run_batch, traced_rates, trial_indices
@@ -44,7 +44,7 @@ MAX_TRIALS = 2**32
 
 
 def simulate(
-    model: GaussianLinearModel,
+    model: LinearModel,
     compressors: Mapping[str, Compressor],
     num_trials: int,
     key: jax.Array,
@@ -62,7 +62,8 @@ def simulate(
     its digits are too few for the model.
 
     Args:
-        model: the Gaussian linear model that data sets are drawn from, n ≥ d.
+        model: the Gaussian linear model that data sets are drawn from, n ≥ d, with one output or several. Of
+            several the compressors see the weights row by row, all in one vector of shape ``(o·d,)``.
         compressors: by the names under which the result is asked.
         num_trials: independent data sets (or draws of their statistics), from 1 to 2³².
         key: one JAX random key, ``jax.random.key(seed)``.
@@ -108,15 +109,15 @@ def simulate(
     if checkpoint_path is not None and not isinstance(checkpoint_path, str | os.PathLike):
         raise ValueError(f"checkpoint_path must be a path, got {checkpoint_path!r}")
     _check_problem(model, compressors)
-    chosen = _choose_sampler(sampler, compressors)
-    batch_size = min(_batch_size(batch_size, model, len(compressors), chosen), num_trials)
+    chosen = _choose_sampler(sampler, model, compressors)
+    batch_size = min(_batch_size(batch_size, model, compressors, chosen), num_trials)
     fixed_rates = _checked_answers(model, compressors)
     prepared = {name: compressor.prepare(model) for name, compressor in compressors.items()}
     mesh = Mesh(np.array(jax.devices()), ("trials",))
-    arrays = ModelArrays.of(model)
+    arrays = arrays_of(model)
     needs = tuple((name, frozenset(compressor.needs)) for name, compressor in compressors.items())
     # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
-    drawn = SAMPLERS[chosen]
+    drawn = samplers_of(model)[chosen]
     plan = Plan(drawn, model.n if drawn.sized_by_samples else 0, needs, mesh)
     groups = traced_rates(compressors, prepared, trial_indices(0, batch_size, mesh), key, arrays, plan)
     for names, counted in groups.items():
@@ -173,26 +174,20 @@ def simulate(
     )
 
 
-def _check_problem(model: GaussianLinearModel, compressors: Mapping[str, Compressor]) -> None:
-    if not isinstance(model, GaussianLinearModel):
-        raise ValueError(f"model must be a GaussianLinearModel, got {model!r}")
+def _check_problem(model: LinearModel, compressors: Mapping[str, Compressor]) -> None:
+    require_linear_model(model)
     if not isinstance(compressors, Mapping):
         raise ValueError(f'compressors must be a mapping such as {{"erm": rd.ERM()}}, got {compressors!r}')
     if not compressors:
         raise ValueError("compressors must name at least one compressor, got none")
     for name, compressor in compressors.items():
         check_declaration(name, compressor)
-    held = jnp.finfo(jnp.result_type(float))
-    if model.noise_variance > 0 and not float(held.tiny) <= model.noise_variance <= float(held.max):
-        raise ValueError(
-            f"noise_variance must lie in [{float(held.tiny):.2g}, {float(held.max):.2g}], which is what "
-            f"{held.dtype} holds, got {model.noise_variance:g}: rescale the problem or enable x64"
-        )
+    trials.require_held(model)
     trials.warn_of_few_digits(model)
 
 
 def _checked_answers(
-    model: GaussianLinearModel, compressors: Mapping[str, Compressor]
+    model: LinearModel, compressors: Mapping[str, Compressor]
 ) -> dict[str, dict[str, float]]:
     """The fixed rates of each compressor, once all that it says about the model makes sense."""
     for name, compressor in compressors.items():
@@ -201,10 +196,11 @@ def _checked_answers(
     return {name: checked_fixed_rates(name, one, model) for name, one in compressors.items()}
 
 
-def _choose_sampler(sampler: str, compressors: Mapping[str, Compressor]) -> str:
-    _checks.one_of("sampler", sampler, ("auto", *SAMPLERS))
+def _choose_sampler(sampler: str, model: LinearModel, compressors: Mapping[str, Compressor]) -> str:
+    samplers = samplers_of(model)
+    _checks.one_of("sampler", sampler, ("auto", *samplers))
     blind = [name for name, one in compressors.items() if not one.markov or one.needs & HESSIAN_NAMES]
-    able = [name for name, one in SAMPLERS.items() if one.hessian or not blind]
+    able = [name for name, one in samplers.items() if one.input_hessian or not blind]
     if sampler == "auto":
         return able[0]  # they are listed from the fastest on
     if sampler not in able:
@@ -215,13 +211,19 @@ def _choose_sampler(sampler: str, compressors: Mapping[str, Compressor]) -> str:
     return sampler
 
 
-def _batch_size(asked: int | None, model: GaussianLinearModel, num_compressors: int, sampler: str) -> int:
+def _batch_size(
+    asked: int | None, model: LinearModel, compressors: Mapping[str, Compressor], sampler: str
+) -> int:
     if asked is not None:
         _checks.integer("batch_size", asked, 1)
-    per_trial = model.d * (6 * num_compressors + 16)
-    per_trial += 3 * min(model.d, SHORT_VECTOR) ** 2  # the tables of optimal K-means
-    per_trial += SAMPLERS[sampler].numbers(model.d, model.n)
+    o, d, weights = model.num_outputs, model.num_inputs, model.num_weights
+    per_trial = weights * (6 * len(compressors) + 16)
+    per_trial += 3 * min(weights, SHORT_VECTOR) ** 2  # the tables of optimal K-means
+    per_trial += samplers_of(model)[sampler].numbers(o, d, model.n)
+    if o > 1 and any("hessian" in one.needs for one in compressors.values()):
+        per_trial += 4 * weights**2
     _checks.fits_in_memory(
-        f"a trial of the sampler {sampler!r} at d = {model.d}, n = {model.n}", 8 * per_trial
+        f"a trial of the sampler {sampler!r} at {'' if o == 1 else f'o = {o}, '}d = {d}, n = {model.n}",
+        8 * per_trial,
     )
     return asked or int(min(max(BATCH_BYTES // (8 * per_trial), 1), MAX_BATCH))

@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import get_lapack_funcs
 
+from ratedist import _checks
 from ratedist.compressors.base import RATE_TOLERANCE, SIGNED_RATE, PreparedCompressor
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
+from ratedist.linear_model.multi_output import MultiOutputLinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.simulation.estimates import RATE_PREFIX, SQUARED_DISTANCE
 
@@ -29,22 +31,32 @@ LEAST_ROUNDINGS = 100
 
 def checked_key(key: jax.Array) -> jax.Array:
     """The key as a typed scalar; raw keys of ``jax.random.PRNGKey`` are taken too."""
-    if isinstance(key, jax.Array):
-        if key.dtype == jnp.uint32 and key.ndim == 1:
-            return jax.random.wrap_key_data(key)
-        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
-            return key
-    raise ValueError(f"key must be one JAX random key, jax.random.key(seed), got {key!r}")
+    one = _checks.random_key(key)
+    return one if jnp.issubdtype(one.dtype, jax.dtypes.prng_key) else jax.random.wrap_key_data(one)
 
 
-def warn_of_few_digits(model: GaussianLinearModel) -> None:
+def require_held(model: LinearModel) -> None:
+    """Refuse noise that JAX's precision does not hold."""
+    held = jnp.finfo(jnp.result_type(float))
+    several = isinstance(model, MultiOutputLinearModel)
+    name = "the noise_covariance in the metric of the loss_matrix" if several else "noise_variance"
+    risk = model.bayes_risk / model.num_outputs
+    if risk > 0 and not float(held.tiny) <= risk <= float(held.max):
+        raise ValueError(
+            f"{name} must lie in [{float(held.tiny):.2g}, {float(held.max):.2g}], which is what "
+            f"{held.dtype} holds, got {risk:g}: rescale the problem or enable x64"
+        )
+
+
+def warn_of_few_digits(model: LinearModel) -> None:
     """Warn where rounding the weights, the covariance (as LAPACK estimates) or risks changes the numbers."""
     dtype = jnp.result_type(float)
     eps = float(jnp.finfo(dtype).eps)
     remedy = 'use jax.config.update("jax_enable_x64", True) or rescale the problem'
     # What one rounding of a weight is, against what the weights vary by.
-    resolution = eps * float(np.max(np.abs(model.w_star)))
-    spread = (model.noise_variance / model.covariance_norm / model.degrees_of_freedom) ** 0.5
+    resolution = eps * float(np.max(np.abs(model.w_star))) * _loss_scale(model)
+    noise = model.bayes_risk / model.num_outputs
+    spread = (noise / model.covariance_norm / model.degrees_of_freedom) ** 0.5
     if 0 < spread < 1000 * resolution:
         warnings.warn(
             f"the weights vary by about {spread:.1g}, and {dtype} resolves them to {resolution:.1g}: "
@@ -52,8 +64,8 @@ def warn_of_few_digits(model: GaussianLinearModel) -> None:
             stacklevel=4,
         )
     # The difference of two risks that are both about the variance of the noise.
-    share = model.d / model.n
-    if model.noise_variance > 0 and share < LEAST_ROUNDINGS * eps:
+    share = model.num_inputs / model.n
+    if model.bayes_risk > 0 and share < LEAST_ROUNDINGS * eps:
         warnings.warn(
             f"the generalisation error is about d/n = {share:.1g} of the risks whose difference it is, and "
             f"{dtype} rounds to {eps:.1g}, so that it loses its digits: {remedy}",
@@ -61,7 +73,7 @@ def warn_of_few_digits(model: GaussianLinearModel) -> None:
         )
     # A rounded entry of Σ is measured against its smallest eigenvalue, along which the weights vary most.
     covariance = np.asarray(model.covariance)
-    if covariance.ndim == 2 and model.noise_variance > 0:
+    if covariance.ndim == 2 and model.bayes_risk > 0:
         largest_sum = float(np.abs(covariance).sum(axis=0).max())
         factor = np.asarray(model.covariance_cholesky, np.float64)
         (estimate_condition,) = get_lapack_funcs(("pocon",), (factor,))
@@ -72,6 +84,14 @@ def warn_of_few_digits(model: GaussianLinearModel) -> None:
                 f"{dtype} rounds to {eps:.1g}, so that risks lose their digits: {remedy}",
                 stacklevel=4,
             )
+
+
+def _loss_scale(model: LinearModel) -> float:
+    """The largest factor that the loss has for the error of a weight: ‖B‖, M = BBᵀ."""
+    if not isinstance(model, MultiOutputLinearModel):
+        return 1.0
+    B = model.loss_factor
+    return float(np.linalg.norm(B, 2) if B.ndim == 2 else np.max(B))
 
 
 class Column(NamedTuple):
@@ -100,7 +120,7 @@ def check_values(columns: Mapping[str, Column], weights: jax.Array, indices: jax
 
     Args:
         columns: of the trials, by quantity.
-        weights: those that were compressed, shape ``(at least num_trials, d)``.
+        weights: those that were compressed, shape ``(at least num_trials, num_weights)``.
         indices: of the trials, the same length.
     """
     for quantity, (names, values) in columns.items():
