@@ -1,4 +1,11 @@
 # Every public name of ``ratedist.lowrank``, once: read by type checkers and by ``lazy_loader``.
+from .convolution import factored_kernels as factored_kernels
+from .convolution import kernel_from_matrix as kernel_from_matrix
+from .convolution import kernel_matrix as kernel_matrix
+from .curve import RankCurve as RankCurve
+from .curve import rank_curve as rank_curve
+from .curve import rank_for_bits as rank_for_bits
+from .curve import rank_for_parameters as rank_for_parameters
 from .metric import Metric as Metric
 from .penalties import DampedRank as DampedRank
 from .penalties import FirmPenalty as FirmPenalty
@@ -9,3 +16,8 @@ from .penalties import RankPenalty as RankPenalty
 from .penalties import SchattenPenalty as SchattenPenalty
 from .projection import Factors as Factors
 from .projection import project as project
+from .proximal_gradient import Thresholded as Thresholded
+from .proximal_gradient import thresholding as thresholding
+from .proximal_gradient import thresholding_path as thresholding_path
+from .schedules import rank_path as rank_path
+from .schedules import strength_path as strength_path

@@ -116,7 +116,8 @@ class Metric(NamedTuple):
         factor = metric_factor("noise_covariance", noise, len(noise) if noise.ndim else 1)
         if not factor.regular:
             raise ValueError("noise_covariance must be positive definite, it has a direction without noise")
-        left = factor.inverse() if noise.ndim == 2 else 1 / noise
+        with np.errstate(over="ignore"):
+            left = factor.inverse() if noise.ndim == 2 else 1 / noise
         right = None if input_covariance is None else _checks.real_array("input_covariance", input_covariance)
         return cls(_finite("noise_covariance", left), right)
 
@@ -180,7 +181,7 @@ def second_moment(name: str, samples: ArrayLike) -> np.ndarray:
 def _rows(name: str, samples: ArrayLike) -> np.ndarray:
     x = np.asarray(samples)
     if x.ndim != 2 or x.size == 0:
-        raise ValueError(f"{name} must have shape (n, d), one row a sample, got {x.shape}")
+        raise ValueError(f"{name} must have two axes, one row a sample, got shape {x.shape}")
     return x
 
 

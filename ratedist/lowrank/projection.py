@@ -17,10 +17,10 @@ class Factors:
     """A matrix ``Ŵ = left @ right`` of low rank.
 
     Attributes:
-        left: shape ``(o, r)``. Its columns are as long as the rows of ``right`` that they are multiplied by,
-            except where Ŵ is W itself: then one of both is the identity.
+        left: shape ``(o, r)``. Each column is as long as the row of ``right`` that it is multiplied by. Where
+            Ŵ is W itself, one of both factors is the identity instead.
         right: shape ``(r, d)``.
-        singular_values: those of the weighted matrix that was projected, all of them, descending, shape
+        singular_values: of the weighted matrix that was projected, all of them, descending, shape
             ``(min(o, d),)``.
         distortion: ``tr L(W − Ŵ)R(W − Ŵ)ᵀ``, the sum of squares of the singular values beyond r.
     """
@@ -55,16 +55,17 @@ def project(
     .. math:: Ŵ = (W Q V_r)\, Σ_r^{-1}\, (U_r^T P^T W).
 
     Its rank is at most r, and ``PᵀŴQ = [PᵀWQ]_r``. By Eckart–Young no PᵀW′Q with W′ of rank r is nearer to
-    PᵀWQ. No metric is inverted, so L and R may be singular: a dead feature is a row and column of zeros, and
-    fewer samples than features give a singular mean of xxᵀ.
+    PᵀWQ. No metric is inverted, so L and R may be singular. A dead feature is a row and column of zeros.
+    Fewer samples than features give a singular mean of xxᵀ.
 
     What a metric does not see does not count in the distortion, so there Ŵ is a choice. Here it keeps W as
-    far as its r directions reach: it is the limit of Ŵ for ``L + δI``, ``R + δI`` as δ tends to 0, if
-    r ≤ rank PᵀWQ. Hence nothing jumps when a feature dies, and no damping is needed to compute Ŵ. For L = I
-    it is ``U_rU_rᵀW``, for R = I ``WV_rV_rᵀ``; neither has a larger norm than W. Where *both* metrics are
-    ill-conditioned, weights between what neither sees can be large, as 1/σ_r. Damping bounds them: a share
-    of the identity added to one of both. Ranks beyond that of PᵀWQ buy no distortion: they approximate W,
-    unweighted, where it is unseen.
+    far as its r directions reach. It is the limit of Ŵ for ``L + δI`` and ``R + δI`` as δ tends to 0, if
+    r ≤ rank PᵀWQ. So nothing jumps when a feature dies, and Ŵ needs no damping. For L = I it is ``U_rU_rᵀW``.
+    For R = I it is ``WV_rV_rᵀ``. Neither has a larger norm than W.
+
+    Where *both* metrics are ill-conditioned, weights between what neither sees can be large, as 1/σ_r.
+    Damping bounds them: a share of the identity added to one of both. Ranks beyond that of PᵀWQ buy no
+    distortion. They approximate W, unweighted, where it is unseen.
 
     Args:
         W: the matrix, shape ``(o, d)``, outputs by inputs.
