@@ -29,7 +29,8 @@ with atheris.instrument_imports(include=["ratedist.container", "ratedist.codes"]
     from ratedist.cli.inspect_file import table
     from ratedist.container import QuantizedTensor, RdzFile, encode_header
     from ratedist.container.rdz_format import header_of
-    from ratedist.container.rdz_index import DTYPE_CODES, decode_index, encode_index
+    from ratedist.container.rdz_index import decode_index, encode_index
+    from ratedist.container.rdz_row import DTYPE_CODES
     from ratedist.container.rdz_version1 import NO_DIGEST
     from ratedist.container.tensor_reader import Entry
     from ratedist.tensors.inspection import inspect_file

@@ -32,7 +32,9 @@ COLUMNS = (
 
 @dataclasses.dataclass(frozen=True)
 class InspectCommand:
-    """List the tensors of a .rdz file: clusters, bits a weight, distortion, diameter, share of the file."""
+    """List the tensors of a .rdz file: clusters, bits a weight, distortion, diameter, share of the file.
+
+    The rank of factored tensors and the part of zeros of pruned ones are shown where there are any."""
 
     file: tyro.conf.Positional[Path]
     """The .rdz file."""
@@ -66,9 +68,12 @@ class InspectCommand:
 
 def table(rows: list[Any]) -> str:
     """Rows under their headings, in columns; a dash where a tensor is stored as it was."""
-    lines = [[heading for heading, _, _ in COLUMNS]]
-    lines += [[_cell(getattr(row, field), form) for _, field, form in COLUMNS] for row in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    from ratedist.tensors.report import columns_of_forms
+
+    columns = [*COLUMNS[:5], *columns_of_forms(rows), *COLUMNS[5:]]
+    lines = [[heading for heading, _, _ in columns]]
+    lines += [[_cell(getattr(row, field), form) for _, field, form in columns] for row in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if column < 3 else cell.rjust(width)

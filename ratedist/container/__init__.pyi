@@ -1,7 +1,9 @@
 # Every public name of ``ratedist.container``, once: read by type checkers and by ``lazy_loader``.
 from .compressed_tensor import CompressedTensor as CompressedTensor
 from .compressed_tensor import Sizes as Sizes
+from .factored_tensor import FactoredTensor as FactoredTensor
 from .file_size import rdz_size as rdz_size
+from .pruned_tensor import PrunedTensor as PrunedTensor
 from .quantized_tensor import QuantizedTensor as QuantizedTensor
 from .rdz_entry import RdzEntry as RdzEntry
 from .rdz_reader import RdzFile as RdzFile

@@ -15,8 +15,9 @@ from ratedist.container.rdz_entry import RdzEntry
 class CompressedTensor(Protocol):
     """A tensor in a form of fewer bits: what writer, reader, sizes and trees have to know of it.
 
-    The kind of a stored tensor is named by its ``RdzEntry``. ``QuantizedTensor`` is the first kind. Another
-    one needs a kind in ``rdz_entry``, a row in ``rdz_index``, and its place where ``RdzFile`` decodes.
+    The kind of a stored tensor is named by its ``RdzEntry``. ``QuantizedTensor`` is the first kind,
+    ``FactoredTensor`` and ``PrunedTensor`` are made of quantised ones. Another one needs a form in
+    ``rdz_forms``, a row in ``rdz_row``, and its module among the decoders of ``rdz_reader``.
     """
 
     @property
@@ -61,6 +62,58 @@ class CompressedTensor(Protocol):
         ...
 
 
+class MeasuredTensor(CompressedTensor, Protocol):
+    """A compressed tensor as it is made from weights: its errors are known."""
+
+    @property
+    def energy(self) -> float:
+        """``Σ_j h_j w_j² / d`` of the weights before."""
+        ...
+
+    @property
+    def weighted(self) -> bool | None:
+        """Whether distortion and energy have importances h, or h = 1."""
+        ...
+
+    @property
+    def bulk_error(self) -> float:
+        """Relative error of most weights."""
+        ...
+
+    @property
+    def signal_to_noise(self) -> float:
+        """Of all weights, in decibels."""
+        ...
+
+    @property
+    def bulk_signal_to_noise(self) -> float:
+        """Of most weights, in decibels."""
+        ...
+
+    @property
+    def num_clusters(self) -> int:
+        """K."""
+        ...
+
+
+class ErrorRatios:
+    """The errors of a compressed tensor in decibels."""
+
+    distortion: float
+    energy: float
+    bulk_error: float
+
+    @property
+    def signal_to_noise(self) -> float:
+        """``10·log₁₀(energy / distortion)`` in decibels: ∞ where nothing is lost, NaN if not known."""
+        return signal_to_noise(self.distortion, self.energy)
+
+    @property
+    def bulk_signal_to_noise(self) -> float:
+        """``−10·log₁₀(bulk_error)`` in decibels, which no outlier raises; ∞ and NaN likewise."""
+        return bulk_signal_to_noise(self.bulk_error)
+
+
 class Stored(NamedTuple):
     """A compressed tensor as a .rdz file keeps it.
 
@@ -91,9 +144,9 @@ class Sizes:
 
     Attributes:
         original: ``d·b``, b bits of a weight.
-        codebook: ``K·m·b'``, b' bits of a coordinate of the codebook.
-        entropy: ``n·H``, labels coded ideally.
-        huffman: ``Σ_k |C_k| b_k``, labels in Huffman code.
+        codebook: ``K·m·b'``, b' bits of a coordinate of the codebook; of both factors.
+        entropy: ``n·H``, labels coded ideally, those of both factors, and the runs between zeros likewise.
+        huffman: ``Σ_k |C_k| b_k``, the same in Huffman code.
     """
 
     original: int

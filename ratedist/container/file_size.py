@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from ratedist.container.rdz_entry import RdzEntry
 from ratedist.container.rdz_format import header_of
-from ratedist.container.rdz_index import DIGEST_BYTES, encode_index
+from ratedist.container.rdz_index import encode_index, version_of
+from ratedist.container.rdz_row import DIGEST_BYTES
 from ratedist.container.tensor_reader import LENGTH_BYTES, Entry
 
 NO_DIGEST = bytes(DIGEST_BYTES)
@@ -35,7 +36,7 @@ def rdz_size(entries: Mapping[str, RdzEntry | Entry], metadata: Mapping[str, str
     rows = {name: _without_digest(entry) for name, entry in entries.items()}
     index = encode_index(metadata or {}, rows)
     data = sum(entry.num_bytes for entry in rows.values())
-    return LENGTH_BYTES + len(header_of(data, index)) + len(index) + data
+    return LENGTH_BYTES + len(header_of(data, index, version_of(rows.values()))) + len(index) + data
 
 
 def _without_digest(entry: RdzEntry | Entry) -> RdzEntry:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ratedist.codes.ans import ans_decode
 from ratedist.codes.bitstream import huffman_decode
-from ratedist.codes.many_streams import huffman_decode_many
 from ratedist.container.codebook_diameter import codebook_diameter
 from ratedist.container.compressed_tensor import Inspection
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, from_bytes
@@ -20,73 +19,83 @@ from ratedist.container.rdz_entry import RdzEntry
 Parts = Sequence[bytearray]
 
 
-def decode(entry: RdzEntry, parts: Parts) -> QuantizedTensor:
-    """The tensor that a file keeps as these parts.
+class Stream(NamedTuple):
+    """Symbols in code.
+
+    Attributes:
+        coder: "huffman" or "ans".
+        payload: their code.
+        counts: how often each occurs, int64.
+    """
+
+    coder: str
+    payload: memoryview
+    counts: np.ndarray
+
+    def decode(self) -> np.ndarray:
+        """The symbols; ``ValueError`` where they do not have these counts."""
+        return (huffman_decode if self.coder == "huffman" else ans_decode)(self.payload, self.counts)
+
+
+def streams(entry: RdzEntry, parts: Parts) -> list[Stream]:
+    """What has to be decoded of a tensor that a file keeps as these parts: its labels.
 
     Raises:
-        ValueError: parts that do not decode to labels with the stored counts, centres that are not finite,
-            ``constriction`` not installed where it is needed.
+        ValueError: centres that are not finite, counts that do not add up to the labels.
     """
-    payload, codebook, counts = _tables(entry, parts)
-    labels = (huffman_decode if entry.coder == "huffman" else ans_decode)(payload, counts)
-    return _tensor(entry, labels, codebook)
+    payload, _, _ = parts
+    require_finite(_codebook(entry, parts), DTYPES[entry.dtype])
+    return [Stream(str(entry.coder), memoryview(payload)[: entry.coded_bytes], _counts(entry, parts))]
 
 
-def decode_together(stored: Sequence[tuple[RdzEntry, Parts]]) -> list[QuantizedTensor]:
-    """``decode`` of each; all have to be in Huffman code, and are decoded in one go."""
-    tables = [_tables(entry, parts) for entry, parts in stored]
-    labels = huffman_decode_many([payload for payload, _, _ in tables], [counts for _, _, counts in tables])
-    return [
-        _tensor(entry, one, codebook)
-        for one, (entry, _), (_, codebook, _) in zip(labels, stored, tables, strict=True)
-    ]
+def assembled(entry: RdzEntry, parts: Parts, symbols: Sequence[np.ndarray]) -> QuantizedTensor:
+    """The tensor, once its streams are decoded."""
+    return QuantizedTensor(
+        symbols[0], _codebook(entry, parts), entry.shape, DTYPES[entry.dtype], **errors(entry)
+    )
 
 
 def inspect(entry: RdzEntry, parts: Parts, max_comparisons: float = math.inf) -> Inspection:
-    """Sizes, clusters and diameter, without decoding the labels; raises as ``decode``.
+    """Sizes, clusters and diameter, without decoding the labels; raises as ``streams``.
 
     Args:
         entry: of the tensor.
         parts: its bytes.
         max_comparisons: of a centre with others on average, beyond which the diameter is left out.
     """
-    _, codebook, counts = _tables(entry, parts)
-    details: dict[str, Any] = {
+    codebook = _codebook(entry, parts)
+    require_finite(codebook, DTYPES[entry.dtype])
+    sizes = sizes_in_bits(_counts(entry, parts), codebook, entry.num_weights, entry.dtype)
+    return Inspection(sizes, details(entry) | {"diameter": codebook_diameter(codebook, max_comparisons)})
+
+
+def details(entry: RdzEntry) -> dict[str, Any]:
+    """What an entry says of its codes, by the names of the columns of ``ratedist inspect``."""
+    return {
         "num_clusters": entry.num_clusters,
         "block_length": entry.block_length,
-        "coder": entry.coder,
-        "codebook_dtype": entry.codebook_dtype,
-        "diameter": codebook_diameter(codebook, max_comparisons),
+        "coder": entry.codes[0].coder,
+        "codebook_dtype": entry.codes[0].codebook_dtype,
     }
-    return Inspection(sizes_in_bits(counts, codebook, entry.num_weights, entry.dtype), details)
 
 
-def _tables(entry: RdzEntry, parts: Parts) -> tuple[memoryview, np.ndarray, np.ndarray]:
-    """Coded labels, codebook and counts (int64)."""
-    payload, codebook, counts = parts
-    centers = from_bytes(codebook, NAMES[CODEBOOK_DTYPES[entry.codebook_dtype]])
-    centers = centers.reshape(entry.codebook_shape)
-    frequencies = from_bytes(counts, entry.counts_dtype)
-    _check_counts(frequencies, entry)
-    require_finite(centers, DTYPES[entry.dtype])
-    return memoryview(payload)[: entry.coded_bytes], centers, frequencies.astype(np.int64)
+def errors(entry: RdzEntry) -> dict[str, Any]:
+    """What an entry says of errors, by the names that tensors have for them: NaN where it says nothing."""
+    return {
+        name: math.nan if getattr(entry, name) is None else getattr(entry, name)
+        for name in ("distortion", "energy", "bulk_error")
+    } | {"weighted": entry.weighted}
 
 
-def _tensor(entry: RdzEntry, labels: np.ndarray, codebook: np.ndarray) -> QuantizedTensor:
-    return QuantizedTensor(
-        labels,
-        codebook,
-        entry.shape,
-        DTYPES[entry.dtype],
-        math.nan if entry.distortion is None else entry.distortion,
-        entry.weighted,
-        math.nan if entry.energy is None else entry.energy,
-        math.nan if entry.bulk_error is None else entry.bulk_error,
-    )
+def _codebook(entry: RdzEntry, parts: Parts) -> np.ndarray:
+    centers = from_bytes(parts[1], NAMES[CODEBOOK_DTYPES[entry.codebook_dtype]])
+    return centers.reshape(entry.codebook_shape)
 
 
-def _check_counts(counts: np.ndarray, entry: RdzEntry) -> None:
-    """Whether the counts add up to the labels of the tensor, without trusting their sum not to overflow."""
+def _counts(entry: RdzEntry, parts: Parts) -> np.ndarray:
+    """How often each label occurs, int64; their sum is not trusted not to overflow."""
+    counts = from_bytes(parts[2], entry.counts_dtype)
     num_labels = -(-entry.num_weights // entry.block_length)
     if num_labels == 0 or int(counts.max()) > num_labels or int(counts.astype(object).sum()) != num_labels:
         raise ValueError(f"the counts do not add up to the {num_labels} labels of the tensor")
+    return counts.astype(np.int64)

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ratedist.codes.ans import ans_encode
 from ratedist.codes.bitstream import MAX_SYMBOLS, huffman_encode
 from ratedist.container.codebook import rounded_codebook
 from ratedist.container.codebook_diameter import codebook_diameter
-from ratedist.container.compressed_tensor import Sizes, Stored, bulk_signal_to_noise, signal_to_noise
+from ratedist.container.compressed_tensor import ErrorRatios, Sizes, Stored
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name, to_bytes
 from ratedist.container.rdz_entry import RdzEntry, codebook_name
 from ratedist.container.rdz_format import least_label_bytes
@@ -28,7 +29,7 @@ CHUNK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class QuantizedTensor:
+class QuantizedTensor(ErrorRatios):
     """A tensor with d weights in n = ⌈d/m⌉ blocks, each one of K rows of a codebook.
 
     Attributes:
@@ -132,16 +133,6 @@ class QuantizedTensor:
         return float(codebook_diameter(self.codebook) or 0.0)
 
     @property
-    def signal_to_noise(self) -> float:
-        """``10·log₁₀(energy / distortion)`` in decibels: ∞ where nothing is lost, NaN if not known."""
-        return signal_to_noise(self.distortion, self.energy)
-
-    @property
-    def bulk_signal_to_noise(self) -> float:
-        """``−10·log₁₀(bulk_error)`` in decibels, which no outlier raises; ∞ and NaN likewise."""
-        return bulk_signal_to_noise(self.bulk_error)
-
-    @property
     def sizes(self) -> Sizes:
         """Its sizes in bits, by what they count."""
         return sizes_in_bits(self.counts, self.codebook, self.num_weights, dtype_name(self.dtype))
@@ -170,8 +161,7 @@ class QuantizedTensor:
         Args:
             coder: of the labels, "huffman" or "ans".
         """
-        payload = (huffman_encode if coder == "huffman" else ans_encode)(self.labels, self.counts)
-        counts = self.counts.astype(np.min_scalar_type(int(self.counts.max())))
+        payload, counts = coded_symbols(self.labels, self.counts, coder)
         entry = RdzEntry(
             dtype_name(self.dtype),
             tuple(self.shape),
@@ -180,10 +170,7 @@ class QuantizedTensor:
             codebook_dtype=codebook_name(NAMES[self.codebook.dtype]),
             codebook_shape=self.codebook.shape,
             counts_dtype=NAMES[counts.dtype],
-            distortion=None if math.isnan(self.distortion) else self.distortion,
-            energy=None if math.isnan(self.energy) else self.energy,
-            weighted=self.weighted,
-            bulk_error=None if math.isnan(self.bulk_error) else self.bulk_error,
+            **known_errors(self),
         )
         padding = b"\0" * max(least_label_bytes(self.num_weights) - len(payload), 0)
         return Stored(entry, [payload, padding, to_bytes(self.codebook), to_bytes(counts)])
@@ -192,6 +179,24 @@ class QuantizedTensor:
         """SHA-256 of the labels, whatever their type."""
         labels = self.labels.astype(np.min_scalar_type(self.num_clusters - 1), copy=False)
         return hashlib.sha256(np.ascontiguousarray(labels).data).digest()
+
+
+def coded_symbols(symbols: np.ndarray, counts: np.ndarray, coder: str) -> tuple[bytes, np.ndarray]:
+    """Symbols in the code of a coder, and their counts in the smallest type that holds them."""
+    payload = (huffman_encode if coder == "huffman" else ans_encode)(symbols, counts)
+    return payload, counts.astype(np.min_scalar_type(int(counts.max())))
+
+
+def known_errors(tensor: Any) -> dict[str, Any]:
+    """What an entry says of the errors of a tensor."""
+    numbers = {name: getattr(tensor, name) for name in ("distortion", "energy", "bulk_error")}
+    known = {name: None if math.isnan(number) else number for name, number in numbers.items()}
+    return known | {"weighted": tensor.weighted}
+
+
+def without_errors(entry: RdzEntry) -> RdzEntry:
+    """The entry of a part of a tensor: of errors the entry of the whole tells."""
+    return dataclasses.replace(entry, distortion=None, energy=None, weighted=None, bulk_error=None)
 
 
 def require_finite(codebook: np.ndarray, dtype: np.dtype) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from ratedist.codes.bitstream import MAX_SYMBOLS
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES, num_bytes
-from ratedist.container.rdz_format import CODERS, least_label_bytes
+from ratedist.container.rdz_format import CODERS, COUNT_DTYPES, least_label_bytes
 
-COUNT_DTYPES = ("U8", "U16", "U32", "U64")
-# A tensor as it is, and one as labels, codebook and counts.
+if TYPE_CHECKING:
+    from ratedist.container.rdz_forms import Factors, Zeros
+
+# A tensor as it is, and one as labels, codebook and counts. Other kinds are in ``rdz_forms``.
 RAW, QUANTIZED = "raw", "quantized"
 
 
@@ -24,10 +26,10 @@ class RdzEntry:
         shape: of the tensor.
         digest: SHA-256 of its data in the file, 32 bytes; empty while they are not written.
         places: where its data start, counted from the beginning of the file: labels, codebook and counts, or
-            the tensor itself if it is not quantised.
-        coder: "huffman" or "ans"; ``None`` for a tensor that is not quantised.
+            the tensor itself if it is not quantised, or what ``form`` says.
+        coder: "huffman" or "ans"; ``None`` for a tensor that is not quantised, or that has a ``form``.
         coded_bytes: of the labels, without filling.
-        num_clusters: K.
+        num_clusters: K, the larger one of two factors.
         block_length: m.
         codebook_dtype: "float32", "float16" or "bfloat16".
         codebook_shape: ``(K,)`` or ``(K, m)``.
@@ -37,6 +39,7 @@ class RdzEntry:
         weighted: whether distortion and energy have importances h, or h = 1; ``None`` if the writer did not
             say.
         bulk_error: relative squared error of most weights, see ``QuantizedTensor.bulk_error``, or ``None``.
+        form: of a tensor that is made of quantised ones, ``Factors`` or ``Zeros``; or ``None``.
     """
 
     dtype: str
@@ -52,10 +55,13 @@ class RdzEntry:
     energy: float | None = None
     weighted: bool | None = None
     bulk_error: float | None = None
+    form: Factors | Zeros | None = None
 
     @property
-    def kind(self) -> Literal["raw", "quantized"]:
+    def kind(self) -> str:
         """What its data are: what they are decoded by."""
+        if self.form is not None:
+            return self.form.kind
         return RAW if self.coder is None else QUANTIZED
 
     @property
@@ -64,14 +70,38 @@ class RdzEntry:
         return math.prod(self.shape)
 
     @property
+    def codes(self) -> tuple[RdzEntry, ...]:
+        """The quantised tensors that its data are: itself, those of its form, or none."""
+        if self.form is not None:
+            return self.form.codes
+        return () if self.coder is None else (self,)
+
+    @property
     def num_clusters(self) -> int:
         """K."""
-        return self.codebook_shape[0] if self.codebook_shape else 0
+        return max((code.codebook_shape[0] for code in self.codes if code.codebook_shape), default=0)
 
     @property
     def block_length(self) -> int:
         """m."""
-        return 0 if self.kind == RAW else self.codebook_shape[1] if len(self.codebook_shape) == 2 else 1
+        return max((_block_length(code.codebook_shape) for code in self.codes), default=0)
+
+    @property
+    def rank(self) -> int | None:
+        """r of a factored tensor."""
+        return None if self.form is None else self.form.rank
+
+    @property
+    def zeros(self) -> float | None:
+        """Part of the weights of a pruned tensor that is set to zero."""
+        return None if self.form is None else self.form.zeros(self.num_weights)
+
+    @property
+    def num_labels(self) -> int:
+        """Symbols that have to be decoded for it."""
+        if self.form is not None:
+            return self.form.num_labels(self.num_weights)
+        return -(-self.num_weights // max(self.block_length, 1))
 
     @property
     def decoded_bytes(self) -> int:
@@ -81,7 +111,9 @@ class RdzEntry:
     @property
     def part_bytes(self) -> tuple[int, ...]:
         """Bytes of labels, codebook and counts in the file, or of the tensor if it is not quantised."""
-        if self.kind == RAW:
+        if self.form is not None:
+            return self.form.part_bytes(self.num_weights)
+        if self.coder is None:
             return (self.decoded_bytes,)
         return (
             max(self.coded_bytes, least_label_bytes(self.num_weights)),
@@ -103,11 +135,13 @@ class RdzEntry:
         """Raise ``ValueError`` where what is said cannot be of any tensor."""
         if self.kind == RAW:
             return
-        K, shape = self.num_clusters, self.codebook_shape
-        if self.dtype not in WEIGHT_DTYPES or self.coder not in CODERS:
+        if self.dtype not in WEIGHT_DTYPES or (self.form is None and self.coder not in CODERS):
             raise ValueError(f"the description of {name!r:.60} is not that of a quantised tensor")
-        if (
-            not 1 <= K <= MAX_SYMBOLS
+        shape = self.codebook_shape
+        if self.form is not None:
+            self.form.check(name, self)
+        elif (
+            not 1 <= self.num_clusters <= MAX_SYMBOLS
             or len(shape) > 2
             or min(shape) < 1
             or self.counts_dtype not in COUNT_DTYPES
@@ -120,6 +154,10 @@ class RdzEntry:
                 )
         if self.bulk_error is not None and not self.bulk_error >= 0:
             raise ValueError(f"the bulk error of {name!r:.60} is not a number from 0 on: {self.bulk_error}")
+
+
+def _block_length(codebook_shape: tuple[int, ...]) -> int:
+    return codebook_shape[1] if len(codebook_shape) == 2 else 1
 
 
 def codebook_name(dtype: str) -> str:

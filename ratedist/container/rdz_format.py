@@ -1,6 +1,6 @@
 """What a .rdz file is, for its writer and its readers.
 
-A .rdz file is a safetensors file. That of version 2, which is written, has two tensors of bytes:
+A .rdz file is a safetensors file. Those of versions 2 and 3, which are written, have two tensors of bytes:
 
 - ``data``: what is stored of each tensor, in the order of their names. Of a quantised one these are its coded
   labels, filled with zeros to a byte for every 1024 weights, so that the size of a file bounds what reading
@@ -9,6 +9,19 @@ A .rdz file is a safetensors file. That of version 2, which is written, has two 
   is their data. All numbers are little-endian.
 - ``index``: metadata, and a row for each tensor with all that has to be known of it and the SHA-256 of its
   data (see ``rdz_index``).
+
+A file is of version 3 if a tensor in it is factored or pruned, and of version 2 if none is. Readers of before
+thus read what they know, and refuse the others by their version.
+
+- A factored tensor has the data of its factors, left before right, each as a quantised tensor of F32, then
+  zeros where these are less than a byte for every 1024 weights. With l and r the decoded factors, the tensor
+  is ``Σ_k l_ik r_kj``, added in the order of k in float64, where every product is exact; then rounded to the
+  nearest float32 (ties to even, larger ones to the largest finite number) and, for F16 and BF16, from there
+  to the nearest of these. F64 is not rounded.
+- A pruned tensor has the coded runs between its marks (see ``ratedist.codes.runs``), filled to a byte for
+  every 1024 weights; how often each of the symbols 0 … A occurs; and the data of a quantised tensor of shape
+  ``(k,)``, the weights that are kept, in row-major order. All others are zero. Marks are those of the two
+  that are fewer, the weights that are kept or the zeros.
 
 The metadata of the header are ``rdz``, an object in JSON with the version, and ``rdz_sha256``, the SHA-256 of
 the index. Version and index determine the header to the last byte, and the reader compares it: nothing is
@@ -25,11 +38,13 @@ import json
 from ratedist.container.tensor_reader import Entry
 from ratedist.container.tensor_writer import encode_header
 
-VERSION = 2
+# Of a file without, and with, factored or pruned tensors.
+VERSION, FORMS_VERSION = 2, 3
 FORMAT_KEY = "rdz"
 DIGEST_KEY = "rdz_sha256"
 DATA, INDEX = "data", "index"
 CODERS = ("huffman", "ans")
+COUNT_DTYPES = ("U8", "U16", "U32", "U64")
 WEIGHTS_PER_BYTE = 1024
 
 
@@ -38,17 +53,17 @@ def least_label_bytes(num_weights: int) -> int:
     return -(-num_weights // WEIGHTS_PER_BYTE)
 
 
-def header_of(data_bytes: int, index: bytes) -> bytes:
-    """The header of the file of version 2 with so many bytes of data and this index."""
+def header_of(data_bytes: int, index: bytes, version: int = VERSION) -> bytes:
+    """The header of the file of version 2 or 3 with so many bytes of data and this index."""
     return encode_header(
         entries_of(data_bytes, index),
         {
-            FORMAT_KEY: json.dumps({"version": VERSION}, separators=(",", ":")),
+            FORMAT_KEY: json.dumps({"version": version}, separators=(",", ":")),
             DIGEST_KEY: hashlib.sha256(index).hexdigest(),
         },
     )
 
 
 def entries_of(data_bytes: int, index: bytes) -> dict[str, Entry]:
-    """The two tensors of the file of version 2."""
+    """The two tensors of the file of version 2 or 3."""
     return {DATA: Entry("U8", (data_bytes,)), INDEX: Entry("U8", (len(index),))}

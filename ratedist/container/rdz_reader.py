@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -11,15 +12,27 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ratedist.container import quantized_decoding
+from ratedist.codes.many_streams import huffman_decode_many
+from ratedist.container import factored_decoding, pruned_decoding, quantized_decoding
 from ratedist.container.compressed_tensor import CompressedTensor, Inspection
 from ratedist.container.dtypes import from_bytes
 from ratedist.container.rdz_entry import QUANTIZED, RAW, RdzEntry
-from ratedist.container.rdz_format import DATA, DIGEST_KEY, FORMAT_KEY, INDEX, VERSION, header_of
-from ratedist.container.rdz_index import decode_index
+from ratedist.container.rdz_format import (
+    DATA,
+    DIGEST_KEY,
+    FORMAT_KEY,
+    FORMS_VERSION,
+    INDEX,
+    VERSION,
+    header_of,
+)
+from ratedist.container.rdz_forms import FACTORED, PRUNED
+from ratedist.container.rdz_index import decode_index, version_of
 from ratedist.container.rdz_version1 import VERSION1, read_version1
 from ratedist.container.tensor_reader import TensorFile, parse_json
 
+# What streams a kind of tensor has, and what is made of their symbols.
+DECODERS = {QUANTIZED: quantized_decoding, FACTORED: factored_decoding, PRUNED: pruned_decoding}
 # Labels, or bytes of the file, of tensors that are read and decoded together.
 BATCH = 1 << 20
 
@@ -39,7 +52,7 @@ class RdzFile:
         metadata: strings by name, as given to the writer.
         size: of the file, in bytes.
         header_bytes: what is not data: header, its length, and index.
-        version: of the format, 1 or 2.
+        version: of the format, 1, 2 or 3.
 
     Raises:
         ValueError: a file that cannot be read, is not whole, has been changed, is of another version, or
@@ -84,8 +97,10 @@ class RdzFile:
         parts = self._parts(name)
         if entry.kind == RAW:
             return from_bytes(parts[0], entry.dtype).reshape(entry.shape)
+        decoder = DECODERS[entry.kind]
         try:
-            return quantized_decoding.decode(entry, parts)
+            symbols = [stream.decode() for stream in decoder.streams(entry, parts)]
+            return decoder.assembled(entry, parts, symbols)
         except ValueError as error:
             raise ValueError(f"{self._file.path}, tensor {name!r}: {error}") from None
 
@@ -98,8 +113,8 @@ class RdzFile:
         together = 0
         for name in names:
             entry = self._entry(name)
-            labels = -(-entry.num_weights // max(entry.block_length, 1))
-            size = max(labels, entry.num_bytes)  # a codebook of long blocks is larger than its labels
+            # A codebook of long blocks is larger than its labels.
+            size = max(entry.num_labels, entry.num_bytes)
             if batch and together + size > BATCH:
                 yield from self._batch(batch)
                 batch, together = [], 0
@@ -140,7 +155,7 @@ class RdzFile:
         if entry.kind == RAW:
             return None
         try:
-            return quantized_decoding.inspect(entry, self._parts(name), max_comparisons)
+            return DECODERS[entry.kind].inspect(entry, self._parts(name), max_comparisons)
         except ValueError as error:
             raise ValueError(f"{self._file.path}, tensor {name!r}: {error}") from None
 
@@ -159,17 +174,30 @@ class RdzFile:
         return self.entries[name]
 
     def _batch(self, names: list[str]) -> Iterator[tuple[str, CompressedTensor | np.ndarray]]:
-        """``read`` of each; the labels of many quantised tensors in Huffman code are decoded together."""
-        entries = {name: self.entries[name] for name in names}
-        together = [n for n, one in entries.items() if one.kind == QUANTIZED and one.coder == "huffman"]
+        """``read`` of each; what is in Huffman code of many tensors is decoded together."""
         found: dict[str, CompressedTensor] = {}
-        if len(together) > 1:
-            stored = [(entries[name], self._parts(name)) for name in together]
+        in_huffman = [n for n in names if {one.coder for one in self.entries[n].codes} == {"huffman"}]
+        if len(in_huffman) > 1:
             # Where one cannot be decoded: one by one, to say which it is.
             with contextlib.suppress(ValueError):
-                found = dict(zip(together, quantized_decoding.decode_together(stored), strict=True))
+                found = self._decoded_together(in_huffman)
         for name in names:
             yield name, found.pop(name) if name in found else self.read(name)
+
+    def _decoded_together(self, names: list[str]) -> dict[str, CompressedTensor]:
+        """Those of the tensors of which all streams are in Huffman code."""
+        entries = {name: self.entries[name] for name in names}
+        parts = {name: self._parts(name) for name in names}
+        streams = {n: DECODERS[one.kind].streams(one, parts[n]) for n, one in entries.items()}
+        streams = {n: own for n, own in streams.items() if all(one.coder == "huffman" for one in own)}
+        flat = [stream for own in streams.values() for stream in own]
+        symbols = iter(huffman_decode_many([one.payload for one in flat], [one.counts for one in flat]))
+        return {
+            name: DECODERS[entries[name].kind].assembled(
+                entries[name], parts[name], list(itertools.islice(symbols, len(own)))
+            )
+            for name, own in streams.items()
+        }
 
     def _parts(self, name: str) -> list[bytearray]:
         """The data of a tensor, once they have their SHA-256."""
@@ -195,15 +223,20 @@ class RdzFile:
         version = content.get("version")
         if type(version) is int and version == VERSION1:
             return version, *read_version1(self._file, content)
-        if type(version) is not int or version != VERSION:
-            raise ValueError(f"its version is {version!r:.40}, this reader knows {VERSION1} and {VERSION}")
+        if type(version) is not int or version not in (VERSION, FORMS_VERSION):
+            raise ValueError(
+                f"its version is {version!r:.40}, this reader knows {VERSION1}, {VERSION} and {FORMS_VERSION}"
+            )
         parts = self._file.entries
         if parts.keys() != {DATA, INDEX}:
             raise ValueError("it does not consist of data and index")
         index = bytes(self._file.read_bytes(INDEX))
-        if header_of(parts[DATA].num_bytes, index) != self._file.header:
+        if header_of(parts[DATA].num_bytes, index, version) != self._file.header:
             raise ValueError("its header or its index is damaged, the SHA-256 is another")
-        return version, *decode_index(index, parts[DATA].start, parts[DATA].num_bytes)
+        metadata, entries = decode_index(index, parts[DATA].start, parts[DATA].num_bytes)
+        if version != version_of(entries.values()):
+            raise ValueError(f"its tensors are of kinds that version {version} is not written for")
+        return version, metadata, entries
 
 
 def pieces(tensor: CompressedTensor | np.ndarray) -> Iterator[np.ndarray]:

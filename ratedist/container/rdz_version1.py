@@ -17,8 +17,8 @@ import math
 from typing import Any
 
 from ratedist.codes.bitstream import MAX_SYMBOLS
-from ratedist.container.rdz_entry import COUNT_DTYPES, RdzEntry, codebook_name
-from ratedist.container.rdz_format import DIGEST_KEY, FORMAT_KEY, least_label_bytes
+from ratedist.container.rdz_entry import RdzEntry, codebook_name
+from ratedist.container.rdz_format import COUNT_DTYPES, DIGEST_KEY, FORMAT_KEY, least_label_bytes
 from ratedist.container.tensor_reader import TensorFile, checked_integers, checked_shape
 from ratedist.container.tensor_writer import encode_header
 

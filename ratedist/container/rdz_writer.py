@@ -18,7 +18,7 @@ from ratedist.container.compressed_tensor import CompressedTensor
 from ratedist.container.dtypes import dtype_name, to_bytes
 from ratedist.container.rdz_entry import RAW, RdzEntry
 from ratedist.container.rdz_format import CODERS, DATA, entries_of, header_of
-from ratedist.container.rdz_index import encode_index
+from ratedist.container.rdz_index import encode_index, version_of
 from ratedist.container.rdz_reader import RdzFile
 from ratedist.container.tensor_reader import CHUNK, METADATA, Entry
 from ratedist.container.tensor_writer import write_tensor_file
@@ -128,7 +128,7 @@ class RdzWriter:
         self.num_bytes = write_tensor_file(
             self.path,
             entries_of(total, index),
-            header_of(total, index),
+            header_of(total, index, version_of(self._entries.values())),
             lambda part: self._sorted_data() if part == DATA else [index],
             self._verify,
         )

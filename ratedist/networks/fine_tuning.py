@@ -78,6 +78,12 @@ def fine_tune_centers(
     size = min(_checks.integer("batch_size", batch_size, 1), length)
     rng = np.random.default_rng(_checks.seed(seed))
     tensors = model.tree.quantized
+    others = [name for name, tensor in tensors.items() if not isinstance(tensor, QuantizedTensor)]
+    if others:
+        raise ValueError(
+            f"model must be quantised without rank and prune for its centres to be trained, {others[0]!r} is "
+            f"a {type(tensors[others[0]]).__name__}"
+        )
     arrays, rebuild = split_arrays(model.parameters)
     fixed = {name: leaf for name, leaf in arrays.items() if name not in tensors}
     labels = {name: jnp.asarray(tensor.labels) for name, tensor in tensors.items()}

@@ -1,6 +1,7 @@
 # Every public name of ``ratedist.tensors``, once: read by type checkers and by ``lazy_loader``.
 from .allocation import Allocation as Allocation
 from .allocation import allocate as allocate
+from .compression import compress_tensor as compress_tensor
 from .config import QuantizationConfig as QuantizationConfig
 from .description import TreeDescription as TreeDescription
 from .description import tree_bits_back_cost as tree_bits_back_cost

@@ -75,7 +75,7 @@ def clusters_within_budget(
     num_weights = sum(curve.num_weights for curve in curves.values())
     raw_bytes = sum(entry.num_bytes for entry in raw.values())
     asked = float(config.bits_per_weight or 0.0)
-    max_bytes = raw_bytes + _most_bytes(asked, num_weights)
+    max_bytes = raw_bytes + most_bytes(asked, num_weights)
 
     def size(choice: Mapping[str, int]) -> int:
         return rdz_size(raw | {name: curves[name].points[K].entry for name, K in choice.items()}, metadata)
@@ -84,7 +84,7 @@ def clusters_within_budget(
     least = size(cheapest)
     if least > max_bytes:
         raise ValueError(
-            f"bits_per_weight must be at least {_enough(least - raw_bytes, num_weights)} for these tensors: "
+            f"bits_per_weight must be at least {enough(least - raw_bytes, num_weights)} for these tensors: "
             f"with the fewest clusters their {num_weights:,} weights take {least - raw_bytes:,} bytes, "
             f"header included; got {asked:g}"
         )
@@ -98,7 +98,7 @@ def clusters_within_budget(
         )
         if not [name for name, K in choice.items() if curves[name].look_around(K)]:
             break
-    _warn_of_errors({name: curves[name].points[K] for name, K in choice.items()})
+    warn_of_errors({name: curves[name].points[K] for name, K in choice.items()})
     full = tuple(name for name, K in choice.items() if K == MOST_CLUSTERS)
     return Shares(choice, size(choice), max_bytes, full)
 
@@ -189,7 +189,8 @@ def _choose(
     return None
 
 
-def _warn_of_errors(points: Mapping[str, Point]) -> None:
+def warn_of_errors(points: Mapping[str, Point]) -> None:
+    """Warn of tensors whose error, or that of their bulk, is large and is not behind outliers."""
     bad = {
         name: max(point.relative_error, point.bulk_error)
         for name, point in points.items()
@@ -206,7 +207,7 @@ def _warn_of_errors(points: Mapping[str, Point]) -> None:
         )
 
 
-def _most_bytes(bits_per_weight: float, num_weights: int) -> int:
+def most_bytes(bits_per_weight: float, num_weights: int) -> int:
     """The most bytes that are no more bits for each weight."""
     num_bytes = math.floor(min(bits_per_weight * num_weights / BYTE, 2.0**62)) + 1
     while BYTE * num_bytes / num_weights > bits_per_weight:
@@ -214,11 +215,11 @@ def _most_bytes(bits_per_weight: float, num_weights: int) -> int:
     return num_bytes
 
 
-def _enough(num_bytes: int, num_weights: int) -> str:
+def enough(num_bytes: int, num_weights: int) -> str:
     """The least of four digits that so many bytes are within, in bits a weight."""
     exact = BYTE * num_bytes / num_weights
     step = 10.0 ** (math.floor(math.log10(exact)) - 3)
     steps = math.floor(exact / step)
-    while _most_bytes(float(f"{steps * step:.4g}"), num_weights) < num_bytes:
+    while most_bytes(float(f"{steps * step:.4g}"), num_weights) < num_bytes:
         steps += 1
     return f"{steps * step:.4g}"

@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ratedist.container import QuantizedTensor, RdzEntry
+from ratedist.container import RdzEntry
+from ratedist.container.compressed_tensor import MeasuredTensor
 from ratedist.tensors.bulk_warning import is_hidden
+from ratedist.tensors.compression import compress_tensor
 from ratedist.tensors.config import LEAST_CLUSTERS, MOST_CLUSTERS, QuantizationConfig
-from ratedist.tensors.tensor import named, quantize_tensor
+from ratedist.tensors.tensor import named
 
 # K that are tried: all up to eight, and powers of 2^¼.
 CANDIDATES = (
@@ -46,7 +48,7 @@ class Point:
         return self.relative_error <= MAX_RELATIVE_ERROR and self.bulk_error <= MAX_RELATIVE_ERROR
 
     @classmethod
-    def of(cls, tensor: QuantizedTensor, coder: str) -> Point:
+    def of(cls, tensor: MeasuredTensor, coder: str) -> Point:
         relative_error = tensor.distortion and tensor.distortion / (tensor.energy or math.nan)
         loss = tensor.distortion if tensor.weighted else relative_error
         return cls(
@@ -89,9 +91,9 @@ class Curve:
         """About what so many clusters take more than the cheapest."""
         K, entry = self.cheapest, self.points[self.cheapest].entry
         more = min(num_clusters, self._candidates[-1])
-        _, *tables = entry.part_bytes
-        num_labels = entry.num_weights / entry.block_length
-        return num_labels * math.log2(max(more / K, 1)) / BYTE + max(more - K, 0) * sum(tables) / K
+        tables = sum(sum(code.part_bytes[1:]) for code in entry.codes)
+        num_labels = sum(code.num_weights / code.block_length for code in entry.codes)
+        return num_labels * math.log2(max(more / K, 1)) / BYTE + max(more - K, 0) * tables / K
 
     def nearest(self, num_clusters: float) -> int:
         """The largest K, or else the smallest, that is not above ``num_clusters``; it is tried."""
@@ -135,7 +137,7 @@ class Curve:
     def _evaluate(self, num_clusters: int, tensor: np.ndarray, h: np.ndarray | None) -> Point:
         if num_clusters not in self.points:
             found = named(
-                self._name, quantize_tensor, tensor, self._config, num_clusters=num_clusters, importance=h
+                self._name, compress_tensor, tensor, self._config, num_clusters=num_clusters, importance=h
             )
             self.points[num_clusters] = point = Point.of(found, self._config.coder)
             if point.loss == 0:  # no more are needed

@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Protocol
 
+from ratedist.tensors.config import QuantizationConfig
+
 # Decibels of the bulk below which it is lost, a constant having 0; and how much more those of all weights
 # have to be to hide it.
 LOST, HIDDEN = 1.0, 3.0
@@ -31,6 +33,27 @@ def is_hidden(tensor: Judged) -> bool:
     """Whether most weights are lost, and the signal-to-noise ratio of all of them does not show it."""
     of_all, of_bulk = tensor.signal_to_noise, tensor.bulk_signal_to_noise
     return of_all is not None and of_bulk is not None and of_bulk < LOST and of_all - of_bulk >= HIDDEN
+
+
+def what_helps(config: QuantizationConfig, as_options: bool = False) -> str:
+    """What to do about a lost bulk, by the options that a model was quantised with.
+
+    Args:
+        config: the options.
+        as_options: name those of the command.
+    """
+    if config.bits_per_weight is not None or config.rank_budget is not None:
+        words, option = (
+            "give more bits",
+            "rank-budget" if config.bits_per_weight is None else "bits-per-weight",
+        )
+    elif config.rank is not None:
+        words, option = "take a higher rank", "rank"
+    elif config.prune is not None:
+        words, option = "prune less", "prune"
+    else:
+        return "take more clusters (-k)" if as_options else "take more clusters"
+    return f"{words} (--{option})" if as_options else words
 
 
 def warn_of_lost_bulks(tensors: Mapping[str, Judged], more: str, leave: str) -> None:

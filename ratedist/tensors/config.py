@@ -33,6 +33,13 @@ class QuantizationConfig:
         method: How centres are found: lloyd (if not given), optimal, or algorithm1 as printed in the papers.
         diameter_penalty: β, the price of the squared diameter of a codebook.
         relative_penalty: Take β in units of the total importance of each tensor, free of its scale and size.
+        rank: r of matrices, which are kept as two quantised factors of r columns and r rows. Those that would
+            not have fewer numbers that way are only quantised. A convolution is a matrix of its outputs by
+            the rest.
+        rank_budget: In place of rank, a budget for the matrices: bits for each of their weights, codebooks
+            and counts included. Each gets its own rank, or is only quantised where that is better.
+        prune: Part of the weights of each tensor that is set to zero: the smallest w², or the smallest hw²
+            where there are importances h. The others are quantised.
         block_length: m, the number of weights that share a label.
         codebook_dtype: Type of the centres in the file: float32, float16 or bfloat16. If not given, that of
             the tensor, and float32 for a tensor of float64.
@@ -58,6 +65,9 @@ class QuantizationConfig:
     method: str | Method | None = None
     diameter_penalty: float = 0.0
     relative_penalty: bool = False
+    rank: int | None = None
+    rank_budget: float | None = None
+    prune: float | None = None
     block_length: int = 1
     codebook_dtype: str | None = None
     coder: str = "huffman"
@@ -104,6 +114,11 @@ class QuantizationConfig:
         return 16 if self.num_clusters is None else self.num_clusters
 
     @property
+    def by_rank(self) -> bool:
+        """Whether matrices are to be factored."""
+        return self.rank is not None or self.rank_budget is not None
+
+    @property
     def kmeans_method(self) -> Method:
         """The method as a record."""
         return as_method("lloyd" if self.method is None else self.method)
@@ -140,6 +155,7 @@ class QuantizationConfig:
         if self.codebook_dtype is not None:
             _checks.one_of("codebook_dtype", self.codebook_dtype, tuple(CODEBOOK_DTYPES))
         self._check_budget()
+        self._check_forms()
         self._check_dependence()
         if _checks.one_of("coder", self.coder, CODERS) == "ans":
             require_constriction()
@@ -157,6 +173,32 @@ class QuantizationConfig:
                 raise ValueError(f"min_clusters must be at most {MOST_CLUSTERS}, got {self.min_clusters}")
             if self.bits_per_weight is None:
                 raise ValueError("min_clusters needs bits_per_weight: without a budget K is num_clusters")
+
+    def _check_forms(self) -> None:
+        """Rank and pruning, and what they go together with."""
+        if self.rank is not None:
+            _checks.integer("rank", self.rank, 1)
+        if self.rank_budget is not None:
+            _checks.positive_number("rank_budget", self.rank_budget)
+        if self.prune is not None and not 0 < _checks.number("prune", self.prune) < 1:
+            raise ValueError(f"prune must be a part between 0 and 1, both excluded, got {self.prune:g}")
+        given = [name for name in ("rank", "rank_budget", "prune") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(
+                f"of rank, rank_budget and prune at most one can be given, got {' and '.join(given)}"
+            )
+        if not self.by_rank:
+            return
+        if self.bits_per_weight is not None:
+            raise ValueError(
+                f"{given[0]} must not be given beside bits_per_weight, which chooses K for each tensor: a "
+                "rank_budget is one of bits too, and chooses ranks"
+            )
+        if self.diameter_penalty > 0 and not self.relative_penalty:
+            raise ValueError(
+                f"a diameter_penalty beside {given[0]} must have relative_penalty=True: codebooks are those "
+                "of factors, whose scale is not that of the weights"
+            )
 
     def _check_dependence(self) -> None:
         """Refuse what would be ignored."""

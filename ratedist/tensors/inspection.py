@@ -24,7 +24,7 @@ class TensorRow:
         dtype: safetensors name.
         shape: of the tensor.
         share: part of the file.
-        num_clusters: K.
+        num_clusters: K; the larger one of two factors, and of a pruned tensor without zero.
         block_length: m.
         coder: "huffman" or "ans".
         codebook_dtype: of the centres.
@@ -32,10 +32,12 @@ class TensorRow:
         huffman: mean length of the Huffman code, bits a weight.
         stored: bits a weight that the tensor takes in the file, codebook and counts included.
         distortion: ``Σ_j h_j (w_j − ŵ_j)² / d``.
-        diameter: ``max_{k,l} |c_k − c_l|``; ``None`` too where it was not computed.
+        diameter: ``max_{k,l} |c_k − c_l|``; ``None`` too where it was not computed, and of two factors.
         weighted: whether the distortion has importances h, or h = 1; ``None`` if the file does not say.
         signal_to_noise: ``10·log₁₀(Σhw² / Σh(w − ŵ)²)`` in decibels; ``None`` if not known, or infinite.
         bulk_signal_to_noise: that of most weights about their mean, far outliers and mask values left out.
+        rank: of two factors, ``None`` if it has none.
+        zeros: part of the weights that is set to zero, ``None`` if it is not pruned.
     """
 
     name: str
@@ -54,6 +56,8 @@ class TensorRow:
     weighted: bool | None = None
     signal_to_noise: float | None = None
     bulk_signal_to_noise: float | None = None
+    rank: int | None = None
+    zeros: float | None = None
 
 
 def inspect_file(

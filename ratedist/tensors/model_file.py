@@ -13,7 +13,6 @@ import numpy as np
 
 from ratedist.container import (
     Entry,
-    QuantizedTensor,
     RdzEntry,
     RdzFile,
     RdzWriter,
@@ -22,18 +21,22 @@ from ratedist.container import (
     rdz_size,
     write_tensor_file,
 )
+from ratedist.container.compressed_tensor import MeasuredTensor
 from ratedist.container.dtypes import DTYPES, to_bytes
 from ratedist.container.rdz_entry import RAW
 from ratedist.container.rdz_reader import pieces
 from ratedist.container.tensor_writer import CHECKSUM, in_file_order
 from ratedist.files import require_target
 from ratedist.tensors.budget import clusters_within_budget
-from ratedist.tensors.bulk_warning import warn_of_lost_bulks
+from ratedist.tensors.bulk_warning import warn_of_lost_bulks, what_helps
+from ratedist.tensors.compression import compress_tensor
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.file_names import require_model_name, require_rdz_name
 from ratedist.tensors.model_checks import check_importance, listed, not_finite, nothing_to_quantize
+from ratedist.tensors.rank_budget import given_ranks, ranks_of
+from ratedist.tensors.ranks import largest_rank
 from ratedist.tensors.report import Outcome, QuantizationReport
-from ratedist.tensors.tensor import check_start, named, quantize_tensor
+from ratedist.tensors.tensor import check_start, named
 
 # What a file may become without being asked for: so many bytes, or so many times its size.
 LEAST_LIMIT = 64_000_000
@@ -178,6 +181,8 @@ def _quantize(
     for name in chosen:
         entry = model.entries[name]
         named(name, check_start, config, DTYPES[entry.dtype], math.prod(entry.shape))
+    if config.by_rank:
+        given_ranks({name: model.entries[name].shape for name in chosen}, config.rank or 1)
     if importance is not None:
         check_importance(model, chosen, importance)
     left = not_finite(model, chosen)
@@ -191,7 +196,10 @@ def _quantize(
     def load(name: str) -> tuple[np.ndarray, np.ndarray | None]:
         return model.read(name), None if importance is None else importance.read(name)
 
-    passes = 1 if config.bits_per_weight is None else 2
+    shapes = {name: model.entries[name].shape for name in chosen}
+    searched = chosen if config.bits_per_weight is not None else []
+    if config.rank_budget is not None:
+        searched = [name for name, shape in shapes.items() if largest_rank(shape)]
     shares, outcomes = None, {}
     coded: dict[str, RdzEntry] = {}
     raw = {name: entry for name, entry in model.entries.items() if reasons[name] is not None}
@@ -199,12 +207,13 @@ def _quantize(
         contextlib.nullcontext()
         if dry_run or out is None
         else RdzWriter(out, config.coder, model.metadata) as writer,
-        _bar(len(chosen) * passes, progress) as bar,
+        _bar(len(chosen) + len(searched), progress) as bar,
     ):
         clusters = dict.fromkeys(chosen, config.clusters)
         if config.bits_per_weight is not None:
             shares = clusters_within_budget(chosen, load, config, raw, model.metadata, bar.update)
             clusters = shares.clusters
+        ranks, rank_budget = ranks_of(shapes, load, config, bar.update)
         for name in model.entries:
             if name not in clusters:
                 entry = model.entries[name]
@@ -213,8 +222,14 @@ def _quantize(
                     writer.add_raw_bytes(name, entry, model.chunks(name))
                 continue
             tensor, h = load(name)
-            quantized: QuantizedTensor = named(
-                name, quantize_tensor, tensor, config, num_clusters=clusters[name], importance=h
+            quantized: MeasuredTensor = named(
+                name,
+                compress_tensor,
+                tensor,
+                config,
+                num_clusters=clusters[name],
+                importance=h,
+                rank=ranks[name],
             )
             del tensor, h  # the coder has need of memory now
             if writer is None:
@@ -224,13 +239,13 @@ def _quantize(
             outcomes[name] = Outcome.of(name, quantized, coded[name])
             bar.update()
     if config.num_clusters != 1:  # else constants were asked for
-        more = "take more clusters (-k)" if shares is None else "give more bits (--bits-per-weight)"
-        warn_of_lost_bulks(outcomes, more, "--exclude {}")
+        warn_of_lost_bulks(outcomes, what_helps(config, as_options=True), "--exclude {}")
     return QuantizationReport(
         tuple(outcomes[name] for name in model.entries),
         rdz_size(raw | coded, model.metadata) if writer is None else writer.num_bytes,
         None if shares is None else shares.max_bytes,
         () if shares is None else shares.at_most,
+        rank_budget,
     )
 
 

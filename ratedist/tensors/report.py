@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
-from ratedist.container import QuantizedTensor, RdzEntry, Sizes
+from ratedist.container import RdzEntry, Sizes
+from ratedist.container.compressed_tensor import MeasuredTensor
 from ratedist.container.dtypes import num_bytes
 from ratedist.container.names import printable
+from ratedist.tensors.rank_budget import Ranks
 from ratedist.tensors.ratios import Ratios
 
-COLUMNS = 7
+# Columns that a table has where a tensor is factored or pruned: heading, field, format.
+OF_FORMS = (("rank", "rank", "{}"), ("zeros", "zeros", "{:.1%}"))
 BULK = "bulk: the same for most weights, about their mean; far outliers and mask values are left out"
 
 
@@ -22,12 +27,14 @@ class Outcome:
         dtype: safetensors name.
         shape: of the tensor.
         reason: why it stays as it is; ``None`` if it is quantised, and the rest ``None`` if it is not.
-        num_clusters: K.
+        num_clusters: K; the larger one of two factors, and of a pruned tensor without zero.
         stored: bits a weight in the file, codebook and counts included.
         signal_to_noise: ``10·log₁₀(Σhw² / Σh(w − ŵ)²)`` in decibels, ∞ where nothing is lost.
         bulk_signal_to_noise: that of most weights about their mean, far outliers and mask values left out.
         weighted: whether that has importances h, or h = 1.
         sizes: in bits, by what they count.
+        rank: of two factors, ``None`` if it has none.
+        zeros: part of the weights that is set to zero, ``None`` if it is not pruned.
     """
 
     name: str
@@ -40,10 +47,12 @@ class Outcome:
     bulk_signal_to_noise: float | None = None
     weighted: bool | None = None
     sizes: Sizes | None = None
+    rank: int | None = None
+    zeros: float | None = None
 
     @classmethod
-    def of(cls, name: str, tensor: QuantizedTensor, entry: RdzEntry) -> Outcome:
-        """That of a quantised tensor, and what a file says of it."""
+    def of(cls, name: str, tensor: MeasuredTensor, entry: RdzEntry) -> Outcome:
+        """That of a compressed tensor, and what a file says of it."""
         return cls(
             name,
             entry.dtype,
@@ -55,6 +64,8 @@ class Outcome:
             tensor.bulk_signal_to_noise,
             tensor.weighted,
             tensor.sizes,
+            entry.rank,
+            entry.zeros,
         )
 
 
@@ -67,12 +78,14 @@ class QuantizationReport:
         num_bytes: of the file.
         max_bytes: that a budget allowed it, or ``None``.
         at_most: names of the tensors to which the budget gave as many clusters as it can give.
+        ranks: what a budget for matrices came to, or ``None``.
     """
 
     outcomes: tuple[Outcome, ...]
     num_bytes: int
     max_bytes: int | None = None
     at_most: tuple[str, ...] = ()
+    ranks: Ranks | None = None
 
     @property
     def ratios(self) -> Ratios:
@@ -82,33 +95,56 @@ class QuantizationReport:
         return Ratios.of(sizes, self.num_bytes, everything)
 
     def __str__(self) -> str:
-        lines = [["tensor", "dtype", "shape", "K", "bits a weight", "SNR [dB]", "bulk [dB]"]]
+        forms = columns_of_forms(self.outcomes)
+        heads = [heading for heading, _, _ in forms]
+        lines = [["tensor", "dtype", "shape", "K", *heads, "bits a weight", "SNR [dB]", "bulk [dB]"]]
         for one in self.outcomes:
             shape = "×".join(map(str, one.shape)) or "()"
             if one.reason is not None:
                 lines.append([printable(one.name), one.dtype, shape, f"as it was: {one.reason}"])
                 continue
+            told = [cell_or_dash(getattr(one, field), form) for _, field, form in forms]
             decibels = [f"{number:z.2f}" for number in (one.signal_to_noise, one.bulk_signal_to_noise)]
-            numbers = [str(one.num_clusters), f"{one.stored:.4f}", *decibels]
+            numbers = [str(one.num_clusters), *told, f"{one.stored:.4f}", *decibels]
             lines.append([printable(one.name), one.dtype, shape, *numbers])
-        widths = [max(len(line[place]) for line in lines if len(line) == COLUMNS) for place in range(COLUMNS)]
+        columns = len(lines[0])
+        widths = [max(len(line[place]) for line in lines if len(line) == columns) for place in range(columns)]
         widths[:3] = [max(len(line[place]) for line in lines) for place in range(3)]
         table = [
             "  ".join(
-                cell.ljust(width) if place < 3 or len(line) < COLUMNS else cell.rjust(width)
+                cell.ljust(width) if place < 3 or len(line) < columns else cell.rjust(width)
                 for place, (cell, width) in enumerate(zip(line, widths, strict=False))
             ).rstrip()
             for line in lines
         ]
         weighted = {one.weighted for one in self.outcomes if one.reason is None}
         kind = "Σhw² / Σh(w − ŵ)², h the importances" if weighted == {True} else "Σw² / Σ(w − ŵ)²"
-        table.append(f"SNR: {kind}; bits a weight: labels, codebook and counts")
+        parts = "labels, codebook and counts"
+        if forms:
+            parts += ", of both factors where there is a rank, and the places of zeros"
+        table.append(f"SNR: {kind}; bits a weight: {parts}")
         table.append(BULK)
         if self.max_bytes is not None:
             table.append(f"budget: {self.num_bytes:,} of {self.max_bytes:,} bytes")
+        if self.ranks is not None:
+            table.append(
+                f"budget: {self.ranks.num_bytes:,} of {self.ranks.max_bytes:,} bytes for the data of "
+                f"{len(self.ranks.ranks)} matrices"
+            )
         if self.at_most:
             table.append(
                 f"{len(self.at_most)} of these tensors have the most clusters that a budget gives, 256: "
                 "more bits change nothing there"
             )
         return "\n".join(table)
+
+
+def columns_of_forms(rows: Iterable[Any]) -> list[tuple[str, str, str]]:
+    """Those of ``OF_FORMS`` that any of the rows has something in."""
+    rows = list(rows)
+    return [one for one in OF_FORMS if any(getattr(row, one[1]) is not None for row in rows)]
+
+
+def cell_or_dash(value: Any, form: str) -> str:
+    """A value in a table, or a dash where there is none."""
+    return "–" if value is None else form.format(value)

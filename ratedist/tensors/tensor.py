@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.container import QuantizedTensor
+from ratedist.container import CompressedTensor, FactoredTensor, PrunedTensor, QuantizedTensor
 from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES
 from ratedist.quantizers import kmeans
@@ -19,6 +19,7 @@ from ratedist.tensors.bulk import Bulk
 from ratedist.tensors.config import QuantizationConfig, described
 from ratedist.tensors.histogram import centers_of_many
 
+Tensor = TypeVar("Tensor", QuantizedTensor, FactoredTensor, PrunedTensor)
 # Weights above which centres are fitted to cells of them.
 LARGE = 1 << 20
 # Weights converted to double precision at once.
@@ -63,6 +64,16 @@ def quantize_tensor(
         >>> found.codebook, found.labels
         (array([-1. ,  1.1], dtype=float32), array([0, 0, 1, 1], dtype=uint8))
     """
+    array, h = checked_tensor(tensor, config, importance)
+    flat = array.reshape(-1)
+    K = config.clusters if num_clusters is None else num_clusters
+    return measured(quantize_weights(flat, h, config, K, array.shape), flat, h)
+
+
+def checked_tensor(
+    tensor: np.ndarray, config: QuantizationConfig, importance: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The tensor, and its importances of shape ``(d,)``; raises as ``quantize_tensor`` before it computes."""
     if not isinstance(config, QuantizationConfig):
         raise ValueError(f"config must be an rd.QuantizationConfig, got {described(config)}")
     _checks.unmasked("a tensor to quantise", tensor)
@@ -78,21 +89,30 @@ def quantize_tensor(
         if h.shape != array.shape:
             raise ValueError(f"importance must have the shape {array.shape} of the tensor, got {h.shape}")
         h = h.reshape(-1)
-    flat = array.reshape(-1)
-    K = config.clusters if num_clusters is None else num_clusters
+    check_start(config, array.dtype, array.size)
+    return array, h
+
+
+def quantize_weights(
+    flat: np.ndarray,
+    h: np.ndarray | None,
+    config: QuantizationConfig,
+    num_clusters: int,
+    shape: tuple[int, ...],
+) -> QuantizedTensor:
+    """``quantize_tensor`` of checked weights and importances of shape ``(d,)``, its errors not measured."""
     method = config.kmeans_method
-    dtype_of_codebook = config.codebook_dtype or _default_codebook(array.dtype)
+    dtype_of_codebook = config.codebook_dtype or default_codebook(flat.dtype)
     beta = config.diameter_penalty
     if config.relative_penalty:
         beta *= flat.size if h is None else float(np.sum(h, dtype=np.float64))
-    check_start(config, array.dtype, array.size)
-    if config.block_length == 1 and (array.itemsize == 2 or array.size > LARGE):
-        centers = centers_of_many(flat, h, K, beta, method, config.key)
+    if config.block_length == 1 and (flat.itemsize == 2 or flat.size > LARGE):
+        centers = centers_of_many(flat, h, num_clusters, beta, method, config.key)
         labels = _nearest(flat, centers)
     else:
         found = kmeans(
             flat.astype(np.float64),
-            K,
+            num_clusters,
             None if h is None else h.astype(np.float64),
             method=method,
             diameter_penalty=beta,
@@ -100,15 +120,25 @@ def quantize_tensor(
             key=config.key,
         )
         centers, labels = found.centers, found.labels
-    labels, codebook = without_spares(labels, rounded_codebook(centers, dtype_of_codebook, array.dtype))
-    quantized = QuantizedTensor(labels, codebook, array.shape, array.dtype)
-    distortion, energy = _distortion_and_energy(flat, h, quantized)
+    labels, codebook = without_spares(labels, rounded_codebook(centers, dtype_of_codebook, flat.dtype))
+    return QuantizedTensor(labels, codebook, shape, flat.dtype)
+
+
+def measured(tensor: Tensor, flat: np.ndarray, h: np.ndarray | None) -> Tensor:
+    """A compressed tensor with its errors against the weights before, and their energy.
+
+    Args:
+        tensor: without errors.
+        flat: the weights before, shape ``(d,)``.
+        h: their importances, or ``None``.
+    """
+    distortion, energy = _distortion_and_energy(flat, h, tensor)
     return dataclasses.replace(
-        quantized,
+        tensor,
         distortion=distortion,
         energy=energy,
         weighted=h is not None,
-        bulk_error=Bulk.of(flat, h).error(flat, h, quantized.pieces()),
+        bulk_error=Bulk.of(flat, h).error(flat, h, tensor.pieces()),
     )
 
 
@@ -135,7 +165,8 @@ def named(name: str, function: Any, *arguments: Any, **options: Any) -> Any:
         raise ValueError(f"tensor {name!r}: {error}") from None
 
 
-def _default_codebook(dtype: np.dtype) -> str:
+def default_codebook(dtype: np.dtype) -> str:
+    """The type of the centres of a tensor of a dtype, if none is asked for."""
     own = {value: key for key, value in CODEBOOK_DTYPES.items()}
     return own.get(dtype, "float32")
 
@@ -150,7 +181,7 @@ def _nearest(flat: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 
 def _distortion_and_energy(
-    flat: np.ndarray, h: np.ndarray | None, quantized: QuantizedTensor
+    flat: np.ndarray, h: np.ndarray | None, quantized: CompressedTensor
 ) -> tuple[float, float]:
     """``Σ_j h_j (w_j − ŵ_j)² / d`` and ``Σ_j h_j w_j² / d``."""
     sums, position = np.zeros(2), 0

@@ -12,15 +12,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ratedist.container import CompressedTensor, QuantizedTensor, RdzWriter, rdz_size
+from ratedist.container import CompressedTensor, RdzWriter, rdz_size
 from ratedist.tensors.budget import clusters_within_budget
-from ratedist.tensors.bulk_warning import warn_of_lost_bulks
+from ratedist.tensors.bulk_warning import warn_of_lost_bulks, what_helps
+from ratedist.tensors.compression import compress_tensor
 from ratedist.tensors.config import QuantizationConfig, described
 from ratedist.tensors.file_names import require_rdz_name
 from ratedist.tensors.leaves import is_array, named_leaves
 from ratedist.tensors.model_checks import listed
+from ratedist.tensors.rank_budget import ranks_of
 from ratedist.tensors.ratios import entropy_ratio, huffman_ratio
-from ratedist.tensors.tensor import check_start, named, quantize_tensor
+from ratedist.tensors.tensor import check_start, named
 from ratedist.tensors.tree_file import check_storable, leaves_as_metadata, raw_entries
 
 Tensor = TypeVar("Tensor", bound=CompressedTensor)
@@ -33,8 +35,9 @@ class QuantizedTree(Generic[Tensor]):
     """A pytree some of whose leaves are quantised, or compressed in another way.
 
     Attributes:
-        quantized: name → ``QuantizedTensor``, for the leaves that are. A name is the path of the leaf with
-            dots between its parts: ``params.Dense_0.kernel``, ``layers.0.weight``.
+        quantized: name → ``QuantizedTensor``, or ``FactoredTensor`` or ``PrunedTensor`` if the options ask
+            for them. A name is the path of the leaf with dots between its parts: ``params.Dense_0.kernel``,
+            ``layers.0.weight``.
         others: name → leaf, for all others, as they were (tensors of PyTorch as NumPy arrays).
         names: of all leaves, in the order of the tree.
         structure: of the tree.
@@ -118,7 +121,7 @@ def quantize_tree(
     *,
     importance: Any = None,
     select: Callable[[str, Any], bool] | None = None,
-) -> QuantizedTree[QuantizedTensor]:
+) -> QuantizedTree[Any]:
     """Quantise the leaves of a pytree by ``ratedist.kmeans``, each with a codebook of its own.
 
     Args:
@@ -241,7 +244,7 @@ def quantize_leaves(
     chosen: list[str],
     config: QuantizationConfig,
     importance: Mapping[str, Any] | None = None,
-) -> QuantizedTree[QuantizedTensor]:
+) -> QuantizedTree[Any]:
     """``quantize_tree`` for leaves that have names already.
 
     Args:
@@ -261,11 +264,13 @@ def quantize_leaves(
     if config.bits_per_weight is not None:
         shares = clusters_within_budget(chosen, load, config, raw_entries(others), leaves_as_metadata(others))
         clusters = shares.clusters
+    ranks, _ = ranks_of({name: np.shape(leaves[name]) for name in chosen}, load, config)
     quantized = {}
     for name, K in clusters.items():
         leaf, h = load(name)
-        quantized[name] = named(name, quantize_tensor, leaf, config, num_clusters=K, importance=h)
+        quantized[name] = named(
+            name, compress_tensor, leaf, config, num_clusters=K, importance=h, rank=ranks[name]
+        )
     if config.num_clusters != 1:  # else constants were asked for
-        more = "take more clusters" if config.bits_per_weight is None else "give more bits"
-        warn_of_lost_bulks(quantized, more, "exclude=({},)")
+        warn_of_lost_bulks(quantized, what_helps(config), "exclude=({},)")
     return QuantizedTree(quantized, others, tuple(leaves), structure, config.coder)

@@ -22,7 +22,15 @@ CHANGES = {
     "method": [([], ["--method", "optimal"]), ([], ["--method", "algorithm1", "--diameter-penalty", 90])],
     "diameter_penalty": [([], ["--diameter-penalty", 5])],
     "relative_penalty": [(["--diameter-penalty", 0.01], ["--relative-penalty", "True"])],
-    "block_length": [([], ["--block-length", 2])],
+    "rank": [([], ["--rank", 3]), (["--rank", 3], ["--rank", 4]), (["--rank", 3], ["--importance", "H"])],
+    "rank_budget": [([], ["--rank-budget", 1]), (["--rank-budget", 1], ["--rank-budget", 1.2])],
+    "prune": [
+        ([], ["--prune", 0.5]),
+        (["--prune", 0.5], ["--prune", 0.9]),
+        (["--prune", 0.5], ["--importance", "H"]),
+        (["--prune", 0.5, "--bits-per-weight", 4], ["--bits-per-weight", 5]),
+    ],
+    "block_length": [([], ["--block-length", 2]), (["--rank", 3], ["--block-length", 2])],
     "codebook_dtype": [([], ["--codebook-dtype", "bfloat16"])],
     "coder": [([], ["--coder", "ans"])],
     "include": [([], ["--include", "a*"])],
@@ -48,6 +56,25 @@ REFUSALS = {
     "method": [
         (["--method", "optimal", "--block-length", 2], 'method "optimal" is for block_length 1'),
         (["--method", "best"], "method must be one of"),
+    ],
+    "rank": [
+        (["--rank", 0], "rank must be at least 1"),
+        (["--rank", 24], "the largest that does is 23, for 'a.weight' of shape (60, 40)"),
+        (["--rank", 3, "--rank-budget", 2], "of rank, rank_budget and prune at most one"),
+        (["--rank", 3, "--bits-per-weight", 2], "rank must not be given beside bits_per_weight"),
+        (["--rank", 3, "--diameter-penalty", 1], "must have relative_penalty=True"),
+    ],
+    "rank_budget": [
+        (["--rank-budget", 0], "rank_budget must be one number above zero"),
+        (["--rank-budget", 0.001], "rank_budget must be at least 0."),
+        (["--rank-budget", 1, "--include", "a.bias", "--min-size", 1], "there is no matrix"),
+        (["--rank-budget", 2, "--bits-per-weight", 2], "rank_budget must not be given beside"),
+    ],
+    "prune": [
+        (["--prune", 0], "prune must be a part between 0 and 1"),
+        (["--prune", 1], "prune must be a part between 0 and 1"),
+        (["--prune", "nan"], "prune must lie in"),
+        (["--prune", 0.5, "--rank", 3], "of rank, rank_budget and prune at most one"),
     ],
     "relative_penalty": [(["--relative-penalty", "True"], "relative_penalty is a unit of diameter_penalty")],
     "seed": [
@@ -139,7 +166,15 @@ def test_what_nothing_depends_on_is_refused(folder, tmp_path, capsys, arguments,
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--bits-per-weight", 5, "--coder", "ans"], ["--importance", "H"]], ids=str
+    "arguments",
+    [
+        [],
+        ["--bits-per-weight", 5, "--coder", "ans"],
+        ["--importance", "H"],
+        ["--rank-budget", 1],
+        ["--prune", 0.8, "--coder", "ans"],
+    ],
+    ids=str,
 )
 def test_a_dry_run_says_the_same_and_writes_nothing(folder, tmp_path, capsys, arguments):
     if "ans" in arguments:

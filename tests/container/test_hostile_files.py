@@ -217,7 +217,7 @@ def wide_codebook(description, arrays):
         (counts(2**63, 2**63, 60, 0, 0), "do not add up"),
         (counts(30, 30, 0, 0, 0), "Huffman code"),
         (counts(60, 0, 0), "do not belong together"),
-        (version(3), "version is 3, this reader knows 1 and 2"),
+        (version(4), "version is 4, this reader knows 1, 2 and 3"),
         (version(2), "does not consist of data and index"),
         (version("1"), "version is '1'"),
         (version(True), "version is True"),

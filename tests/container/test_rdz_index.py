@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ratedist.container import Entry, QuantizedTensor, RdzFile, RdzWriter, TensorFile, rdz_size
 from ratedist.container.dtypes import dtype_name
 from ratedist.container.rdz_entry import RdzEntry
-from ratedist.container.rdz_index import DTYPE_CODES, decode_index, encode_index
+from ratedist.container.rdz_index import decode_index, encode_index
+from ratedist.container.rdz_row import DTYPE_CODES
 
 WHOLE = {}
 

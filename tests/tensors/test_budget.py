@@ -188,7 +188,7 @@ def test_few_numbers_of_clusters_are_tried(monkeypatch):
         tried.append(num_clusters)
         return quantize_tensor(tensor, config, num_clusters=num_clusters, importance=importance)
 
-    monkeypatch.setattr(budget_curve, "quantize_tensor", counted)
+    monkeypatch.setattr(budget_curve, "compress_tensor", counted)
     w = np.random.default_rng(0).normal(size=20_000)
     rd.quantize_tree({"w": w}, rd.QuantizationConfig(bits_per_weight=2, block_length=2))
     assert len(tried) <= 8

@@ -135,7 +135,7 @@ def test_few_numbers_of_clusters_are_tried_where_none_is_enough(monkeypatch):
         tried.append(num_clusters)
         return quantize_tensor(tensor, config, num_clusters=num_clusters, importance=importance)
 
-    monkeypatch.setattr(budget_curve, "quantize_tensor", counted)
+    monkeypatch.setattr(budget_curve, "compress_tensor", counted)
     config = QuantizationConfig(bits_per_weight=3, diameter_penalty=0.01, relative_penalty=True)
     budget_curve.Curve("w", lambda _: (masked(), None), config)  # a penalty that draws masks to the rest
     assert tried == [2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 128, 256]

@@ -82,7 +82,7 @@ def test_importances_are_looked_at_before_anything_is_computed(tmp_path, monkeyp
     write(tmp_path / "m", {"a": weights(2000), "bn.running_mean": weights(2000)})
     given = {"a": np.ones(2000)} | ({} if h is None else {"bn.running_mean": h})
     write(tmp_path / "h", given)
-    monkeypatch.setattr("ratedist.tensors.model_file.quantize_tensor", None)
+    monkeypatch.setattr("ratedist.tensors.model_file.compress_tensor", None)
     with pytest.raises(ValueError, match=message):
         quantize_file(
             tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4), importance=tmp_path / "h"

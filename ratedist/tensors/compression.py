@@ -1,0 +1,83 @@
+"""One tensor in the form that the options ask for: quantised, factored, or pruned."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ratedist import _checks
+from ratedist.container import FactoredTensor, PrunedTensor, QuantizedTensor
+from ratedist.quantizers import pruning_mask
+from ratedist.quantizers.quantized import checked_weights
+from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.ranks import factors, largest_rank, matrix_shape, quantize_factors
+from ratedist.tensors.tensor import checked_tensor, measured, quantize_tensor, quantize_weights
+
+
+def compress_tensor(
+    tensor: np.ndarray,
+    config: QuantizationConfig,
+    *,
+    num_clusters: int | None = None,
+    importance: ArrayLike | None = None,
+    rank: int | None = None,
+) -> QuantizedTensor | FactoredTensor | PrunedTensor:
+    """Compress one tensor: two quantised factors, zeros and quantised weights, or quantised weights alone.
+
+    Args:
+        tensor: float16, bfloat16, float32 or float64, of any shape that is not empty.
+        config: the options. Those that choose among tensors, ``coder`` and budgets do not matter here.
+        num_clusters: K, in place of the one in ``config``.
+        importance: h, of the shape of ``tensor``, non-negative, not all zero.
+        rank: r, in place of the one in ``config``; 0 for a tensor that is not to be factored.
+
+    Returns:
+        The tensor with its errors. One that is constant, or that would not have fewer numbers as two factors,
+        is quantised; so is one of which nothing but zeros would be left.
+
+    Raises:
+        ValueError: as ``quantize_tensor``; a rank above the sides of the matrix.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> table = np.outer(np.arange(1, 65), np.linspace(-1, 1, 32)).astype(np.float32)
+        >>> found = rd.tensors.compress_tensor(table, rd.QuantizationConfig(num_clusters=8, rank=1))
+        >>> found.num_parameters, round(found.signal_to_noise)  # the table has rank one
+        (96, 17)
+        >>> pruned = rd.tensors.compress_tensor(table, rd.QuantizationConfig(num_clusters=8, prune=0.75))
+        >>> int(np.sum(pruned.reconstruction() == 0))
+        1536
+    """
+    array, h = checked_tensor(tensor, config, importance)
+    wanted = config.rank if rank is None else rank
+    K = config.clusters if num_clusters is None else num_clusters
+    if config.prune is not None:
+        return _pruned(array, h, config, K)
+    if wanted:
+        _checks.integer("rank", wanted, 1)
+        shape = matrix_shape(array.shape)
+        if shape is not None and wanted > min(shape):
+            raise ValueError(f"rank must be at most the shorter side of the matrix {shape}, got {wanted}")
+        flat, _ = checked_weights(array.reshape(-1), h)
+        if wanted <= largest_rank(array.shape) and flat.min() != flat.max():
+            found = factors(array, h, wanted)
+            if found is not None:
+                return measured(quantize_factors(found, array, h, config, K), array.reshape(-1), h)
+    return quantize_tensor(array, config, num_clusters=num_clusters, importance=importance)
+
+
+def _pruned(
+    array: np.ndarray, h: np.ndarray | None, config: QuantizationConfig, num_clusters: int
+) -> QuantizedTensor | PrunedTensor:
+    flat = array.reshape(-1)
+    num_kept = max(flat.size - round((config.prune or 0.0) * flat.size), 1)
+    # Zeros before are zeros after, for nothing.
+    kept = pruning_mask(flat, num_kept, h) & (flat != 0)
+    blocks = -(-int(np.count_nonzero(kept)) // config.block_length)
+    if not kept.any() or kept.all():
+        return measured(quantize_weights(flat, h, config, num_clusters, array.shape), flat, h)
+    importance = None if h is None or not h[kept].any() else h[kept]
+    weights = flat[kept]
+    values = quantize_weights(weights, importance, config, min(num_clusters, blocks), weights.shape)
+    return measured(PrunedTensor.of(kept, values, array.shape), flat, h)
