@@ -52,7 +52,7 @@ class NuclearNorm:
         _require_strength(self.strength)
 
     def value(self, singular_values: ArrayLike) -> float:
-        return float(self.strength * np.sum(_singular_values(singular_values)))
+        return _total(self.strength, _singular_values(singular_values))
 
     def prox(self, singular_values: ArrayLike, step: float) -> np.ndarray:
         s = _singular_values(singular_values)
@@ -78,7 +78,7 @@ class RankPenalty:
         _require_strength(self.strength)
 
     def value(self, singular_values: ArrayLike) -> float:
-        return float(self.strength * np.count_nonzero(_singular_values(singular_values)))
+        return float(self.strength) * np.count_nonzero(_singular_values(singular_values))
 
     def prox(self, singular_values: ArrayLike, step: float) -> np.ndarray:
         s = _singular_values(singular_values)
@@ -112,7 +112,7 @@ class SchattenPenalty:
 
     def value(self, singular_values: ArrayLike) -> float:
         s = _singular_values(singular_values)
-        return float(self.strength * np.sum(s**self.exponent))
+        return _total(self.strength, s**self.exponent)
 
     def prox(self, singular_values: ArrayLike, step: float) -> np.ndarray:
         s, p = _singular_values(singular_values), self.exponent
@@ -163,7 +163,7 @@ class FirmPenalty:
 
     def value(self, singular_values: ArrayLike) -> float:
         t = np.minimum(_singular_values(singular_values), self.saturation)
-        return float(self.strength * np.sum(t * (1 - t / (2 * self.saturation))))
+        return _total(self.strength, t * (1 - t / (2 * self.saturation)))
 
     def prox(self, singular_values: ArrayLike, step: float) -> np.ndarray:
         s, mu = _singular_values(singular_values), self.saturation
@@ -226,7 +226,7 @@ class DampedRank:
 
     def value(self, singular_values: ArrayLike) -> float:
         s = _singular_values(singular_values)
-        return float(self.strength / 2 * np.sum(np.where(_largest(s, self.rank), 0.0, s) ** 2))
+        return _total(self.strength, np.where(_largest(s, self.rank), 0.0, s), 2) / 2
 
     def prox(self, singular_values: ArrayLike, step: float) -> np.ndarray:
         s = _singular_values(singular_values)
@@ -248,6 +248,17 @@ def _singular_values(values: ArrayLike) -> np.ndarray:
     if s.ndim != 1 or np.any(s < 0):
         raise ValueError(f"singular_values must be numbers of at least 0 in one row, got shape {s.shape}")
     return s
+
+
+def _total(strength: float, terms: np.ndarray, power: int = 1) -> float:
+    """``λ Σ terms^power``, infinite without a warning where it overflows."""
+    largest = float(np.max(terms, initial=0.0))
+    if largest == 0:
+        return 0.0
+    total = float(strength) * float(np.sum((terms / largest) ** power))
+    for _ in range(power):
+        total *= largest
+    return total
 
 
 def _step(value: float) -> float:
