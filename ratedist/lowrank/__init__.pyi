@@ -19,5 +19,7 @@ from .projection import project as project
 from .proximal_gradient import Thresholded as Thresholded
 from .proximal_gradient import thresholding as thresholding
 from .proximal_gradient import thresholding_path as thresholding_path
+from .regression import LeastSquares as LeastSquares
+from .regression import least_squares as least_squares
 from .schedules import rank_path as rank_path
 from .schedules import strength_path as strength_path
