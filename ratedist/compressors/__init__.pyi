@@ -10,6 +10,7 @@ from .function import compressor as compressor
 from .hessian_weighted import HessianWeightedKMeans as HessianWeightedKMeans
 from .kmeans import KMeans as KMeans
 from .oracle import Oracle as Oracle
+from .pruned import Pruned as Pruned
 from .remote import PosteriorMean as PosteriorMean
 from .remote import Shrunk as Shrunk
 from .ridge import QuantizedRidge as QuantizedRidge
