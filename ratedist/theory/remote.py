@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from ratedist import _checks
-from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.linear_model.model import GaussianLinearModel, require_model, require_signal
 from ratedist.theory.erm import erm_weight_variance
 from ratedist.theory.mixture_prior import (
     MixturePrior,
@@ -52,7 +52,7 @@ def shrinkage_factor(model: GaussianLinearModel) -> float:
         >>> round(rd.theory.shrinkage_factor(model), 4)
         0.6444
     """
-    require_model(model)
+    require_signal(model)
     noise = model.d * erm_weight_variance(model)
     signal = float(model.squared_norm(model.w_star))
     if signal + noise == 0:
@@ -81,7 +81,7 @@ def shrunk_population_risk(model: GaussianLinearModel, factor: ArrayLike) -> np.
         >>> rd.theory.shrunk_population_risk(model, [0.0, 0.6444, 1.0]).round(4)
         array([4.125 , 2.1111, 2.7241])
     """
-    require_model(model)
+    require_signal(model)
     b = _checks.real_array("factor", factor)
     noise = model.d * erm_weight_variance(model)
     return model.noise_variance + (1 - b) ** 2 * model.squared_norm(model.w_star) + b**2 * noise

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.linear_model.model import GaussianLinearModel, require_signal
 from ratedist.theory.numerics import LARGEST_COUNT
 from ratedist.theory.wishart import wishart_eigenvalue_quadrature
 
@@ -107,7 +107,7 @@ def ridge_risks(
         >>> risks.degrees_of_freedom.round(2)
         array([50.  , 48.42, 39.89])
     """
-    require_model(model)
+    require_signal(model)
     lam, s2 = checked_penalty(penalty), _checks.number("posterior_variance", posterior_variance, high=LARGEST)
     spectrum = Spectrum.of(model, num_samples)
     n, d, noise, c = spectrum.num_samples, model.d, model.noise_variance, spectrum.covariance
@@ -180,7 +180,7 @@ def ridge_risks_given_gram(
         >>> round(float(risks.population_risk), 4), round(float(risks.degrees_of_freedom), 4)
         (1.2241, 3.5507)
     """
-    require_model(model)
+    require_signal(model)
     A, inverse, lam = shifted_inverse(model, gram, penalty)
     s2, n = (
         _checks.number("posterior_variance", posterior_variance, high=LARGEST),
@@ -227,7 +227,7 @@ def ridge_best_penalty(model: GaussianLinearModel) -> float:
         >>> rd.theory.ridge_best_penalty(rd.GaussianLinearModel(80, 0.25 * rd.two_level_weights(50)))
         16.0
     """
-    require_model(model)
+    require_signal(model)
     isotropic_covariance(model)
     squared = float(model.w_star @ model.w_star)
     return model.noise_variance * model.d / squared if squared > 0 else float("inf")

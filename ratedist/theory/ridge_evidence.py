@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
 from ratedist import _checks
-from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.linear_model.model import GaussianLinearModel, require_signal
 from ratedist.theory.numerics import LARGEST_COUNT
 from ratedist.theory.ridge import Spectrum, checked_penalty
 
@@ -169,7 +169,7 @@ def ridge_expected_log_evidence(
         >>> rd.theory.ridge_expected_log_evidence(model, [0.5, 1.0, 2.0]).round(3)
         array([-217.989, -213.358, -220.323])
     """
-    require_model(model)
+    require_signal(model)
     lam, noise = checked_penalty(penalty), model.noise_variance
     if np.any(lam == 0):
         raise ValueError("penalty must be above 0, got 0: the prior would be infinitely wide")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.linear_model.model import GaussianLinearModel, require_signal
 from ratedist.theory.ridge import Spectrum, checked_penalty, shifted_inverse, trace
 
 
@@ -48,7 +48,7 @@ def ridge_information_bound(
         >>> rd.units.nats_to_bits(bound).round(1)
         array([144. , 284.7])
     """
-    require_model(model)
+    require_signal(model)
     lam = checked_penalty(penalty)
     s2, tau2 = _variances(model, lam, posterior_variance, prior_variance)
     spectrum = Spectrum.of(model, num_samples)
@@ -98,7 +98,7 @@ def ridge_information_bound_given_gram(
         >>> round(float(rd.theory.ridge_information_bound_given_gram(model, gram, penalty=2.0)), 3)
         6.045
     """
-    require_model(model)
+    require_signal(model)
     A, inverse, lam = shifted_inverse(model, gram, penalty)
     s2, tau2 = _variances(model, np.asarray(lam), posterior_variance, prior_variance)
     w = model.w_star
@@ -137,7 +137,7 @@ def ridge_bayes_information(
         >>> round(float(rd.theory.ridge_bayes_information(model, 1.0)), 3)
         99.843
     """
-    require_model(model)
+    require_signal(model)
     lam = checked_penalty(penalty)
     if np.any(lam == 0):
         raise ValueError("penalty must be above 0, got 0: the prior would be infinitely wide")

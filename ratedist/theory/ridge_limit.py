@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.linear_model.model import GaussianLinearModel, require_signal
 from ratedist.theory.ridge import LARGEST, RidgeRisks, checked_penalty, samples
 
 # Newton's iteration descends to κ from above; it halves the distance at least where the root is double.
@@ -51,7 +51,7 @@ def ridge_risks_asymptotic(
         >>> rd.theory.ridge_risks_asymptotic(model, [0.0, 1.0, 10.0]).population_risk.round(3)
         array([2.667, 2.537, 5.   ])
     """
-    require_model(model)
+    require_signal(model)
     lam, s2 = checked_penalty(penalty), _checks.number("posterior_variance", posterior_variance, high=LARGEST)
     n, d = samples(model, num_samples), model.d
     if np.any(lam == 0) and (n == d or (n < d and s2 > 0)):

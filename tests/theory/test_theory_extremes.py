@@ -104,3 +104,24 @@ def test_remote_source_of_any_size() -> None:
 def test_estimate_without_error() -> None:
     assert rd.Estimate(1.0, 0.0, 10).standard_errors_from(2.0) == -np.inf
     assert rd.Estimate(1.0, 0.0, 10).standard_errors_from(1.0) == 0.0
+
+
+@pytest.mark.parametrize("size", [1e155, 1e200, 1e300])
+def test_a_signal_beyond_floating_point_is_refused(size: float) -> None:
+    """Before anything is squared: no warning of overflow, no infinite risk."""
+    loud = rd.GaussianLinearModel(20, size * rd.two_level_weights(4))
+    calls = [
+        lambda: rd.theory.shrinkage_factor(loud),
+        lambda: rd.theory.shrunk_population_risk(loud, 0.5),
+        lambda: rd.theory.ridge_risks(loud, 1.0),
+        lambda: rd.theory.ridge_risks_asymptotic(loud, 1.0),
+        lambda: rd.theory.ridge_risks_given_gram(loud, np.eye(4), 1.0),
+        lambda: rd.theory.ridge_best_penalty(loud),
+        lambda: rd.theory.ridge_expected_log_evidence(loud, 1.0),
+        lambda: rd.theory.ridge_information_bound(loud, 1.0),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"w_star must have a squared norm.*rescale"):
+            call()
+    quiet = rd.GaussianLinearModel(20, 1e144 * rd.two_level_weights(4))
+    assert rd.theory.shrinkage_factor(quiet) == 1.0

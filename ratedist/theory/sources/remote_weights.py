@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.linear_model.model import GaussianLinearModel, require_signal
 from ratedist.theory.erm import erm_weight_variance
 from ratedist.theory.sources.water_filling import water_filling_at_rate
 
@@ -55,7 +55,7 @@ def remote_population_risk(
         >>> rd.theory.remote_population_risk(model, [0.0, 20.0, np.inf]).round(4)
         array([4.125 , 3.016 , 2.1111])
     """
-    require_model(model)
+    require_signal(model)
     N = erm_weight_variance(model)
     R = _checks.in_range("rate", rate)
     P = _prior_variances(model, prior_covariance)
