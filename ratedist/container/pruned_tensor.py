@@ -106,7 +106,7 @@ class PrunedTensor(ErrorRatios):
     @property
     def zeros(self) -> float:
         """Part of the weights that is set to zero."""
-        return 1 - self.values.num_weights / self.num_weights
+        return (self.num_weights - self.values.num_weights) / self.num_weights
 
     @property
     def sizes(self) -> Sizes:

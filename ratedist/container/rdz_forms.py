@@ -104,7 +104,7 @@ class Zeros:
 
     def zeros(self, num_weights: int) -> float:
         """Part of so many weights that is zero."""
-        return 1 - self.values.num_weights / num_weights
+        return (num_weights - self.values.num_weights) / num_weights
 
     def num_marks(self, num_weights: int) -> int:
         """Of the code of the runs."""

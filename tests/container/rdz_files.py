@@ -13,10 +13,17 @@ import pathlib
 import ml_dtypes
 import numpy as np
 
-from ratedist.container import Entry, QuantizedTensor, RdzWriter, encode_header
+from ratedist.container import (
+    Entry,
+    FactoredTensor,
+    PrunedTensor,
+    QuantizedTensor,
+    RdzWriter,
+    encode_header,
+)
 from ratedist.container.dtypes import dtype_name, from_bytes, to_bytes
 from ratedist.container.rdz_format import entries_of, header_of
-from ratedist.container.rdz_index import decode_index, encode_index
+from ratedist.container.rdz_index import decode_index, encode_index, version_of
 from ratedist.container.rdz_version1 import NO_DIGEST
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -49,11 +56,58 @@ def tensors():
     }
 
 
+def forms():
+    """Factored and pruned tensors of all dtypes, and one of either kind of before, likewise."""
+    single, half, bfloat = np.dtype(np.float32), np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)
+    labels = ((np.arange(200) * 7919 % 101) ** 2 % 5).astype(np.uint8)
+    book = np.array([-1.5, -0.25, 0.1, 0.75, 2.0], np.float32)
+    left = QuantizedTensor(labels[:24], book, (8, 3), single)
+    right = QuantizedTensor(labels[50:68] % 4, book[:4].astype(ml_dtypes.bfloat16), (3, 6), single)
+    pairs = QuantizedTensor(labels[:5] % 3, np.arange(6).reshape(3, 2).astype(np.float16), (5, 2), single)
+    wide = QuantizedTensor(labels[70:84] % 2, book[[0, 4]], (2, 7), single)
+    sparse, dense = np.arange(90) % 7 == 2, np.arange(60) ** 2 % 11 != 4
+    return {
+        "factored": FactoredTensor(left, right, (8, 6), single, 0.125, True, 2.0, 0.5),
+        "factored kernel": FactoredTensor(left, right, (2, 4, 3, 2), bfloat),
+        "factored pairs": FactoredTensor(pairs, wide, (5, 7), np.dtype(np.float64), 0.25, False, 1.0),
+        "one": FactoredTensor(
+            QuantizedTensor(np.zeros(2000, np.uint8), book[:1], (2000, 1), single),
+            QuantizedTensor(labels[:2], book, (1, 2), single),
+            (2000, 2),
+            half,
+        ),
+        "pruned": PrunedTensor(
+            sparse,
+            QuantizedTensor(labels[: sparse.sum()], book, (sparse.sum(),), single),
+            (9, 10),
+            False,
+            4,
+            0.5,
+        ),
+        "pruned little": PrunedTensor(
+            dense,
+            QuantizedTensor(labels[: dense.sum()] % 3, book[:3].astype(np.float16), (dense.sum(),), half),
+            (60,),
+            True,
+            9,
+        ),
+        "pruned blocks": PrunedTensor(
+            np.arange(5000) < 5,
+            QuantizedTensor(labels[:3] % 2, np.ones((2, 2), np.float32), (5,), np.dtype(np.float64)),
+            (5, 1000),
+            False,
+            600,
+        ),
+        "scalar": tensors()["scalar"],
+        "plain": np.arange(6, dtype=np.int32),
+    }
+
+
 def write(path, coder, content=None):
     """Write ``tensors()`` or others; returns the bytes."""
     with RdzWriter(path, coder, METADATA) as writer:
         for name, tensor in (tensors() if content is None else content).items():
-            if isinstance(tensor, QuantizedTensor):
+            if hasattr(tensor, "stored"):
                 writer.add(name, tensor)
             else:
                 writer.add_raw(name, tensor)
@@ -72,6 +126,18 @@ def same(found, expected):
             and np.array_equal(found.distortion, expected.distortion, equal_nan=True)
             and same(found.reconstruction(), expected.reconstruction())
         )
+    if hasattr(expected, "stored"):
+        parts = {"left", "right", "values", "kept"} & vars(expected).keys()
+        return (
+            type(found) is type(expected)
+            and all(same(getattr(found, part), getattr(expected, part)) for part in parts)
+            and all(
+                np.array_equal(getattr(found, name), getattr(expected, name), equal_nan=True)
+                for name in ("distortion", "energy", "bulk_error")
+            )
+            and found.weighted is expected.weighted
+            and same(found.reconstruction(), expected.reconstruction())
+        )
     return (
         found.dtype == expected.dtype
         and found.shape == expected.shape
@@ -80,7 +146,7 @@ def same(found, expected):
 
 
 def parts(whole):
-    """Metadata, entries and data (bytes by name) of a file of version 2."""
+    """Metadata, entries and data (bytes by name) of a file of version 2 or 3."""
     length = int.from_bytes(whole[:8], "little")
     sizes = [
         fields["shape"][0] for name, fields in json.loads(whole[8 : 8 + length]).items() if name[0] != "_"
@@ -92,18 +158,18 @@ def parts(whole):
 
 
 def signed(metadata, entries, data):
-    """A file of version 2 with these contents, all its SHA-256 right, whatever the contents."""
+    """A file of version 2 or 3 with these contents, all its SHA-256 right, whatever the contents."""
     entries = {
         name: dataclasses.replace(entry, digest=hashlib.sha256(data.get(name, b"")).digest())
         for name, entry in entries.items()
     }
     body = b"".join(data[name] for name in sorted(data))
-    return with_index(encode_index(metadata, entries), body)
+    return with_index(encode_index(metadata, entries), body, version_of(entries.values()))
 
 
-def with_index(index, body):
-    """A file of version 2 with this index, its SHA-256 right."""
-    header = header_of(len(body), index)
+def with_index(index, body, version=2):
+    """A file of version 2 or 3 with this index, its SHA-256 right."""
+    header = header_of(len(body), index, version)
     assert list(entries_of(len(body), index)) == ["data", "index"]
     return len(header).to_bytes(8, "little") + header + body + index
 
