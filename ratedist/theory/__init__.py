@@ -1,7 +1,8 @@
 """Closed forms and deterministic numerics of rate–distortion theory, in float64 whatever JAX is set to.
 
 Distortions are in units of the loss, rates in nats for the whole weight vector unless it says otherwise.
-``model`` is a :class:`ratedist.GaussianLinearModel`. Every name by its family:
+``model`` is a :class:`ratedist.GaussianLinearModel`; risks of ERM and of the oracle, and names that begin with
+``multi_output``, take a :class:`ratedist.MultiOutputLinearModel` too. Every name by its family:
 
 The linear model: exact risks
     ERM, the empirical risk minimiser
@@ -9,6 +10,9 @@ The linear model: exact risks
     the oracle, a test channel that knows w*
         oracle_alpha, oracle_alpha_at_rate, oracle_distortion, oracle_population_risk,
         oracle_generalization_error, oracle_rate, oracle_gaussian_rate, oracle_loss_variance
+    several outputs: test channels for all directions of the noise, and what no compressor goes below
+        multi_output_rate_bound, multi_output_distortion_bound, multi_output_excess_risk,
+        multi_output_rate_lower_bound
     the Gibbs algorithm
         GibbsPosterior, gibbs_posterior, gibbs_generalization_error, gibbs_symmetrized_information,
         gibbs_generalization_given_gram, gibbs_symmetrized_information_given_gram
@@ -39,13 +43,20 @@ Bounds on the generalisation error
         codebook_squared_radius, worst_loss_variance
     from the rate and the law of the loss variance, the sharpest
         CgfBound, conditional_cgf_bound, conditional_cgf_relaxation, product_cgf_bound,
-        oracle_conditional_cgf_bound
+        oracle_conditional_cgf_bound, multi_output_cgf_bound
     rate and distortion added up: Corollary 1
         Corollary1Minimum, corollary1_bound, corollary1_minimizer, corollary1_stationary_rate
 
 The exact curve of the linear model, with certificates
         RateDistortionCurve, rate_distortion, rate_at_distortion, distortion_at_rate, critical_slope,
         high_rate_asymptote
+
+Matrices of low rank seen through noise
+    thresholds of singular values, and the best shrinkage
+        singular_value_bulk_edge, observed_singular_value, singular_value_hard_threshold,
+        singular_value_median_threshold, marchenko_pastur_median, shrunk_singular_values
+    their errors as matrices grow
+        singular_value_error, worst_singular_value_error
 
 Code lengths of weights
     priors, and how long a weight is under them

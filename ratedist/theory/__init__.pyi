@@ -21,6 +21,7 @@ from .bounds.generalization import exact_cgf_factor as exact_cgf_factor
 from .bounds.generalization import proposition1_bound as proposition1_bound
 from .bounds.generalization import sub_gaussian_bound as sub_gaussian_bound
 from .bounds.generalization import worst_loss_variance as worst_loss_variance
+from .bounds.multi_output_cgf import multi_output_cgf_bound as multi_output_cgf_bound
 from .bounds.oracle_cgf import oracle_conditional_cgf_bound as oracle_conditional_cgf_bound
 from .bounds.oracle_cgf import oracle_loss_variance as oracle_loss_variance
 from .bounds.rate_distortion import distortion_rate_bound as distortion_rate_bound
@@ -62,6 +63,10 @@ from .mixture_prior import MixturePrior as MixturePrior
 from .mixture_prior import log_marginal_density as log_marginal_density
 from .mixture_prior import posterior_mean as posterior_mean
 from .mixture_prior import soft_kmeans_step as soft_kmeans_step
+from .multi_output import multi_output_distortion_bound as multi_output_distortion_bound
+from .multi_output import multi_output_excess_risk as multi_output_excess_risk
+from .multi_output import multi_output_rate_bound as multi_output_rate_bound
+from .multi_output import multi_output_rate_lower_bound as multi_output_rate_lower_bound
 from .oracle import oracle_alpha as oracle_alpha
 from .oracle import oracle_distortion as oracle_distortion
 from .oracle import oracle_gaussian_rate as oracle_gaussian_rate
@@ -88,6 +93,14 @@ from .ridge_information import ridge_information_bound as ridge_information_boun
 from .ridge_information import ridge_information_bound_given_gram as ridge_information_bound_given_gram
 from .ridge_limit import marchenko_pastur_resolvent as marchenko_pastur_resolvent
 from .ridge_limit import ridge_risks_asymptotic as ridge_risks_asymptotic
+from .singular_values import marchenko_pastur_median as marchenko_pastur_median
+from .singular_values import observed_singular_value as observed_singular_value
+from .singular_values import shrunk_singular_values as shrunk_singular_values
+from .singular_values import singular_value_bulk_edge as singular_value_bulk_edge
+from .singular_values import singular_value_error as singular_value_error
+from .singular_values import singular_value_hard_threshold as singular_value_hard_threshold
+from .singular_values import singular_value_median_threshold as singular_value_median_threshold
+from .singular_values import worst_singular_value_error as worst_singular_value_error
 from .sources.continuous import laplace_rate_distortion as laplace_rate_distortion
 from .sources.continuous import point_at_rate as point_at_rate
 from .sources.continuous import uniform_rate_distortion as uniform_rate_distortion
