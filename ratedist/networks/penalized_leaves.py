@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ratedist.lowrank.convolution import kernel_from_matrix, kernel_matrix
 from ratedist.lowrank.penalties import Penalty, require_penalty
+from ratedist.lowrank.projection import svd
 from ratedist.tensors.leaves import named_leaves
 
 Arrays = dict[str, jax.Array]
@@ -69,14 +71,14 @@ def chosen(trained: Mapping[str, jax.Array], penalties: Penalties) -> dict[str, 
     Args:
         trained: arrays by name, ``dense1.weight``.
         penalties: pattern of names (``*`` and ``?``) → penalty, or a function of the number of iterations
-            done that returns one. Biases and other vectors are never chosen.
+            done that returns one. Only arrays of two axes are chosen, and of four: kernels of convolutions.
 
     Raises:
         ValueError: a pattern that chooses nothing, a matrix that two patterns choose, what is no penalty.
     """
     if not isinstance(penalties, Mapping) or not penalties:
         raise ValueError(f"penalties must map patterns of names to penalties, got {penalties!r:.80}")
-    matrices = [name for name, leaf in trained.items() if leaf.ndim >= 2 and leaf.size]
+    matrices = [name for name, leaf in trained.items() if leaf.ndim in (2, 4) and leaf.size]
     found: dict[str, Penalty | Schedule] = {}
     for pattern, penalty in penalties.items():
         if isinstance(penalty, Penalty) or not callable(penalty) or isinstance(penalty, type):
@@ -98,29 +100,49 @@ def at(penalty: Penalty | Schedule, iteration: int) -> Penalty:
     return require_penalty(f"the penalty at iteration {iteration}", penalty(iteration))
 
 
-def as_matrix(leaf: Any) -> np.ndarray:
-    """A dense layer's weights as they are, those of a convolution with all axes but the last as one."""
-    array = np.asarray(leaf)
-    return array.astype(np.promote_types(array.dtype, np.float32)).reshape(-1, array.shape[-1])
+@dataclasses.dataclass(frozen=True)
+class Kernels:
+    """How a convolution's kernel is a matrix.
 
-
-def singular_values(leaf: Any) -> np.ndarray:
-    """Of the matrix of a leaf, in float64."""
-    return np.linalg.svd(as_matrix(leaf), compute_uv=False).astype(np.float64)
-
-
-def prox_leaf(leaf: jax.Array, penalty: Penalty, step: float) -> tuple[jax.Array, np.ndarray, float]:
-    """The proximal map of a leaf, its singular values, and which part of ‖W‖² it took away.
-
-    What has fallen away is exactly 0 among the singular values; in the leaf it is 0 up to rounding.
+    Attributes:
+        form: "channels" or "spatial", as in ``rd.lowrank.kernel_matrix``.
+        layout: order of the kernel's axes, as there.
     """
-    U, s, Vt = np.linalg.svd(as_matrix(leaf), full_matrices=False)
-    new = penalty.prox(s.astype(np.float64), step)
-    kept = np.flatnonzero(new)
-    matrix = (U[:, kept] * new[kept].astype(s.dtype)) @ Vt[kept]
-    relative, change = s / (s[0] or 1), (s - new) / (s[0] or 1)
-    part = float(np.sum(change**2) / np.sum(relative**2)) if s[0] > 0 else 0.0
-    return jnp.asarray(matrix.reshape(leaf.shape), leaf.dtype), new, part
+
+    form: str = "channels"
+    layout: str = "hwio"
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for an unknown form or layout."""
+        kernel_matrix(np.ones((1, 1, 1, 1)), self.form, self.layout)
+
+    def as_matrix(self, leaf: Any) -> np.ndarray:
+        """The matrix of a leaf, in float32 at least."""
+        array = np.asarray(leaf)
+        wide = np.promote_types(array.dtype, np.float32)
+        if array.ndim == 2:
+            return array.astype(wide)
+        return kernel_matrix(array.astype(wide), self.form, self.layout).astype(wide)
+
+    def singular_values(self, leaf: Any) -> np.ndarray:
+        """Of the matrix of a leaf, in float64."""
+        return svd(self.as_matrix(leaf))[1].astype(np.float64)
+
+    def prox(self, leaf: jax.Array, penalty: Penalty, step: float) -> tuple[jax.Array, np.ndarray, float]:
+        """The proximal map of a leaf, its singular values, and which part of ‖W‖² it took away.
+
+        What has fallen away is exactly 0 among the singular values; in the leaf it is 0 up to rounding.
+        """
+        U, s, Vt = svd(self.as_matrix(leaf))
+        new = penalty.prox(s.astype(np.float64), step)
+        kept = np.flatnonzero(new)
+        matrix = (U[:, kept] * new[kept].astype(s.dtype)) @ Vt[kept]
+        if leaf.ndim == 4:
+            a, b, c, d = leaf.shape
+            matrix = kernel_from_matrix(matrix, (a, b, c, d), self.form, self.layout)
+        relative, change = s / (s[0] or 1), (s - new) / (s[0] or 1)
+        part = float(np.sum(change**2) / np.sum(relative**2)) if s[0] > 0 else 0.0
+        return jnp.asarray(matrix, leaf.dtype), new, part
 
 
 def length(arrays: Mapping[str, Any]) -> float:

@@ -17,20 +17,19 @@ from ratedist import _checks
 from ratedist.lowrank.penalties import Penalty
 from ratedist.networks.penalized_leaves import (
     Arrays,
+    Kernels,
     Penalties,
     Skeleton,
     at,
     chosen,
     length,
-    prox_leaf,
-    singular_values,
     split,
 )
 
 # A step is taken if the objective falls by this part of ‖Δ‖²/(2η). Every η ≤ (1 − part)/L makes it.
 SUFFICIENT_PART = 0.5
 # Halvings of one step before the objective is said to fall no further in this precision.
-MAX_HALVINGS = 60
+MAX_HALVINGS = 100
 # Where nothing is curved the step would double for ever.
 LARGEST_STEP = 1e15
 
@@ -120,6 +119,8 @@ def proximal_descent(
     num_iterations: int = 100,
     tolerance: float = 1e-4,
     step: float = 1.0,
+    form: str = "channels",
+    layout: str = "hwio",
     resume: RankDescent | None = None,
     after_iteration: Callable[[int], object] | None = None,
 ) -> RankDescent:
@@ -135,13 +136,15 @@ def proximal_descent(
         parameters: the model to start from, any pytree. Where a constraint does not hold yet, the start is
             its proximal map.
         penalties: pattern of names → penalty, as ``{"dense*.weight": rd.lowrank.FixedRank(8)}``. A function
-            of the number of iterations done may stand for a penalty: an annealed one. A convolution counts
-            as the matrix of its outputs against all else.
+            of the number of iterations done may stand for a penalty: an annealed one.
         samples: passed on to ``loss``.
         num_iterations: steps at most, each with a decomposition of every chosen matrix.
         tolerance: it ends as "stationary" where ``‖Δ‖/η`` is at most this times the length of the first
             gradient of the loss.
         step: η that is tried first, above 0.
+        form: how a convolution's kernel is a matrix, "channels" or "spatial" as in
+            ``rd.lowrank.kernel_matrix``.
+        layout: order of the axes of kernels, "hwio" in JAX and "oihw" in PyTorch.
         resume: what an earlier call with these arguments returned. Its parameters are gone on from, and what
             comes out is what one longer call would have given.
         after_iteration: called with the number of iterations done.
@@ -165,6 +168,8 @@ def proximal_descent(
     num_iterations = _checks.integer("num_iterations", num_iterations, 1)
     tolerance = _checks.number("tolerance", tolerance)
     eta = _checks.positive_number("step", step) / 2
+    kernels = Kernels(form, layout)
+    kernels.check()
     trained, fixed, skeleton = split(parameters if resume is None else resume.parameters)
     which = chosen(trained, penalties)
 
@@ -173,7 +178,7 @@ def proximal_descent(
         return _Point(trained, values, float(number), gradient, length(gradient))
 
     if resume is None:
-        point = evaluated(trained, {name: singular_values(trained[name]) for name in which})
+        point = evaluated(trained, {name: kernels.singular_values(trained[name]) for name in which})
         scale, rows = point.length, []
     else:
         point = evaluated(trained, resume.singular_values)
@@ -184,12 +189,12 @@ def proximal_descent(
     for iteration in range(done, done + num_iterations):
         current = {name: at(penalty, iteration) for name, penalty in which.items()}
         if math.isinf(_penalty(current, point.values)):
-            point = evaluated(*_prox(current, point.trained, eta))
+            point = evaluated(*_prox(kernels, current, point.trained, eta))
         eta, tries = min(2 * eta, LARGEST_STEP), 0
-        row, new = _try(evaluated, point, current, eta)
+        row, new = _try(evaluated, kernels, point, current, eta)
         while not _accepted(row, new) and tries < MAX_HALVINGS:
             eta, tries = eta / 2, tries + 1
-            row, new = _try(evaluated, point, current, eta)
+            row, new = _try(evaluated, kernels, point, current, eta)
         if not _accepted(row, new) or (row.moved == 0 and tries > 0):
             stopped = "precision"
             break
@@ -208,15 +213,18 @@ def proximal_descent(
 
 def _try(
     evaluated: Callable[[Arrays, dict[str, np.ndarray]], _Point],
+    kernels: Kernels,
     point: _Point,
     penalties: dict[str, Penalty],
     eta: float,
 ) -> tuple[Iteration, _Point]:
     """One step at η, whatever comes of it."""
     stepped = _gradient_step(point.trained, point.gradient, eta)
-    new = evaluated(*_prox(penalties, stepped, eta))
-    moved = length(jax.tree.map(jnp.subtract, new.trained, point.trained))
     before = point.loss + _penalty(penalties, point.values)
+    if not math.isfinite(length(stepped)):
+        return Iteration(before, math.nan, eta, math.nan, {}), point
+    new = evaluated(*_prox(kernels, penalties, stepped, eta))
+    moved = length(jax.tree.map(jnp.subtract, new.trained, point.trained))
     after = new.loss + _penalty(penalties, new.values)
     ranks = {name: int(np.count_nonzero(values)) for name, values in new.values.items()}
     return Iteration(before, after, eta, moved, ranks), new
@@ -224,15 +232,17 @@ def _try(
 
 def _accepted(row: Iteration, new: _Point) -> bool:
     """Whether the objective falls enough; not a number, it does not."""
-    fall = SUFFICIENT_PART * row.moved**2 / (2 * row.step)
+    fall = SUFFICIENT_PART * row.moved * row.moved / (2 * row.step)
     return row.after <= row.before - fall and math.isfinite(new.length)
 
 
-def _prox(penalties: dict[str, Penalty], trained: Arrays, eta: float) -> tuple[Arrays, dict[str, np.ndarray]]:
+def _prox(
+    kernels: Kernels, penalties: dict[str, Penalty], trained: Arrays, eta: float
+) -> tuple[Arrays, dict[str, np.ndarray]]:
     """The proximal maps of the chosen matrices, and their singular values."""
     new, values = dict(trained), {}
     for name, penalty in penalties.items():
-        new[name], values[name], _ = prox_leaf(trained[name], penalty, eta)
+        new[name], values[name], _ = kernels.prox(trained[name], penalty, eta)
     return new, values
 
 

@@ -17,12 +17,12 @@ from ratedist.lowrank.penalties import FixedRank, Penalty
 from ratedist.networks.curvature.tree_moments import num_samples
 from ratedist.networks.penalized_leaves import (
     Arrays,
+    Kernels,
     Penalties,
     Schedule,
     Skeleton,
     at,
     chosen,
-    prox_leaf,
     split,
 )
 
@@ -83,6 +83,8 @@ def proximal_training(
     batch_size: int = 64,
     prox_every: int = 1,
     prox_step: float | None = None,
+    form: str = "channels",
+    layout: str = "hwio",
     state: TrainingState | None = None,
     after_step: Callable[[int], object] | None = None,
 ) -> RankTraining:
@@ -98,8 +100,7 @@ def proximal_training(
         loss: ``loss(parameters, batch, key)``, a number: the mean over the batch. The key is for dropout.
         parameters: the model to start from, any pytree.
         penalties: pattern of names → penalty, as ``{"dense*.weight": rd.lowrank.FixedRank(8)}``. A function
-            of the number of steps done may stand for a penalty: an annealed one. A convolution counts as the
-            matrix of its outputs against all else.
+            of the number of steps done may stand for a penalty: an annealed one.
         samples: pytree of arrays with samples along their first axis.
         optimizer: of optax, as ``optax.sgd(0.01, momentum=0.9)``. Its state is not changed by the maps. The
             same object again finds the compiled step of the last call.
@@ -109,6 +110,9 @@ def proximal_training(
         prox_every: steps from one proximal map to the next. A map costs a decomposition of each matrix.
         prox_step: η of the proximal maps, near learning rate times ``prox_every``. Only ``FixedRank`` does
             without.
+        form: how a convolution's kernel is a matrix, "channels" or "spatial" as in
+            ``rd.lowrank.kernel_matrix``.
+        layout: order of the axes of kernels, "hwio" in JAX and "oihw" in PyTorch.
         state: of an earlier call with these arguments. Training goes on there, with the bits of one call.
         after_step: called with the number of steps done.
 
@@ -138,6 +142,8 @@ def proximal_training(
     every = _checks.integer("prox_every", prox_every, 1)
     length = num_samples(samples)
     size = _checks.integer("batch_size", batch_size, 1, length)
+    kernels = Kernels(form, layout)
+    kernels.check()
     trained, fixed, skeleton = split(parameters)
     which = chosen(trained, penalties)
     eta = None if prox_step is None else _checks.positive_number("prox_step", prox_step)
@@ -162,14 +168,14 @@ def proximal_training(
         )
         losses.append(value)
         if (step + 1) % every == 0:
-            arrays, parts, _ = _thresholded(arrays, which, step + 1, eta)
+            arrays, parts, _ = _thresholded(kernels, arrays, which, step + 1, eta)
             removed.append(parts)
         if after_step is not None:
             after_step(step + 1)
     numbers = np.array([float(value) for value in losses])
     if not np.isfinite(numbers).all():
         raise ValueError(DIVERGED)
-    final, _, values = _thresholded(arrays, which, len(losses), eta)
+    final, _, values = _thresholded(kernels, arrays, which, len(losses), eta)
     return RankTraining(
         skeleton.rebuild(fixed | final),
         values,
@@ -180,7 +186,7 @@ def proximal_training(
 
 
 def _thresholded(
-    arrays: Arrays, which: dict[str, Penalty | Schedule], done: int, eta: float | None
+    kernels: Kernels, arrays: Arrays, which: dict[str, Penalty | Schedule], done: int, eta: float | None
 ) -> tuple[Arrays, dict[str, float], dict[str, np.ndarray]]:
     """Proximal maps of the chosen matrices, the part of ‖W‖² that each took away, and singular values."""
     new, parts, values = dict(arrays), {}, {}
@@ -189,7 +195,7 @@ def _thresholded(
         if not np.isfinite(np.asarray(arrays[name])).all():
             raise ValueError(DIVERGED)
         step = _step_for(name, penalty, eta)
-        new[name], values[name], parts[name] = prox_leaf(arrays[name], penalty, step)
+        new[name], values[name], parts[name] = kernels.prox(arrays[name], penalty, step)
     return new, parts, values
 
 

@@ -171,9 +171,36 @@ def test_all_kinds_of_arrays_and_leaves(dtype, scale):
     np.testing.assert_array_equal(found.parameters["count"], [0, 1, 2])
 
 
+@pytest.mark.parametrize(("form", "layout"), [("channels", "hwio"), ("spatial", "hwio"), ("spatial", "oihw")])
+def test_kernels_are_matrices_in_two_ways(form, layout):
+    """The nearest kernel of low rank, as the room of low rank has it."""
+    target = np.random.default_rng(0).normal(size=(3, 3, 3, 3))
+    found = proximal_descent(
+        quadratic, {"w": target + 1}, {"w": rd.lowrank.FixedRank(2)}, target, form=form, layout=layout
+    )
+    matrix = rd.lowrank.kernel_matrix(target, form, layout)
+    best = rd.lowrank.project(matrix, 2)
+    assert found.objective[-1] == pytest.approx(best.distortion / 2)
+    kernel = rd.lowrank.kernel_from_matrix(best.matrix(), (3, 3, 3, 3), form, layout)
+    np.testing.assert_allclose(found.parameters["w"], kernel, atol=1e-6)
+
+
+def test_a_first_step_of_any_size():
+    """In single precision the first tries overflow."""
+    target = np.float32([[3.0, 0.0], [0.0, 1.0]])
+    start = {"w": np.float32([[1e3, 1.0], [1.0, 1.0]])}
+    found = proximal_descent(
+        quadratic, start, {"w": rd.lowrank.NuclearNorm(0.5)}, target, step=1e38, tolerance=1e-8
+    )
+    np.testing.assert_allclose(found.parameters["w"], [[2.5, 0.0], [0.0, 0.5]], atol=1e-3)
+    assert found.monotone
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"form": "rows"}, "form must be one of channels, spatial"),
+        ({"layout": "nchw"}, "layout must be the letters"),
         ({"penalties": {"v*": rd.lowrank.FixedRank(1)}}, "'v\\*' is like the name of no matrix; there are w"),
         (
             {"penalties": {"w": rd.lowrank.FixedRank(1), "*": rd.lowrank.FixedRank(2)}},
