@@ -1,9 +1,9 @@
 """Two problems with true weights of rank 3, where compression by rank lowers the population risk.
 
-The notes give excess risks for both sizes, but not W*, and for the first not Γ. Those are chosen here, W* from
-``planted_rank_weights``, so that the numbers come out within 3% of the given ones. They depend on W*. In the
-first example truncation without metric costs 32 at rank 3 over W* of this kind, with a standard deviation of 8;
-information costs 6.6, with 0.5. ``python benchmarks/low_rank_example.py`` prints all of these.
+The notes give excess risks for both sizes, but not W*, and for the first not Γ. Those are chosen here, W*
+from ``planted_rank_weights``, so that the numbers come out within 3% of the given ones. They depend on W*. In
+the first example truncation without metric costs 32 at rank 3 over W* of this kind, with a standard deviation
+of 8; information costs 6.6, with 0.5. ``python benchmarks/low_rank_example.py`` prints all of these.
 """
 
 from __future__ import annotations
