@@ -23,3 +23,4 @@ from .regression import LeastSquares as LeastSquares
 from .regression import least_squares as least_squares
 from .schedules import rank_path as rank_path
 from .schedules import strength_path as strength_path
+from .shrinkage import shrink as shrink
