@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +10,9 @@ import jax
 import numpy as np
 
 from ratedist.container import QuantizedTensor
+from ratedist.experiments.finished_points import FinishedPoints, parameters_digest
 from ratedist.experiments.network_config import NetworkConfig, Point
 from ratedist.experiments.stopwatch import Stopwatch
-from ratedist.files import write_together
 from ratedist.networks.assessment import Splits, assess
 from ratedist.networks.controls import clip_weights, scale_last_layer, weight_ranges
 from ratedist.networks.curvature.architectures import gauss_newton_diagonal, sample_gauss_newton_diagonal
@@ -57,7 +54,7 @@ def assess_points(
         Per point its fields, the numbers of ``assess``, and under ``diagrams`` count, confidence and accuracy
         of each bin of the reliability diagrams.
     """
-    cache = _Cache(config, data, member, folder)
+    cache = finished_points(config, data, member, folder)
     missing = [point for point in config.points() if point not in cache]
     if missing:
         worker = _Worker(config, ensemble, data, member, stopwatch, folder)
@@ -66,59 +63,21 @@ def assess_points(
     return [{"model": member.index, **dataclasses.asdict(p), **cache[p]} for p in config.points()]
 
 
-class _Cache:
-    """Rows of one network by point; written after each new one."""
-
-    def __init__(self, config: NetworkConfig, data: ImageData, member: Member, folder: Path | None) -> None:
-        self._identity = {
-            "format": FORMAT,
-            "biases": config.biases,
-            "curvature_images": config.curvature_images,
-            "train_images": config.train_images,
-            "seed": config.seed,
-            "data": data.digest,
-            "parameters": _digest(member.parameters),
-        }
-        self._path = None if folder is None else folder / f"{config.data}-{member.index:03d}-rows.json"
-        self._rows: dict[str, dict[str, Any]] = {}
-        if self._path is not None and self._path.exists():
-            content = _unsealed(self._path)
-            if content["identity"] == self._identity:
-                self._rows = content["rows"]
-
-    def __contains__(self, point: Point) -> bool:
-        return str(point) in self._rows
-
-    def __getitem__(self, point: Point) -> dict[str, Any]:
-        return self._rows[str(point)]
-
-    def __setitem__(self, point: Point, row: dict[str, Any]) -> None:
-        self._rows[str(point)] = row
-        if self._path is not None:
-            content = {"identity": self._identity, "rows": self._rows}
-            sealed = {"sha256": _checksum(content), "content": content}
-            write_together({self._path: json.dumps(sealed).encode()})  # NaN and all, read by us alone
-
-
-def _checksum(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _unsealed(path: Path) -> dict[str, Any]:
-    """The content of a file of finished points, or ``ValueError`` if it is not as it was written."""
-    with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
-        sealed = json.loads(path.read_bytes())
-        if sealed["sha256"] == _checksum(sealed["content"]):
-            return sealed["content"]
-    raise ValueError(f"{path} is damaged or of another version: remove it, and its points are computed again")
-
-
-def _digest(parameters: Any) -> str:
-    """Of all parameters, which tells networks apart."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(parameters):
-        digest.update(np.asarray(leaf).tobytes())
-    return digest.hexdigest()
+def finished_points(
+    config: NetworkConfig, data: ImageData, member: Member, folder: Path | None
+) -> FinishedPoints:
+    """What is finished of one network, or nothing."""
+    identity = {
+        "format": FORMAT,
+        "biases": config.biases,
+        "curvature_images": config.curvature_images,
+        "train_images": config.train_images,
+        "seed": config.seed,
+        "data": data.digest,
+        "parameters": parameters_digest(member.parameters),
+    }
+    path = None if folder is None else folder / f"{config.data}-{member.index:03d}-rows.json"
+    return FinishedPoints(path, identity)
 
 
 class _Worker:

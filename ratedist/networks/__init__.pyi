@@ -29,6 +29,10 @@ from .ensemble import train_member as train_member
 from .fine_tuning import fine_tune_centers as fine_tune_centers
 from .importance import normalized_importance as normalized_importance
 from .losses import evaluate as evaluate
+from .low_rank import factorize as factorize
+from .low_rank import layer_metric as layer_metric
+from .low_rank import multiplied as multiplied
+from .low_rank import quantize_factors as quantize_factors
 from .parameter_files import load_parameters as load_parameters
 from .parameter_files import save_parameters as save_parameters
 from .quantization import QuantizedModel as QuantizedModel
@@ -37,5 +41,8 @@ from .rank_descent import RankDescent as RankDescent
 from .rank_descent import proximal_descent as proximal_descent
 from .rank_training import RankTraining as RankTraining
 from .rank_training import proximal_training as proximal_training
+from .second_moments import LayerStatistics as LayerStatistics
+from .second_moments import layer_statistics as layer_statistics
+from .thresholded_training import train_thresholded as train_thresholded
 from .training import Recipe as Recipe
 from .training import train as train

@@ -222,13 +222,24 @@ def logits_function(name: str, model: Any) -> Callable[[Any, Any], Any]:
 
 
 def affine(layer: Dense | Convolution, parameters: dict[str, jax.Array], hidden: jax.Array) -> jax.Array:
-    """A layer before its non-linearity, ``hidden ∗ weight + bias``; dense layers flatten what they get."""
+    """A layer before its non-linearity, ``hidden ∗ weight + bias``; dense layers flatten what they get.
+
+    In place of ``weight`` there may be the factors ``left`` and ``right`` of ``networks.low_rank``.
+    """
+    bias = parameters["bias"]
     if isinstance(layer, Dense):
-        return hidden.reshape(hidden.shape[0], -1) @ parameters["weight"] + parameters["bias"][None]
+        flat = hidden.reshape(hidden.shape[0], -1)
+        if "left" in parameters:
+            return flat @ parameters["right"].T @ parameters["left"].T + bias[None]
+        return flat @ parameters["weight"] + bias[None]
+    if "left" in parameters:
+        weight = (parameters["left"] @ parameters["right"]).T.reshape(layer.weight_shape)
+    else:
+        weight = parameters["weight"]
     convolved = jax.lax.conv_general_dilated(
-        hidden, parameters["weight"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        hidden, weight, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    return convolved + parameters["bias"][None, None, None]
+    return convolved + bias[None, None, None]
 
 
 def activate(layer: Dense | Convolution, preactivation: jax.Array) -> jax.Array:

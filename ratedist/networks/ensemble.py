@@ -117,7 +117,7 @@ def train_member(
     if path is not None and path.exists():
         return Member(index, _read(path, config, data, index), trained, kept)
     images = data.scaled(data.train_images[trained]).reshape(-1, *config.architecture.input_shape)
-    key = _keys(config, index)[2]
+    key = training_key(config, index)
     parameters = train(
         config.architecture, config.recipe, images, data.train_labels[trained], key, after_epoch
     )
@@ -160,7 +160,7 @@ def train_members_together(
         shape = config.architecture.input_shape
         images = np.stack([data.scaled(data.train_images[t]).reshape(-1, *shape) for t, _ in rows])
         labels = np.stack([data.train_labels[t] for t, _ in rows])
-        keys = jax.numpy.stack([_keys(config, i)[2] for i in missing])
+        keys = jax.numpy.stack([training_key(config, i) for i in missing])
         stacked = train_together(config.architecture, config.recipe, images, labels, keys)
         for place, (i, (trained, kept)) in enumerate(zip(missing, rows, strict=True)):
             parameters = jax.tree_util.tree_map(lambda leaf, place=place: leaf[place], stacked)
@@ -175,6 +175,11 @@ def train_members_together(
 def member_path(folder: pathlib.Path, data: ImageData, index: int) -> pathlib.Path:
     """File of a network."""
     return folder / f"{data.name}-{index:03d}.safetensors"
+
+
+def training_key(config: EnsembleConfig, index: int) -> jax.Array:
+    """Key that network ``index`` is trained with: its start, the order of its images, dropout."""
+    return _keys(config, index)[2]
 
 
 def _keys(config: EnsembleConfig, index: int) -> jax.Array:

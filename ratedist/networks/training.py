@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import numpy as np
 import optax
 
 from ratedist import _checks
-from ratedist.networks.architecture import Architecture, Convolution, Parameters, initialize, logits
+from ratedist.networks.architecture import Architecture, Convolution, Dense, Parameters, initialize, logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +55,9 @@ def train(
     labels: np.ndarray,
     key: jax.Array,
     after_epoch: Callable[[int], object] | None = None,
+    start: Parameters | None = None,
 ) -> Parameters:
-    """Train one network from a random start.
+    """Train one network, from a random start or from given parameters.
 
     Args:
         architecture: the layers of the network, an ``Architecture``.
@@ -64,13 +66,16 @@ def train(
         labels: integers of shape ``(n,)``.
         key: JAX PRNG key, for the start, the order of the images and dropout.
         after_epoch: called with the number of epochs done.
+        start: parameters to go on from, of a network that was trained before; ``None`` for random ones. Of
+            layers that ``factorize`` has split both factors are trained. Its arrays stay as they are.
 
     Returns:
         The parameters after the last step.
 
     Raises:
         ValueError: images of another shape than the network takes, labels that do not match them, fewer
-            images than a batch, a recipe out of range, training that diverged.
+            images than a batch, a recipe out of range, a start that is not of this network, training that
+            diverged.
 
     Example:
         >>> import jax
@@ -84,10 +89,10 @@ def train(
         >>> bool(losses.mean() < 0.4)  # ln 2 = 0.693 before
         True
     """
-    _check_images(architecture, recipe, images, labels)
+    check_images(architecture, recipe, images, labels)
     start_key, epochs_key = jax.random.split(_checks.random_key(key))
-    parameters = initialize(architecture, start_key)
-    state = _optimizer(recipe).init(parameters)
+    parameters = initialize(architecture, start_key) if start is None else _copied(architecture, start)
+    state = optimizer_of(recipe).init(parameters)
     x, y = jnp.asarray(images, jnp.float32), jnp.asarray(labels, jnp.int32)
     for epoch in range(recipe.epochs):
         epoch_key = jax.random.fold_in(epochs_key, epoch)
@@ -120,12 +125,12 @@ def train_together(
         ValueError: as ``train``.
     """
     for one, those in zip(images, labels, strict=True):
-        _check_images(architecture, recipe, one, those)
+        check_images(architecture, recipe, one, those)
 
     def whole(x: jax.Array, y: jax.Array, key: jax.Array) -> Parameters:
         start_key, epochs_key = jax.random.split(key)
         parameters = initialize(architecture, start_key)
-        carry = parameters, _optimizer(recipe).init(parameters)
+        carry = parameters, optimizer_of(recipe).init(parameters)
 
         def one_epoch(carry: Any, epoch: jax.Array) -> tuple[Any, None]:
             parameters, state = carry
@@ -144,7 +149,8 @@ def _finite(parameters: Parameters) -> Parameters:
     return parameters
 
 
-def _check_images(architecture: Architecture, recipe: Recipe, images: np.ndarray, labels: np.ndarray) -> None:
+def check_images(architecture: Architecture, recipe: Recipe, images: np.ndarray, labels: np.ndarray) -> None:
+    """Raise ``ValueError``, in words, for what cannot be trained on."""
     recipe.check()
     if images.shape[1:] != architecture.input_shape or labels.shape != images.shape[:1]:
         raise ValueError(
@@ -160,13 +166,38 @@ def _check_images(architecture: Architecture, recipe: Recipe, images: np.ndarray
         raise ValueError(f"a batch of {recipe.batch_size} needs as many images, got {len(images)}")
 
 
+def _copied(architecture: Architecture, start: Parameters) -> Parameters:
+    """The start in arrays of its own, as steps may reuse the memory of those that they are given."""
+    layers = {layer.name: layer for layer in architecture.layers}
+    if (
+        not isinstance(start, Mapping)
+        or start.keys() != layers.keys()
+        or not all(_fits(layer, start[name]) for name, layer in layers.items())
+    ):
+        raise ValueError(f"start must be parameters of this network, of layers {', '.join(layers)}")
+    return jax.tree.map(jnp.array, dict(start))
+
+
+def _fits(layer: Dense | Convolution, arrays: Any) -> bool:
+    """Whether these are a layer's weights, or its factors, and its bias."""
+    if not isinstance(arrays, Mapping):
+        return False
+    shapes = {name: np.shape(array) for name, array in arrays.items()}
+    rest = {"weight": layer.weight_shape}
+    if "left" in shapes:
+        rank = shapes["left"][-1] if shapes["left"] else 0
+        rest = {"left": (layer.outputs, rank), "right": (rank, math.prod(layer.weight_shape[:-1]))}
+    return shapes == {"bias": (layer.outputs,), **rest}
+
+
 def _steps_in_python(architecture: Architecture) -> bool:
     """Whether to loop over steps outside of JAX: a scan around a convolution is slow on XLA's CPU backend."""
     convolutional = any(isinstance(layer, Convolution) for layer in architecture.layers)
     return convolutional and jax.default_backend() == "cpu"
 
 
-def _optimizer(recipe: Recipe) -> optax.GradientTransformation:
+def optimizer_of(recipe: Recipe) -> optax.GradientTransformation:
+    """What turns gradients into steps."""
     return optax.chain(
         optax.add_decayed_weights(recipe.weight_decay),
         optax.sgd(recipe.learning_rate, momentum=recipe.momentum),
@@ -180,7 +211,7 @@ def _step(
         outputs = logits(architecture, parameters, x, recipe.dropout, key)
         return optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean()
 
-    updates, state = _optimizer(recipe).update(jax.grad(loss)(parameters), state, parameters)
+    updates, state = optimizer_of(recipe).update(jax.grad(loss)(parameters), state, parameters)
     return optax.apply_updates(parameters, updates), state
 
 

@@ -7,17 +7,18 @@ import types
 import numpy as np
 import pytest
 
+from ratedist.experiments.finished_points import FinishedPoints
 from ratedist.experiments.network_config import DigitsConfig, Point
-from ratedist.experiments.network_points import _Cache
+from ratedist.experiments.network_points import finished_points
 
 POINT = Point("kmeans", 4)
 ROW = {"test_loss": 0.25, "ratio": float("nan"), "diagrams": {"raw": [[1.0, 2.0]]}}
 
 
-def cache(folder: pathlib.Path, seed: int = 0) -> _Cache:
+def cache(folder: pathlib.Path, seed: int = 0) -> FinishedPoints:
     data = types.SimpleNamespace(digest="d")
     member = types.SimpleNamespace(index=0, parameters={"w": np.ones(3)})
-    return _Cache(DigitsConfig(seed=seed), data, member, folder)  # pyright: ignore[reportArgumentType]
+    return finished_points(DigitsConfig(seed=seed), data, member, folder)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture

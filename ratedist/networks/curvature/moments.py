@@ -58,7 +58,7 @@ def curvature_moments(
         ValueError: images of another shape, parameters that are not those of the architecture, labels that
             are no classes.
     """
-    x, y = _checked(architecture, parameters, images, labels)
+    x, y = checked_samples(architecture, parameters, images, labels)
     size = min(_checks.integer("chunk", chunk, 1), len(x))
     sums: Any = None
     totals = []
@@ -79,7 +79,7 @@ def curvature_moments(
     return CurvatureMoments(diagonal, squares, together)
 
 
-def _checked(
+def checked_samples(
     architecture: Architecture, parameters: Parameters, images: ArrayLike, labels: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     expected = {
@@ -143,6 +143,35 @@ def _step(
     valid: jax.Array,
 ) -> Any:
     """Sums over a chunk of h and of h², and the sum over each array of every image's h."""
+    gradients = layer_gradients(architecture, root, parameters, images, labels, valid)
+    sums, squares, totals = {}, {}, {}
+    for layer, (inputs, deltas) in zip(architecture.layers, gradients, strict=True):
+        moments = _dense if isinstance(layer, Dense) else _convolution
+        sums[layer.name], squares[layer.name], totals[layer.name] = moments(inputs, deltas)
+    return (sums, squares), totals
+
+
+def layer_gradients(
+    architecture: Architecture,
+    root: Root,
+    parameters: Parameters,
+    images: jax.Array,
+    labels: jax.Array,
+    valid: jax.Array,
+) -> list[tuple[jax.Array, jax.Array]]:
+    """Of each layer its inputs, and the derivatives of every row of B by its outputs.
+
+    Args:
+        architecture: the layers of the network.
+        root: B of logits and labels.
+        parameters: at which.
+        images: a batch.
+        labels: of these.
+        valid: shape ``(batch,)``, 0 for images that do not count: their derivatives are 0.
+
+    Returns:
+        Inputs of shape ``(batch, …)`` and derivatives of shape ``(rows, batch, …)``, layer by layer.
+    """
     layers = architecture.layers
     inputs, pullbacks = [images], []
     outputs = affine(layers[0], parameters[layers[0].name], images)
@@ -155,15 +184,11 @@ def _step(
         outputs, pullback, hidden = jax.vjp(block, outputs, has_aux=True)
         pullbacks.append(pullback)
         inputs.append(hidden)
-    deltas = root(outputs, labels) * valid.astype(outputs.dtype)[None, :, None]
-    sums, squares, totals = {}, {}, {}
-    for place in reversed(range(len(layers))):
-        layer = layers[place]
-        moments = _dense if isinstance(layer, Dense) else _convolution
-        sums[layer.name], squares[layer.name], totals[layer.name] = moments(inputs[place], deltas)
-        if place > 0:
-            (deltas,) = jax.vmap(pullbacks[place - 1])(deltas)
-    return (sums, squares), totals
+    deltas = [root(outputs, labels) * valid.astype(outputs.dtype)[None, :, None]]
+    for pullback in reversed(pullbacks):
+        (before,) = jax.vmap(pullback)(deltas[-1])
+        deltas.append(before)
+    return list(zip(inputs, reversed(deltas), strict=True))
 
 
 def _dense(inputs: jax.Array, deltas: jax.Array) -> Any:
@@ -176,11 +201,17 @@ def _dense(inputs: jax.Array, deltas: jax.Array) -> Any:
     )
 
 
-def _convolution(inputs: jax.Array, deltas: jax.Array) -> Any:
+def patches_of(inputs: jax.Array) -> jax.Array:
+    """What each output pixel of a convolution sees, ``(batch, pixels, 9·channels)``, as its weights lie."""
     batch, height, width, channels = inputs.shape
     padded = jnp.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
     shifted = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-    patches = jnp.stack(shifted, axis=3).reshape(batch, height * width, 9 * channels)
+    return jnp.stack(shifted, axis=3).reshape(batch, height * width, 9 * channels)
+
+
+def _convolution(inputs: jax.Array, deltas: jax.Array) -> Any:
+    batch, height, width, channels = inputs.shape
+    patches = patches_of(inputs)
     deltas = deltas.transpose(1, 2, 3, 4, 0).reshape(batch, height * width, -1, len(deltas))
     # Image by image, so that the gradients of all rows, many times the weights, stay in the cache.
     h = jnp.stack([_squared_gradients(*pair) for pair in zip(patches, deltas, strict=True)])
