@@ -58,8 +58,11 @@ def check_compressor(
     require_linear_model(model)
     if draws is not None and not isinstance(draws, bool):
         raise ValueError(f"draws must be True, False or None, got {draws!r}")
-    _checks.fits_in_memory(f"a check on {NUM_DRAWS} Hessians at d = {model.d}", 32 * NUM_DRAWS * model.d**2)
     check_declaration(NAME, compressor)
+    size = model.num_weights if "hessian" in compressor.needs else model.num_inputs
+    _checks.fits_in_memory(
+        f"a check on {NUM_DRAWS} Hessians at d = {model.num_inputs}", 32 * NUM_DRAWS * size**2
+    )
     check_model_answers(compressor, model)
     prepared = compressor.prepare(model)
     check_structure(compressor, model, prepared)

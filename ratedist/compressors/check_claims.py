@@ -10,7 +10,6 @@ from ratedist.compressors.check_trials import NAME, Trials
 from ratedist.compressors.declaration import bounding_rates, refuse_rate_names
 from ratedist.compressors.extreme_draws import NUM_DRAWS, NUM_EXTREMES, stretched
 from ratedist.linear_model.quantities import RISK_NAMES
-from ratedist.linear_model.risks import statistics_risks
 
 # Weights this many times further from w* than w* is from 0: a risk with tails grows by the square.
 STRETCHES = (30.0, 3000.0)
@@ -102,21 +101,19 @@ def check_tails(trials: Trials) -> None:
     """
     model, arrays = trials.model, trials.arrays
     light = sorted(frozenset(RISK_NAMES).difference(trials.compressor.heavy_tailed(model)))
-    if model.noise_variance == 0 or not light:
+    if model.bayes_risk == 0 or not light:
         return
     sizes = []
-    signal = float(model.squared_norm(model.w_star)) * model.n / model.noise_variance
+    signal = float(model.squared_norm(model.w_star)) * model.n / model.bayes_risk
     for stretch in STRETCHES:
         draws = stretched(model, stretch * max(signal, 1.0) ** 0.5)
         compressed = trials.batch(trials.keys, draws.weights, draws.hessian_factor)
-        risks = jax.vmap(lambda draw, one: statistics_risks(arrays, draw, one))(
-            draws, compressed.reconstruction
-        )
+        risks = jax.vmap(lambda draw, one: trials.risks(arrays, draw, one))(draws, compressed.reconstruction)
         sizes.append(
             # The mean, not the median: what grows in few trials only has tails too.
             {name: float(np.mean(np.abs(value))) for name, value in zip(RISK_NAMES, risks, strict=True)}
         )
-    smallest = max(1e-2, 10 / model.n) * model.noise_variance + float(model.squared_norm(model.w_star))
+    smallest = max(1e-2, 10 / model.n) * model.bayes_risk + float(model.squared_norm(model.w_star))
     for risk in light:
         before, after = sizes[0][risk], sizes[1][risk]
         if after > smallest and after > GROWTH * before:

@@ -22,7 +22,7 @@ from ratedist.compressors.extreme_draws import NUM_DRAWS, NUM_EXTREMES, typical_
 from ratedist.compressors.together import checked_family, compress_all
 from ratedist.compressors.tracing import full_context
 from ratedist.linear_model.base import LinearModel
-from ratedist.linear_model.sampling import ModelArrays
+from ratedist.linear_model.samplers import arrays_of, samplers_of
 
 # A label of a compressor in these checks.
 NAME = "it"
@@ -39,7 +39,8 @@ class Trials:
         draws: bool | None,
     ) -> None:
         self.compressor, self.model, self.prepared, self.draws = compressor, model, prepared, draws
-        self.arrays = ModelArrays.of(model)
+        self.arrays = arrays_of(model)
+        self.risks = samplers_of(model)["statistics"].risks
         self.weights, self.factors = typical_and_extreme(model)
         self.keys = jax.random.split(jax.random.key(1), NUM_DRAWS)
         # Between two ways to compute one thing.

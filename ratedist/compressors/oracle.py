@@ -12,6 +12,7 @@ from jax.scipy.special import logsumexp
 from ratedist import _checks
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.linear_model.base import LinearModel
+from ratedist.linear_model.multi_output import single_output
 from ratedist.theory.oracle import oracle_gaussian_rate
 from ratedist.theory.oracle_information import oracle_alpha_at_rate, oracle_output_mixture, oracle_rate
 
@@ -27,6 +28,11 @@ class Oracle:
 
     Rates: ``mutual_information`` (exact, by quadrature), ``gaussian_bound`` (never below it) and, for
     0 < α < 1, ``information_density``, whose mean over trials is the mutual information.
+
+    With o outputs ``ξ ~ N(0, (1 − α)(α/n) Γ ⊗ Σ⁻¹)``, and D is the share α of the largest distortion,
+    tr(MΓ)d/n. The law of Ŵ is then a mixture over a Wishart matrix, for which there is no quadrature here.
+    The ``gaussian_bound`` is the only rate, and α has to be given. The same α for every direction of the
+    noise is best for M = Γ⁻¹; ``rd.theory.multi_output_rate_bound`` has what the best shares need otherwise.
 
     Source: Entropy 2021 eq. (26); AAAI 2020 eq. (25).
 
@@ -52,8 +58,10 @@ class Oracle:
     def prepare(self, model: LinearModel) -> PreparedOracle:
         """Find α for this model and the law of the output, needed for the information density."""
         alpha = self._alpha(model)
-        inside = 0 < alpha < 1 and model.noise_variance > 0
-        offset, precision = oracle_output_mixture(model, alpha) if inside else (np.zeros(0), np.zeros(0))
+        inside = 0 < alpha < 1 and model.bayes_risk > 0 and model.num_outputs == 1
+        offset, precision = np.zeros(0), np.zeros(0)
+        if inside:
+            offset, precision = oracle_output_mixture(single_output("the law of its output", model), alpha)
         # The number of nodes depends on the model; padded, a sweep over n compiles a few times at most.
         padding = _padded_size(offset.size) - offset.size
         offset = np.pad(offset, (0, padding), constant_values=-np.inf)
@@ -70,10 +78,12 @@ class Oracle:
         return following_weights(model, "population_risk", "generalization_error")
 
     def fixed_rates(self, model: LinearModel) -> dict[str, float]:
-        """The exact rate and the Gaussian bound on it, in nats."""
-        alpha = self._alpha(model)
-        rates = {"mutual_information": float(oracle_rate(model, alpha))}
-        if model.n > model.d + 1:
+        """The exact rate, for one output, and the Gaussian bound on it, in nats."""
+        alpha, rates = self._alpha(model), {}
+        if model.num_outputs == 1:
+            one = single_output("the exact rate of the oracle", model)
+            rates["mutual_information"] = float(oracle_rate(one, alpha))
+        if model.n > model.num_inputs + 1:
             rates["gaussian_bound"] = float(oracle_gaussian_rate(model, alpha))
         return rates
 
@@ -82,7 +92,9 @@ class Oracle:
         return dict.fromkeys(self.fixed_rates(model), "information")
 
     def _alpha(self, model: LinearModel) -> float:
-        return oracle_alpha_at_rate(model, self.rate) if self.rate is not None else float(self.alpha or 0.0)
+        if self.rate is None:
+            return float(self.alpha or 0.0)
+        return oracle_alpha_at_rate(single_output("the α of an oracle's rate", model), self.rate)
 
 
 @jax.tree_util.register_dataclass
@@ -104,10 +116,10 @@ class PreparedOracle:
         noise = jax.random.normal(key, (d,))
         noise_variance = (1 - self.alpha) * self.alpha / model.num_samples  # of ξ after whitening, over σ²
         noise_scale = jnp.sqrt(noise_variance)
-        error = (1 - self.alpha) * deviation + model.noise_scale * noise_scale * model.unwhiten(noise)
+        error = (1 - self.alpha) * deviation + model.weight_noise(noise, noise_scale)
         if self.offset.size == 0:
             return Compressed(model.w_star + error, {})
-        squared_norm = jnp.sum(error * model.times_covariance(error)) / model.noise_scale**2
+        squared_norm = model.relative_excess(error)
         log_conditional = -d / 2 * jnp.log(2 * jnp.pi * noise_variance) - jnp.sum(noise**2) / 2
         log_marginal = logsumexp(self.offset - squared_norm * self.precision)
         return Compressed(model.w_star + error, {"information_density": log_conditional - log_marginal})

@@ -22,6 +22,7 @@ from ratedist.compressors.base import (
 from ratedist.compressors.declaration import bounding_rates, check_declaration
 from ratedist.compressors.erm import ERM
 from ratedist.linear_model.base import LinearModel
+from ratedist.linear_model.multi_output import single_output
 from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.theory.mixture_prior import MixturePrior, require_mixture
 from ratedist.theory.remote import NODES_PER_DEVIATION, weight_noise_unit
@@ -115,8 +116,9 @@ class PosteriorMean:
 
     def prepare(self, model: LinearModel) -> PreparedPosteriorMean:
         """Nodes for g; Σ must be diagonal and σ² above 0."""
-        nu, d = model.degrees_of_freedom, model.d
-        unit = weight_noise_unit(model)
+        one = single_output("the posterior mean E[w*|W]", model)
+        nu, d = one.degrees_of_freedom, one.d
+        unit = weight_noise_unit(one)
         low, high = np.log(chi2.ppf(CUT_OFF, nu)), np.log(chi2.isf(CUT_OFF, nu))
         wanted = (high - low) / np.sqrt(2 / (nu + d)) * NODES_PER_DEVIATION
         log_g = np.linspace(low, high, NODES_TOGETHER * int(wanted // NODES_TOGETHER + 1))

@@ -11,7 +11,9 @@ import numpy as np
 from ratedist import _checks
 from ratedist.codes.traced_masses import gaussian_log_mass
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.compressors.precision import traced_number
+from ratedist.linear_model.base import LinearModel
+from ratedist.linear_model.multi_output import MultiOutputLinearModel, single_output
 from ratedist.quantizers.designed import DesignedQuantizer, entropy_constrained_design
 from ratedist.theory.mixture_prior import MixturePrior, require_mixture
 
@@ -58,21 +60,20 @@ class UniformQuantizer:
         if not isinstance(self.dithered, bool):
             raise ValueError(f"dithered must be True or False, got {self.dithered!r}")
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedUniform:
+    def prepare(self, model: LinearModel) -> PreparedUniform:
         """Any step serves any model; it becomes a traced value."""
-        dtype = jnp.result_type(float)
-        scale = None if self.prior_scale is None else jnp.asarray(self.prior_scale, dtype)
-        return PreparedUniform(jnp.asarray(self.step, dtype), scale, self.dithered)
+        scale = None if self.prior_scale is None else traced_number("prior_scale", self.prior_scale)
+        return PreparedUniform(traced_number("step", self.step), scale, self.dithered)
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """The risks that follow ‖W‖²: rounding moves no weight by more than half a step."""
         return following_weights(model, "population_risk", "generalization_error")
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """None: each is counted in every trial."""
         return {}
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """The length under the prior; with dither Ŵ is not discrete, and it bounds I(W; Ŵ) alone."""
         if self.prior_scale is None:
             return {}
@@ -92,14 +93,14 @@ class PreparedUniform:
         """Round, and count."""
         dither = jax.random.uniform(key, weights.shape, weights.dtype) if self.dithered else 0.0
         rounded = jnp.round(weights / self.step - dither)
-        rates = {"assignment_entropy": -jnp.sum(jnp.log(_counts(rounded) / weights.size))}
+        rates = {"assignment_entropy": -jnp.sum(jnp.log(equal_counts(rounded) / weights.size))}
         reconstruction = self.step * (rounded + dither)
         if self.prior_scale is not None:
             rates["code_length"] = -jnp.sum(gaussian_log_mass(reconstruction, self.step, self.prior_scale))
         return Compressed(reconstruction, rates)
 
 
-def _counts(values: jax.Array) -> jax.Array:
+def equal_counts(values: jax.Array) -> jax.Array:
     """How often each value occurs among all, in ascending order of the values, shape ``(d,)``."""
     in_order, method = jnp.sort(values), "compare_all" if values.size <= FEW_WEIGHTS else "sort"
     first, after = (jnp.searchsorted(in_order, in_order, side, method=method) for side in ("left", "right"))
@@ -140,26 +141,31 @@ class EntropyConstrained:
         _checks.positive_number("multiplier", self.multiplier)
         require_mixture(self.prior)
 
-    def design(self, model: GaussianLinearModel) -> DesignedQuantizer:
+    def design(self, model: LinearModel) -> DesignedQuantizer:
         """Cells, levels and code lengths for this model.
 
         Raises:
-            ValueError: n <= d + 1, σ² = 0, or a Σ that is no multiple of the identity: one quantiser serves
-                all weights.
+            ValueError: n <= d + 1, no noise, or a Σ, or of several outputs a Γ, that is no multiple of the
+                identity: one quantiser serves all weights.
         """
         model.require_finite_risk("the entropy-constrained quantiser's design")
+        if isinstance(model, MultiOutputLinearModel) and model.num_outputs > 1:
+            noise_name, noise = "noise_covariance", np.asarray(model.noise_covariance)
+        else:
+            noise_name, noise = "noise_variance", np.asarray(single_output("a design", model).noise_variance)
         sigma = np.asarray(model.covariance)
-        if sigma.ndim:
-            raise ValueError(
-                "covariance must be a multiple of the identity for one quantiser to serve all weights, "
-                f"got shape {sigma.shape}"
-            )
-        if model.noise_variance == 0:
-            raise ValueError("noise_variance must be above zero: without noise W = w* is not seen remotely")
-        noise = model.noise_variance / float(sigma) / (model.n - model.d - 1)
-        return entropy_constrained_design(self.prior, noise, self.multiplier)
+        for name, value in (("covariance", sigma), (noise_name, noise)):
+            if value.ndim:
+                raise ValueError(
+                    f"{name} must be a multiple of the identity for one quantiser to serve all weights, "
+                    f"got shape {value.shape}"
+                )
+        if noise == 0:
+            raise ValueError(f"{noise_name} must be above zero: without noise W = w* is not seen remotely")
+        variance = float(noise) / float(sigma) / (model.n - model.num_inputs - 1)
+        return entropy_constrained_design(self.prior, variance, self.multiplier)
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedDesign:
+    def prepare(self, model: LinearModel) -> PreparedDesign:
         """Design for this model; padded, so that a sweep over λ compiles once, or a few times."""
         design = self.design(model)
         missing = -design.levels.size % LEVELS_TOGETHER
@@ -170,15 +176,15 @@ class EntropyConstrained:
             jnp.asarray(np.pad(design.code_lengths, (0, missing)), dtype),
         )
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """None: the reproduction is bounded, and the distortion with it."""
         return frozenset()
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """None: the length is counted in every trial."""
         return {}
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """The length of a code that the decoder has."""
         return {"code_length": "code_length"}
 

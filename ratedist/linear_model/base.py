@@ -27,6 +27,7 @@ class LinearModel(abc.ABC):
     """
 
     n: int
+    w_star: Any
     covariance: Any
 
     @property

@@ -13,6 +13,7 @@ from scipy.linalg import solve_triangular
 from ratedist import _checks
 from ratedist.linear_model.base import LARGEST_N, LinearModel
 from ratedist.linear_model.covariances import as_matrix, canonical_covariance, factor_of
+from ratedist.linear_model.model import GaussianLinearModel
 
 LossName = Literal["noise_precision"]
 
@@ -178,3 +179,18 @@ def require_linear_model(model: Any) -> None:
             "model must be a GaussianLinearModel, such as GaussianLinearModel(80, two_level_weights(50)), or "
             f"a MultiOutputLinearModel, got {model!r:.80}"
         )
+
+
+def single_output(what: str, model: LinearModel) -> GaussianLinearModel:
+    """The model as one of a single output, with the same law of the weights.
+
+    Raises:
+        ValueError: more than one output, which ``what`` has no use for.
+    """
+    if isinstance(model, GaussianLinearModel):
+        return model
+    require_linear_model(model)
+    if not isinstance(model, MultiOutputLinearModel) or model.num_outputs > 1:
+        raise ValueError(f"{what} is known for one output only, got a model of {model.num_outputs}")
+    noise = float(np.asarray(model.noise_covariance).reshape(()))
+    return GaussianLinearModel(model.n, model.w_star, noise, model.covariance)

@@ -83,6 +83,15 @@ class MultiOutputArrays:
             return solve_triangular(L, deviation.T, trans=1, lower=True).T
         return deviation / L
 
+    def relative_excess(self, error: jax.Array) -> jax.Array:
+        """``tr MEΣEᵀ / tr MΓ`` of weights W* + E: the excess population risk in units of the noise."""
+        squared = self.loss_root(self.whiten(self.matrix(error))) ** 2
+        return jnp.sum(squared) / jnp.sum(self.noise_spectrum)
+
+    def weight_noise(self, vector: jax.Array, scale: jax.Array) -> jax.Array:
+        """``sCZL⁻¹``: turns N(0, I) into N(0, s²Γ ⊗ Σ⁻¹), shape ``(o·d,)``."""
+        return scale * self.color(self.unwhiten(self.matrix(vector))).reshape(-1)
+
     def hessian(self, input_hessian: jax.Array) -> jax.Array:
         """M ⊗ A/n, shape ``(o·d, o·d)``."""
         M = self.loss_matrix
@@ -92,7 +101,7 @@ class MultiOutputArrays:
         """The diagonal of M ⊗ A/n, shape ``(o·d,)``."""
         M = self.loss_matrix
         of_outputs = jnp.diag(M) if M.ndim == 2 else jnp.ones(self.num_outputs) * M
-        return (of_outputs[:, None] * jnp.diag(input_hessian)).reshape(-1)
+        return (of_outputs[:, None] * jnp.diag(input_hessian)[None, :]).reshape(-1)
 
 
 def _from_left(factor: jax.Array, matrix: jax.Array) -> jax.Array:
@@ -181,7 +190,7 @@ def sweep(U: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def shortened(rows: jax.Array, direction: jax.Array, share: jax.Array) -> jax.Array:
     """``E(I − (1 − t)qqᵀ)``: the part along q keeps the share t, the part across is as it was."""
-    along = (rows @ direction)[:, None] * direction
+    along = (rows @ direction)[:, None] * direction[None, :]
     return (rows - along) + share * along
 
 

@@ -60,6 +60,14 @@ class ModelArrays:
         """Σv for a vector of shape ``(d,)``."""
         return self.covariance @ vector if self.covariance.ndim == 2 else self.covariance * vector
 
+    def relative_excess(self, error: jax.Array) -> jax.Array:
+        """``‖e‖²_Σ/σ²`` of weights w* + e: the excess population risk in units of the noise."""
+        return jnp.sum(error * self.times_covariance(error)) / self.noise_scale**2
+
+    def weight_noise(self, vector: jax.Array, scale: jax.Array) -> jax.Array:
+        """``sσL⁻ᵀv``, where Σ = LLᵀ: turns N(0, I) into N(0, s²σ²Σ⁻¹), shape ``(d,)``."""
+        return self.noise_scale * scale * self.unwhiten(vector)
+
     def unwhiten(self, vector: jax.Array) -> jax.Array:
         """L⁻ᵀv, where Σ = LLᵀ: turns N(0, I) into N(0, Σ⁻¹), shape ``(d,)``."""
         if self.covariance_factor.ndim == 2:

@@ -12,7 +12,10 @@ from ratedist.compressors.base import Compressor
 from ratedist.compressors.declaration import bounding_rates
 from ratedist.estimate import Estimate
 from ratedist.linear_model.base import LinearModel
-from ratedist.theory.bounds.conditional_cgf import conditional_cgf_bound
+from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.multi_output import MultiOutputLinearModel
+from ratedist.theory.bounds.conditional_cgf import CgfBound, conditional_cgf_bound
+from ratedist.theory.bounds.multi_output_cgf import multi_output_cgf_bound
 
 SQUARED_DISTANCE = "squared_distance"
 RATE_PREFIX = "rate/"
@@ -106,6 +109,9 @@ class RiskEstimates:
         the first half of the trials and B(λ) averaged over the second. So the mean returned is unbiased for a
         valid bound: the bound is its expectation, from which it differs by its standard error.
 
+        Of several outputs it is ``rd.theory.multi_output_cgf_bound``: all excess counts as if it were on the
+        largest noise.
+
         Args:
             rate: the name of a rate whose mean bounds an information: a decodable code length or an upper
                 bound on I(S; Ŵ). For S → W → Ŵ one on I(W; Ŵ) will do.
@@ -133,14 +139,22 @@ class RiskEstimates:
         fixed = rate in compressor.fixed_rates(model)
         values = self.rates[rate].mean if fixed else self.samples[RATE_PREFIX + rate]
         # In single precision σ² + ‖·‖² may come out below σ²; the bound rises with σ_ℓ².
-        variance = np.maximum(self.samples["population_risk"].astype(np.float64), model.bayes_risk)
-        bound = conditional_cgf_bound(model, values, variance)
-        return Estimate(bound.value, bound.sem, variance.size - variance.size // 2, estimate.note)
+        risk = np.maximum(self.samples["population_risk"].astype(np.float64), model.bayes_risk)
+        bound = _cgf_bound(model, values, risk)
+        return Estimate(bound.value, bound.sem, risk.size - risk.size // 2, estimate.note)
 
     def _risk(self, name: str) -> Estimate:
         if name in self.infinite:
             raise ValueError(self.infinite[name])
         return self.risks[name]
+
+
+def _cgf_bound(model: LinearModel, rate: Any, risk: np.ndarray) -> CgfBound:
+    if isinstance(model, MultiOutputLinearModel):
+        return multi_output_cgf_bound(model, rate, risk)
+    if isinstance(model, GaussianLinearModel):
+        return conditional_cgf_bound(model, rate, risk)
+    raise TypeError(f"no bound for a {type(model).__name__}")
 
 
 def _require_bounding(rate: str, source: Source) -> None:

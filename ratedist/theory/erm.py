@@ -1,15 +1,21 @@
-"""Exact risks of the empirical risk minimiser of the Gaussian linear model."""
+"""Exact risks of the empirical risk minimiser of the Gaussian linear model, of one output or several.
+
+With several outputs σ² stands for tr MΓ, the population risk of the true weights: every direction of the
+noise adds its own.
+"""
 
 from __future__ import annotations
 
+from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.linear_model.multi_output import require_linear_model
 
 
-def erm_empirical_risk(model: GaussianLinearModel) -> float:
+def erm_empirical_risk(model: LinearModel) -> float:
     """``E L_S(W) = σ²(n − d)/n``, the expected empirical risk of ERM, in units of the loss.
 
     Args:
-        model: the Gaussian linear model, any n ≥ d.
+        model: the linear model of one output or several (σ² is then tr MΓ), any n ≥ d.
 
     Source: the residual sum of squares is σ²χ² with n − d degrees of freedom; Entropy 2021 eq. (A2).
 
@@ -19,15 +25,15 @@ def erm_empirical_risk(model: GaussianLinearModel) -> float:
         >>> rd.theory.erm_empirical_risk(model)
         0.375
     """
-    require_model(model)
-    return model.noise_variance * (model.n - model.d) / model.n
+    require_linear_model(model)
+    return model.bayes_risk * (model.n - model.num_inputs) / model.n
 
 
-def erm_population_risk(model: GaussianLinearModel) -> float:
+def erm_population_risk(model: LinearModel) -> float:
     """``E L_μ(W) = σ²(1 + d/(n − d − 1))``, the expected population risk of ERM, in units of the loss.
 
     Args:
-        model: the linear model, n > d + 1.
+        model: the linear model of one output or several (σ² is then tr MΓ), n > d + 1.
 
     Raises:
         ValueError: n <= d + 1, where E‖W − w*‖² is infinite.
@@ -40,16 +46,16 @@ def erm_population_risk(model: GaussianLinearModel) -> float:
         >>> round(rd.theory.erm_population_risk(model), 4)
         2.7241
     """
-    require_model(model)
+    require_linear_model(model)
     model.require_finite_risk("the population risk of ERM")
-    return model.noise_variance * (1 + model.d / (model.n - model.d - 1))
+    return model.bayes_risk * (1 + model.num_inputs / (model.n - model.num_inputs - 1))
 
 
-def erm_generalization_error(model: GaussianLinearModel) -> float:
+def erm_generalization_error(model: LinearModel) -> float:
     """``gen = (σ²d/n)(2 + (d + 1)/(n − d − 1))``, population minus empirical risk of ERM, units of loss.
 
     Args:
-        model: the linear model, n > d + 1.
+        model: the linear model of one output or several (σ² is then tr MΓ), n > d + 1.
 
     Raises:
         ValueError: n <= d + 1, where E‖W − w*‖² is infinite.
@@ -62,10 +68,10 @@ def erm_generalization_error(model: GaussianLinearModel) -> float:
         >>> round(rd.theory.erm_generalization_error(model), 4)
         2.3491
     """
-    require_model(model)
+    require_linear_model(model)
     model.require_finite_risk("the generalisation error of ERM")
-    n, d = model.n, model.d
-    return model.noise_variance * d / n * (2 + (d + 1) / (n - d - 1))
+    n, d = model.n, model.num_inputs
+    return model.bayes_risk * d / n * (2 + (d + 1) / (n - d - 1))
 
 
 def erm_weight_variance(model: GaussianLinearModel) -> float:

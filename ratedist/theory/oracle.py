@@ -2,6 +2,9 @@ r"""The oracle's test channel: its risks in closed form, and the Gaussian bound 
 
 The channel knows w*: ``Ŵ = (1 − α)W + αw* + ξ``, ``ξ ~ N(0, (1 − α)(D/d) Σ⁻¹)``, ``α = nD/(dσ²)``
 (Entropy 2021 eq. (26); AAAI 2020 eq. (25)). α = 1 sends nothing, α = 0 sends W itself.
+
+With o outputs the channel is the same for all directions of the noise, ``ξ ~ N(0, (1 − α)(α/n) Γ ⊗ Σ⁻¹)``.
+Risks have tr MΓ in the place of σ², and the Gaussian bound on the rate is o times as large.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.linear_model.model import GaussianLinearModel, require_model
+from ratedist.linear_model.base import LinearModel
+from ratedist.linear_model.multi_output import require_linear_model
 
 
-def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarray:
+def oracle_alpha(model: LinearModel, distortion: ArrayLike) -> np.ndarray:
     """``α = nD/(dσ²)``, the parameter of the oracle's channel that has distortion D.
 
     Args:
@@ -34,7 +38,7 @@ def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarra
         >>> rd.theory.oracle_alpha(model, [0.0, 0.25, 0.625])
         array([0. , 0.4, 1. ])
     """
-    require_model(model)
+    require_linear_model(model)
     limit = oracle_distortion(model, 1.0)
     if limit == 0:
         raise ValueError("noise_variance must be above zero: without noise every α has distortion 0, got 0")
@@ -42,7 +46,7 @@ def oracle_alpha(model: GaussianLinearModel, distortion: ArrayLike) -> np.ndarra
     return D / limit
 
 
-def oracle_distortion(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
+def oracle_distortion(model: LinearModel, alpha: ArrayLike) -> np.ndarray:
     """``E d_S = αdσ²/n``, the distortion of the oracle's channel, in units of the loss.
 
     Args:
@@ -61,12 +65,12 @@ def oracle_distortion(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarra
         >>> rd.theory.oracle_distortion(model, [0.0, 0.5, 1.0])
         array([0.    , 0.3125, 0.625 ])
     """
-    require_model(model)
+    require_linear_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
-    return a * model.d * model.noise_variance / model.n
+    return a * model.num_inputs * model.bayes_risk / model.n
 
 
-def oracle_population_risk(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
+def oracle_population_risk(model: LinearModel, alpha: ArrayLike) -> np.ndarray:
     """``E L_μ(Ŵ) = σ² + (1 − α)²dσ²/(n − d − 1) + α(1 − α)dσ²/n``, the oracle's population risk.
 
     Args:
@@ -88,13 +92,13 @@ def oracle_population_risk(model: GaussianLinearModel, alpha: ArrayLike) -> np.n
         >>> rd.theory.oracle_population_risk(model, [0.0, 0.5, 1.0]).round(4)
         array([2.7241, 1.5873, 1.    ])
     """
-    require_model(model)
+    require_linear_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
-    n, d, s2 = model.n, model.d, model.noise_variance
+    n, d, s2 = model.n, model.num_inputs, model.bayes_risk
     return s2 + _passed_on(model, a, "the population risk of the oracle") + a * (1 - a) * d * s2 / n
 
 
-def oracle_generalization_error(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
+def oracle_generalization_error(model: LinearModel, alpha: ArrayLike) -> np.ndarray:
     """``gen = (1 − α)²dσ²/(n − d − 1) + (1 − α²)dσ²/n``, the oracle's generalisation error.
 
     Args:
@@ -116,23 +120,24 @@ def oracle_generalization_error(model: GaussianLinearModel, alpha: ArrayLike) ->
         >>> rd.theory.oracle_generalization_error(model, [0.1, 0.5, 1.0]).round(4)
         array([2.0153, 0.8998, 0.    ])
     """
-    require_model(model)
+    require_linear_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
-    n, d, s2 = model.n, model.d, model.noise_variance
+    n, d, s2 = model.n, model.num_inputs, model.bayes_risk
     return _passed_on(model, a, "the generalisation error of the oracle") + (1 - a**2) * d * s2 / n
 
 
-def _passed_on(model: GaussianLinearModel, a: np.ndarray, quantity: str) -> np.ndarray:
+def _passed_on(model: LinearModel, a: np.ndarray, quantity: str) -> np.ndarray:
     """``(1 − α)²E‖W − w*‖²_Σ``: what the channel keeps of the error of W; nothing at α = 1."""
     if np.any(a < 1):
         model.require_finite_risk(quantity)
-    return (1 - a) ** 2 * model.d * model.noise_variance / max(model.n - model.d - 1, 1)
+    return (1 - a) ** 2 * model.num_inputs * model.bayes_risk / max(model.n - model.num_inputs - 1, 1)
 
 
-def oracle_gaussian_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.ndarray:
-    """``(d/2) ln(1 + (1 − α)n/(α(n − d − 1)))`` nats: the oracle's rate if W were Gaussian.
+def oracle_gaussian_rate(model: LinearModel, alpha: ArrayLike) -> np.ndarray:
+    """``(d/2) ln(1 + (1 − α)n/(α(n − d − 1)))`` nats, times o outputs: the oracle's rate if W were Gaussian.
 
-    An upper bound on :func:`oracle_rate`, because the Gaussian maximises the rate at given covariance.
+    An upper bound on the rate, because the Gaussian maximises it at given covariance. For one output
+    :func:`oracle_rate` has the rate itself.
 
     Args:
         model: the linear model, n > d + 1.
@@ -153,12 +158,12 @@ def oracle_gaussian_rate(model: GaussianLinearModel, alpha: ArrayLike) -> np.nda
         >>> rd.theory.oracle_gaussian_rate(model, [0.1, 0.643, 1.0]).round(2)
         array([81.29, 23.22,  0.  ])
     """
-    require_model(model)
+    require_linear_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     model.require_finite_risk("the Gaussian bound on the oracle's rate")
-    free = model.n - model.d - 1
+    free = model.n - model.num_inputs - 1
     with np.errstate(divide="ignore", over="ignore"):
         odds = (1 - a) * model.n / (a * free)
         # A subnormal α overflows the ratio, not its logarithm.
         logarithm = np.where(np.isinf(odds), np.log(model.n / free) - np.log(a), np.log1p(odds))
-    return model.d / 2 * logarithm
+    return model.num_weights / 2 * logarithm

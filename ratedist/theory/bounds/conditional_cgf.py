@@ -81,7 +81,7 @@ def conditional_cgf_bound(
         1.277
     """
     eta, s, w = _checked(model, rate, loss_variance, weights)
-    return _minimised(s, w, eta, _conditional_log_slope, _conditional_terms)
+    return _minimised(s, w, eta, conditional_log_slope, conditional_terms)
 
 
 def conditional_cgf_relaxation(
@@ -157,9 +157,9 @@ def product_cgf_bound(
     if w is None:
         raise ValueError("weights must be given: the product form has no unbiased estimate from samples")
     eta = float(per_sample)
-    start = _conditional_log_slope(s, w, eta)
+    start = conditional_log_slope(s, w, eta)
     if np.isinf(start):
-        return CgfBound(float(w @ _conditional_terms(s, start, eta)), _slope(start), 0.0)
+        return CgfBound(float(w @ conditional_terms(s, start, eta)), _slope(start), 0.0)
 
     def excess(x: float) -> float:  # of λh′ − h over η, where B(λ) = (η + h(λ))/λ; increasing
         z = _log_terms(s, x)
@@ -174,7 +174,7 @@ def product_cgf_bound(
         high += 1.0
     x = root_scalar(excess, bracket=(low, high), xtol=1e-10).root if excess(high) > 0 else high
     correction = _jensen_gap(_log_terms(s, x), w) * np.exp(-x)
-    return CgfBound(float(w @ _conditional_terms(s, x, eta) + correction), _slope(x), 0.0)
+    return CgfBound(float(w @ conditional_terms(s, x, eta) + correction), _slope(x), 0.0)
 
 
 def _jensen_gap(z: np.ndarray, w: np.ndarray) -> float:
@@ -207,7 +207,7 @@ def _slope(x: float) -> float:
         return float(np.exp(x))
 
 
-def _conditional_log_slope(s: np.ndarray, w: np.ndarray, eta: float) -> float:
+def conditional_log_slope(s: np.ndarray, w: np.ndarray, eta: float) -> float:
     """ln λ at the infimum: the root of ``E[ln(1 + t) − t/(1 + t)] = 2η``, t = 2λσ_ℓ², increasing in λ."""
     present = s[(s > 0) & (w > 0)]
     if eta == 0:
@@ -228,7 +228,7 @@ def _conditional_log_slope(s: np.ndarray, w: np.ndarray, eta: float) -> float:
     return root_scalar(excess, bracket=(low, high), xtol=1e-12).root
 
 
-def _conditional_terms(s: np.ndarray, x: float, eta: ArrayLike) -> np.ndarray:
+def conditional_terms(s: np.ndarray, x: float, eta: ArrayLike) -> np.ndarray:
     """``η/λ + σ_ℓ² − ln(1 + 2λσ_ℓ²)/(2λ)`` for each σ_ℓ², λ = eˣ: their mean is B(λ)."""
     if np.isinf(x):
         return s if x > 0 else np.where(np.asarray(eta) > 0, np.inf, np.zeros_like(s))
