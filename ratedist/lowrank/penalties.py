@@ -99,7 +99,7 @@ class SchattenPenalty:
     Example:
         >>> import ratedist as rd
         >>> rd.lowrank.SchattenPenalty(1.0, exponent=0.5).prox([3.0, 1.4], step=1.0).round(4).tolist()
-        [2.6956, 0.0]
+        [2.6955, 0.0]
     """
 
     strength: float
@@ -204,8 +204,8 @@ class FixedRank:
 class DampedRank:
     """``½λ Σ_{i>r} s_i²``, half the squared distance to rank r times λ: ``FixedRank`` as λ → ∞.
 
-    Its proximal map keeps the r largest values and divides the others by ``1 + ηλ``: the rank is approached,
-    step by step, and not cut off at once.
+    Its proximal map keeps the r largest values and divides the others by ``1 + ηλ``. So the rank is
+    approached step by step, and not cut off at once.
 
     Args:
         rank: r ≥ 0.

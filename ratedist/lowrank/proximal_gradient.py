@@ -101,7 +101,7 @@ def thresholding(
         accelerate: whether to extrapolate (Nesterov) where that lowers the objective; where it does not, the
             iteration is one without. So it stays monotone.
         max_iterations: steps at most, each with a singular value decomposition of X.
-        tolerance: it ends where ‖Δ‖/η is at most this part of ‖LWR‖.
+        tolerance: the part of ‖LWR‖ that ‖Δ‖/η is at most, at the end.
 
     Returns:
         :class:`Thresholded`; with a warning where it did not converge or rose.

@@ -139,8 +139,8 @@ def proximal_descent(
             of the number of iterations done may stand for a penalty: an annealed one.
         samples: passed on to ``loss``.
         num_iterations: steps at most, each with a decomposition of every chosen matrix.
-        tolerance: it ends as "stationary" where ``‖Δ‖/η`` is at most this times the length of the first
-            gradient of the loss.
+        tolerance: the part of the length of the first gradient of the loss that ``‖Δ‖/η`` is at most where
+            the descent ends as "stationary".
         step: η that is tried first, above 0.
         form: how a convolution's kernel is a matrix, "channels" or "spatial" as in
             ``rd.lowrank.kernel_matrix``.

@@ -93,7 +93,7 @@ def proximal_training(
     After every ``prox_every`` steps of the optimiser the chosen matrices are replaced by their proximal maps.
     With ``FixedRank`` this is iterative hard thresholding: what comes out has that rank, up to rounding.
     Nothing else is promised. Batches are noisy, and steps of a momentum or of Adam are no proximal
-    gradient: the objective may rise, and a limit need not be stationary. ``losses`` and ``removed`` say what
+    gradient. The objective may rise, and a limit need not be stationary. ``losses`` and ``removed`` say what
     happened; :func:`proximal_descent` is the version that promises descent.
 
     Args:
