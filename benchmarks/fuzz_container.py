@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=["ratedist.container", "ratedist.codes"]
     from ratedist.cli.inspect_file import table
     from ratedist.container import QuantizedTensor, RdzFile, encode_header
     from ratedist.container.rdz_format import header_of
-    from ratedist.container.rdz_index import decode_index, encode_index
+    from ratedist.container.rdz_index import decode_index, encode_index, version_of
     from ratedist.container.rdz_row import DTYPE_CODES
     from ratedist.container.rdz_version1 import NO_DIGEST
     from ratedist.container.tensor_reader import Entry
@@ -57,29 +57,29 @@ def signed(content: bytes) -> bytes | None:
     try:
         header, body = split(content)
         described = json.loads(header["__metadata__"]["rdz"])
-        if described.get("version") == 2:
+        if described.get("version") in (2, 3):
             size = header["data"]["data_offsets"][1]
-            return signed_index(body[size:], body[:size])
+            return signed_index(body[size:], body[:size], described["version"])
         return signed_description(header, described, body)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, IndexError):
         return None
 
 
-def signed_index(index: bytes, body: bytes) -> bytes:
-    """A file of version 2; the digests inside the index are made right if it can be decoded."""
+def signed_index(index: bytes, body: bytes, version: int) -> bytes:
+    """A file of version 2 or 3; the digests inside the index are made right if it can be decoded."""
     try:
         metadata, entries = decode_index(index, 0, len(body))
     except ValueError:
-        return with_index(index, body)
+        return with_index(index, body, version)
     for name, entry in entries.items():
         data = body[entry.places[0] :][: entry.num_bytes]
         entries[name] = dataclasses.replace(entry, digest=hashlib.sha256(data).digest())
-    return with_index(encode_index(metadata, entries), body)
+    return with_index(encode_index(metadata, entries), body, version)
 
 
-def with_index(index: bytes, body: bytes) -> bytes:
-    """A file of version 2 with the digest of its index."""
-    header = header_of(len(body), index)
+def with_index(index: bytes, body: bytes, version: int) -> bytes:
+    """A file of version 2 or 3 with the digest of its index."""
+    header = header_of(len(body), index, version)
     return len(header).to_bytes(8, "little") + header + body + index
 
 
@@ -130,12 +130,15 @@ def read(content: bytes) -> bool:
 def sound(file: RdzFile, name: str, tensor: Any) -> None:
     """Whether a tensor that was read is one."""
     assert tensor.shape == file.entries[name].shape
-    if isinstance(tensor, QuantizedTensor):
+    if not isinstance(tensor, np.ndarray):
         assert np.isfinite(tensor.reconstruction().astype(float)).all()
         told = file.inspect(name)
         assert told is not None
         assert told.sizes == tensor.sizes
-        assert told.details["diameter"] == tensor.diameter
+        if isinstance(tensor, QuantizedTensor):
+            assert told.details["diameter"] == tensor.diameter
+        assert file.entries[name].rank == getattr(tensor, "rank", None)
+        assert file.entries[name].zeros == getattr(tensor, "zeros", None)
         assert not tensor.distortion < 0
         assert not math.isinf(tensor.distortion)
 
@@ -148,14 +151,14 @@ def lie(data: Any) -> bytes:
 
 
 def lie_in_index(data: Any, header: Any, body: bytes) -> bytes:
-    """A file of version 2."""
+    """A file of version 2 or 3."""
     size = header["data"]["shape"][0]
     metadata, entries = decode_index(body[size:], 0, size)
     contents = {name: body[entry.places[0] :][: entry.num_bytes] for name, entry in entries.items()}
     for _ in range(data.ConsumeIntInRange(1, 4)):
         name = data.PickValueInList(sorted(contents))
         shape = tuple(data.ConsumeIntInRange(0, 70) for _ in range(data.ConsumeIntInRange(0, 2)))
-        match data.ConsumeIntInRange(0, 8):
+        match data.ConsumeIntInRange(0, 9):
             case 0:
                 entries[name] = dataclasses.replace(
                     entries[name], dtype=data.PickValueInList(list(DTYPE_CODES))
@@ -181,6 +184,8 @@ def lie_in_index(data: Any, header: Any, body: bytes) -> bytes:
             case 6:
                 changed = data.ConsumeUnicodeNoSurrogates(12)
                 entries[changed], contents[changed] = entries.pop(name), contents.pop(name)
+            case 7 if entries[name].form is not None:
+                entries[name] = dataclasses.replace(entries[name], form=lie_about(data, entries[name].form))
             case _:
                 position, removed = (
                     data.ConsumeIntInRange(0, len(contents[name])),
@@ -192,7 +197,44 @@ def lie_in_index(data: Any, header: Any, body: bytes) -> bytes:
     if data.ConsumeIntInRange(0, 3) == 0:
         position = data.ConsumeIntInRange(0, len(index))
         index[position : position + data.ConsumeIntInRange(0, 3)] = data.ConsumeBytes(3)
-    return with_index(bytes(index), b"".join(contents[name] for name in sorted(contents)))
+    version = (
+        data.PickValueInList([2, 3]) if data.ConsumeIntInRange(0, 9) == 0 else version_of(entries.values())
+    )
+    return with_index(bytes(index), b"".join(contents[name] for name in sorted(contents)), version)
+
+
+def lie_about(data: Any, form: Any) -> Any:
+    """Factors or zeros with another number in one of their fields, or in a field of one of their codes."""
+    of_code = ["left", "right"] if form.kind == "factored" else ["values"]
+    own = (
+        []
+        if form.kind == "factored"
+        else ["marks_zeros", "coder", "coded_bytes", "longest_run", "counts_dtype"]
+    )
+    field = data.PickValueInList(of_code + own)
+    if field in of_code:
+        code = getattr(form, field)
+        inner = data.PickValueInList(["shape", "codebook_shape", "coded_bytes", "counts_dtype", "coder"])
+        if inner == "shape":
+            new = tuple(data.ConsumeIntInRange(0, 70) for _ in code.shape)
+        elif inner == "codebook_shape":
+            new = tuple(data.ConsumeIntInRange(0, 70) for _ in range(data.ConsumeIntInRange(1, 2)))
+        else:
+            new = lie_in_field(data, inner)
+        return dataclasses.replace(form, **{field: dataclasses.replace(code, **{inner: new})})
+    return dataclasses.replace(form, **{field: lie_in_field(data, field)})
+
+
+def lie_in_field(data: Any, field: str) -> Any:
+    """A value that the field can have."""
+    values = {
+        "marks_zeros": [True, False],
+        "coder": ["huffman", "ans"],
+        "counts_dtype": ["U8", "U16", "U32", "U64", "I8", "F16"],
+        "coded_bytes": list(range(200)),
+        "longest_run": [*range(20), 600, 2**16 - 1, 2**16],
+    }
+    return data.PickValueInList(values[field])
 
 
 def lie_in_description(data: Any, header: Any, whole: bytes) -> bytes:

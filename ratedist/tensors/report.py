@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ratedist.container import RdzEntry, Sizes
 from ratedist.container.compressed_tensor import MeasuredTensor
 from ratedist.container.dtypes import num_bytes
 from ratedist.container.names import printable
-from ratedist.tensors.rank_budget import Ranks
 from ratedist.tensors.ratios import Ratios
+
+if TYPE_CHECKING:
+    from ratedist.tensors.rank_budget import Ranks
 
 # Columns that a table has where a tensor is factored or pruned: heading, field, format.
 OF_FORMS = (("rank", "rank", "{}"), ("zeros", "zeros", "{:.1%}"))
