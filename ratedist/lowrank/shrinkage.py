@@ -20,8 +20,8 @@ def shrink(
 ) -> Factors:
     r"""W with other singular values in the norm of two metrics: ``PᵀŴQ = U f(Σ) Vᵀ``, where ``PᵀWQ = UΣVᵀ``.
 
-    With ``L = PPᵀ``, ``R = QQᵀ``. For the weights of least squares and the metrics Γ⁻¹ and A the noise of PᵀWQ
-    is white. Theory's thresholds and shrinkage hold for it. With the proximal map of a penalty it minimises
+    With ``L = PPᵀ``, ``R = QQᵀ``. For the weights of least squares and the metrics Γ⁻¹ and A the noise of
+    PᵀWQ is white. Theory's thresholds and shrinkage hold for it. With the proximal map of a penalty it minimises
     ``½ tr L(W − Ŵ)R(W − Ŵ)ᵀ + pen(PᵀŴQ)``. :func:`thresholding` penalises Ŵ itself, and has no closed form.
 
     Args:

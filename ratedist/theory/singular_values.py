@@ -184,8 +184,8 @@ def singular_value_error(signal: ArrayLike, method: str, aspect_ratio: ArrayLike
 
     Args:
         signal: x ≥ 0, in units of σ√n; any shape.
-        method: "hard" for the threshold λ*(β), "truncation" for the true rank, "bulk_edge" for keeping what is
-            above the bulk. "soft" for the soft threshold at the bulk's edge, "shrinkage" for the best.
+        method: "hard" for the threshold λ*(β), "truncation" for the true rank, "bulk_edge" for keeping what
+            is above the bulk. "soft" for the soft threshold at the bulk's edge, "shrinkage" for the best.
         aspect_ratio: β in (0, 1], of a shape that broadcasts.
 
     Returns:
