@@ -21,8 +21,9 @@ def shrink(
     r"""W with other singular values in the norm of two metrics: ``PᵀŴQ = U f(Σ) Vᵀ``, where ``PᵀWQ = UΣVᵀ``.
 
     With ``L = PPᵀ``, ``R = QQᵀ``. For the weights of least squares and the metrics Γ⁻¹ and A the noise of
-    PᵀWQ is white. Theory's thresholds and shrinkage hold for it. With the proximal map of a penalty it minimises
-    ``½ tr L(W − Ŵ)R(W − Ŵ)ᵀ + pen(PᵀŴQ)``. :func:`thresholding` penalises Ŵ itself, and has no closed form.
+    PᵀWQ is white. Theory's thresholds and shrinkage hold for it. With the proximal map of a penalty, Ŵ
+    minimises ``½ tr L(W − Ŵ)R(W − Ŵ)ᵀ + pen(PᵀŴQ)``. :func:`thresholding` penalises Ŵ itself, and has no
+    closed form.
 
     Args:
         W: fitted weights, shape ``(o, d)``.
