@@ -155,7 +155,7 @@ def proximal_training(
         state = TrainingState(trained, optimizer.init(trained), (), ())
     arrays, moments = dict(state.arrays), state.optimizer_state
     losses, removed = list(state.losses), list(state.removed)
-    order_key, loss_key = jax.random.split(key)
+    order_key, loss_key = jax.random.split(_checks.random_key(key))
     steps_of_pass = length // size
     order = epoch = None
     for step in range(len(losses), len(losses) + num_steps):

@@ -147,6 +147,26 @@ def test_the_half_has_a_closed_form() -> None:
     np.testing.assert_allclose(SchattenPenalty(c, 0.5).prox(s, 1.0), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("penalty", "expected"),
+    [
+        (NuclearNorm(2.0), 2 * 4.25),
+        (RankPenalty(2.0), 4),
+        (SchattenPenalty(2.0, 0.5), 2 * 2.5),
+        (FirmPenalty(2.0, 1.0), 2 * (0.5 + 0.25 * (1 - 0.125))),
+        (FixedRank(2), 0),
+        (FixedRank(1), math.inf),
+        (DampedRank(1, 2.0), 0.0625),
+    ],
+    ids=repr,
+)
+def test_values(penalty: Penalty, expected: float) -> None:
+    assert penalty.value([4.0, 0.25, 0.0]) == pytest.approx(expected, rel=1e-15)
+    assert penalty.value([0.0, 0.0]) == 0
+    # What float64 does not hold is infinite, and not a warning.
+    assert penalty.value([1.5e308, 1.5e308]) >= penalty.value([1.0, 1.0])
+
+
 def test_limits_of_the_softer_ones() -> None:
     s = np.array([4.0, 2.0, 1.1, 0.3])
     np.testing.assert_allclose(
