@@ -9,8 +9,10 @@ from .fixed_codebook import FixedCodebook as FixedCodebook
 from .function import compressor as compressor
 from .hessian_weighted import HessianWeightedKMeans as HessianWeightedKMeans
 from .kmeans import KMeans as KMeans
+from .low_rank import LowRank as LowRank
 from .oracle import Oracle as Oracle
 from .pruned import Pruned as Pruned
+from .quantized_low_rank import QuantizedLowRank as QuantizedLowRank
 from .remote import PosteriorMean as PosteriorMean
 from .remote import Shrunk as Shrunk
 from .ridge import QuantizedRidge as QuantizedRidge

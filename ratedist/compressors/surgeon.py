@@ -12,6 +12,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ratedist.compressors.semidefinite import factors, unit_diagonal
+
 
 class Surgeon(NamedTuple):
     """What an elimination leaves, for weights in the order of their ranks and in units of 1/√h.
@@ -41,10 +43,7 @@ def surgeon(weights: jax.Array, hessian: jax.Array) -> Surgeon:
     O(d³) in d steps, three times.
     """
     d = weights.shape[0]
-    scale = root_diagonal(hessian)
-    inverse_scale = jnp.where(scale > 0, 1 / jnp.where(scale > 0, scale, 1.0), 0.0)
-    unit = inverse_scale[:, None] * hessian * inverse_scale[None, :]
-    unit = jnp.where(jnp.eye(d, dtype=bool), 1.0, unit)
+    scale, _, unit = unit_diagonal(hessian)
     _, inverse = factors(unit)
     ranks = _elimination(scale * weights, inverse @ inverse.T)
     # By comparison: a scatter under vmap is slower on CPU.
@@ -58,39 +57,12 @@ def surgeon(weights: jax.Array, hessian: jax.Array) -> Surgeon:
 
 def surgeon_values(found: Surgeon, weights: jax.Array, hessian: jax.Array, num_kept: jax.Array) -> jax.Array:
     """ŵ of shape ``(d,)`` if k weights are kept: zero where the rank is k or more."""
-    scale = root_diagonal(hessian)
+    scale, inverse_scale, _ = unit_diagonal(hessian)
     v = (scale * weights)[found.order]
     kept = jnp.arange(v.size) < num_kept
     answer = jnp.where(kept, found.factor.T @ jnp.where(kept, 0.0, v), 0.0)
     change = jnp.where(kept, found.inverse @ answer, 0.0)[found.ranks]
-    moved = weights + jnp.where(scale > 0, change / jnp.where(scale > 0, scale, 1.0), 0.0)
-    return jnp.where(found.ranks < num_kept, moved, 0.0)
-
-
-def root_diagonal(hessian: jax.Array) -> jax.Array:
-    """√h, shape ``(d,)``."""
-    return jnp.sqrt(jnp.maximum(jnp.diag(hessian), 0.0))
-
-
-def factors(unit: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Lower L and upper L⁻ᵀ with ``M = LLᵀ``, for a positive semidefinite M of unit diagonal, ``(d, d)``.
-
-    As :func:`ratedist.compressors.inverse_factor.inverse_factor`; but a pivot is never less than what
-    rounding leaves of one.
-    """
-    d = unit.shape[0]
-    least = d * jnp.finfo(unit.dtype).eps
-    below = jnp.concatenate([unit, jnp.eye(d, dtype=unit.dtype)])
-    rows = jnp.arange(2 * d)
-
-    def column(j: jax.Array, factor: jax.Array) -> jax.Array:
-        rest = below[:, j] - factor @ factor[j]
-        pivot = jnp.maximum(rest[j], least)
-        rest = jnp.where(rows == j, pivot, rest)
-        return factor.at[:, j].set(jnp.where(rows >= j, rest, 0.0) / jnp.sqrt(pivot))
-
-    both = jax.lax.fori_loop(0, d, column, jnp.zeros_like(below))
-    return both[:d], both[d:]
+    return jnp.where(found.ranks < num_kept, weights + inverse_scale * change, 0.0)
 
 
 def _elimination(weights: jax.Array, inverse: jax.Array) -> jax.Array:
