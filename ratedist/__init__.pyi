@@ -19,9 +19,11 @@ from .compressors import EntropyConstrained as EntropyConstrained
 from .compressors import FixedCodebook as FixedCodebook
 from .compressors import HessianWeightedKMeans as HessianWeightedKMeans
 from .compressors import KMeans as KMeans
+from .compressors import LowRank as LowRank
 from .compressors import Oracle as Oracle
 from .compressors import PosteriorMean as PosteriorMean
 from .compressors import Pruned as Pruned
+from .compressors import QuantizedLowRank as QuantizedLowRank
 from .compressors import QuantizedRidge as QuantizedRidge
 from .compressors import Ridge as Ridge
 from .compressors import Shrunk as Shrunk
