@@ -20,10 +20,10 @@ from ratedist.linear_model.quantities import RISK_NAMES
 class QuantizedLowRank:
     r"""Factors of the nearest matrix of rank r, rounded to a grid: ``Ŵ = δ² round(F/δ) round(G/δ)``.
 
-    With ``Ŵ_r = Σ_k s_k p_k q_kᵀ`` from the singular values s of the weighted matrix, column k of F is
-    ``c√s_k p_k`` and row k of G is ``√s_k q_kᵀ/c``. One number c makes the rounding of an entry of F cost as
-    much as that of G: ``c⁴ = (tr L/o)/(tr R/d)``. In an isotropic metric, columns of F are then as long as
-    rows of G. The decoder multiplies; it needs neither A nor W, nor c.
+    The nearest matrix is ``Σ_k s_k p_k q_kᵀ``, s being the singular values of the weighted one. Column k of F
+    is ``c√s_k p_k``, row k of G is ``√s_k q_kᵀ/c``. With ``c⁴ = (tr L/o)/(tr R/d)`` to round an entry of F
+    costs as much as to round one of G. In an isotropic metric columns of F are then as long as rows of G.
+    The decoder multiplies; it needs neither A nor W, nor c.
 
     Args:
         rank: r ≥ 0; above min(o, d) it is min(o, d). Encoder and decoder know it.
