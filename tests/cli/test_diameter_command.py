@@ -6,8 +6,9 @@ import pandas as pd
 
 def test_diameter_writes_picture_table_and_record(ratedist, tmp_path: pathlib.Path) -> None:
     small = ("--d", "6", "--n", "12", "--trials", "30", "--clusters", "2", "--w-star", "two-level")
+    # The certified optimum, of which each K compiles its own, is for tests/experiments/test_diameter.py.
     done = ratedist(
-        "diameter", *small, "--diameter-penalties", "0.1", "0.2", "0.3", "--certified-trials", "1"
+        "diameter", *small, "--diameter-penalties", "0.1", "0.2", "0.3", "--certified-trials", "0"
     )
     assert done.status == 0, done.err
     out = tmp_path / "figures"
@@ -23,7 +24,7 @@ def test_diameter_writes_picture_table_and_record(ratedist, tmp_path: pathlib.Pa
     assert record["precision"] == "float64"
     assert record["configuration"]["clusters"] == [2]
     assert "K = 2: DRHW" in done.out
-    assert "above the certified optimum" in done.out
+    assert "certified optimum" not in done.out
 
 
 def test_bad_settings_are_one_line(ratedist, tmp_path: pathlib.Path) -> None:

@@ -1,11 +1,10 @@
-"""Description lengths by the installed command, their rows against closed forms and NumPy's own draws."""
+"""Description lengths by the command, their rows against closed forms and NumPy's own draws."""
 
+import contextlib
 import copy
+import io
 import json
-import os
 import pathlib
-import subprocess
-import sysconfig
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
+from ratedist.cli import main
 from ratedist.cli.description_length import summary
 from ratedist.experiments.description_length import COLUMNS, one_weight_rows
 from ratedist.experiments.description_length_config import DescriptionLengthConfig
@@ -25,17 +25,13 @@ W_STAR = np.where(np.arange(D) % 2 == 0, 1.0, -1.0)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """What the installed command writes, with few weights and trials."""
+    """What the command writes, with few weights and trials."""
     place = tmp_path_factory.mktemp("description-length")
-    program = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
     small = ["--d", str(D), "--n", str(N), "--trials", "256", "--max-clusters", "3", "--scales", "1.0", "0.3"]
-    done = subprocess.run(
-        [program, "description-length", *small, "--out", str(place)], capture_output=True, text=True,
-        env={**os.environ, "PYTHONWARNINGS": "error,ignore:Error reading persistent compilation cache entry"},
-        timeout=900, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "bits back is 0.25" in done.stdout
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert main(["description-length", *small, "--out", str(place)]) == 0
+    plt.close("all")
+    assert "bits back is 0.25" in said.getvalue()
     return place
 
 

@@ -79,7 +79,10 @@ def test_findings_are_rows_of_the_table(table) -> None:
             least = rows.loc[rows["algorithm"] == "diameter_regularized", "minus_hessian_weighted"].min()
             gain = one["diameter_regularized_minus_hessian_weighted"]
             assert gain["mean"] == pytest.approx(least, abs=1e-12)
-    assert "best K: β = 0" in summary(table.record)
+    said = summary(table.record)
+    assert "best K: β = 0" in said
+    for kind in CONFIG.w_star:
+        assert f"w* {kind}: objective above the certified optimum" in said
 
 
 def test_objectives_against_the_certified_optimum(table) -> None:
