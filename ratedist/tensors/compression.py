@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -74,10 +76,11 @@ def _pruned(
     num_kept = max(flat.size - round((config.prune or 0.0) * flat.size), 1)
     # Zeros before are zeros after, for nothing.
     kept = pruning_mask(flat, num_kept, h) & (flat != 0)
-    blocks = -(-int(np.count_nonzero(kept)) // config.block_length)
     if not kept.any() or kept.all():
-        return measured(quantize_weights(flat, h, config, num_clusters, array.shape), flat, h)
-    importance = None if h is None or not h[kept].any() else h[kept]
-    weights = flat[kept]
+        kept = np.ones_like(kept)
+    weights, importance = flat[kept], None if h is None or not h[kept].any() else h[kept]
+    blocks = -(-weights.size // config.block_length)
     values = quantize_weights(weights, importance, config, min(num_clusters, blocks), weights.shape)
+    if weights.size == flat.size:
+        return measured(dataclasses.replace(values, shape=array.shape), flat, h)
     return measured(PrunedTensor.of(kept, values, array.shape), flat, h)
