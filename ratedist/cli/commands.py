@@ -15,11 +15,14 @@ from typing import Protocol
 
 import tyro
 
+from ratedist.cli.compare import CompareCommand
 from ratedist.cli.complaints import in_plain_words
 from ratedist.cli.description_length import DescriptionLengthCommand
 from ratedist.cli.diameter import DiameterCommand
 from ratedist.cli.figure2 import Figure2Command
 from ratedist.cli.inspect_file import InspectCommand
+from ratedist.cli.low_rank import LowRankCommand
+from ratedist.cli.network_ranks import NetworkRanksCommand
 from ratedist.cli.networks import Cifar10Command, DigitsCommand, MnistCommand
 from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
 from ratedist.cli.rate_distortion import RateDistortionCommand
@@ -38,6 +41,8 @@ COMMANDS = {
     "rate-distortion": RateDistortionCommand,
     "diameter": DiameterCommand,
     "description-length": DescriptionLengthCommand,
+    "low-rank": LowRankCommand,
+    "compare": CompareCommand,
     "quantize": QuantizeCommand,
     "dequantize": DequantizeCommand,
     "inspect": InspectCommand,
@@ -45,6 +50,7 @@ COMMANDS = {
     "mnist": MnistCommand,
     "cifar10": Cifar10Command,
     "digits": DigitsCommand,
+    "network-ranks": NetworkRanksCommand,
 }
 
 

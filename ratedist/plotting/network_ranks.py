@@ -1,0 +1,121 @@
+"""Networks at low rank, drawn from the table of ``ratedist.experiments.network_ranks``."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ratedist.experiments.network_ranks_config import FLOAT_BITS, WHOLE
+from ratedist.plotting.style import Look, house_style
+
+LOOKS = {
+    "plain": Look("plain SVD", "#000000", "o", ":"),
+    "fwsvd": Look("FWSVD", "#E69F00", "v", ":"),
+    "asvd": Look("ASVD", "#56B4E9", "^", ":"),
+    "svd_llm": Look("SVD-LLM", "#009E73", "s", "--"),
+    "kronecker": Look("information divergence", "#0072B2", "D", "--"),
+    "kronecker_calibrated": Look("information divergence, calibrated network", "#0072B2", "o", "-"),
+    "thresholded": Look("thresholded from the start", "#D55E00", "X", "-"),
+    "annealed": Look("thresholded to a falling rank", "#CC79A7", "P", "-"),
+}
+SHADES = {2: ("#E69F00", "v"), 3: ("#D55E00", "^"), 4: ("#CC79A7", "s"), FLOAT_BITS: ("#0072B2", "o")}
+# What the panels about bits show: the projection that needs no training at its rank.
+PROJECTED = "kronecker_calibrated"
+STANDARD_ERRORS = 2
+QUANTITIES = {
+    "test_loss": "test loss [nats]",
+    "calibrated_test_loss": "test loss, own temperature [nats]",
+    "test_error": "test images wrong [%]",
+}
+WRAP = 210
+
+
+def draw_network_ranks(table: pd.DataFrame, title: str = "", lines: Sequence[str] = ()) -> Figure:
+    """Draw losses and errors against rank, and against the size at every number of bits.
+
+    Columns: zero-shot against rank, after fine-tuning against rank, and the same two against size, where
+    factors went through K-means after that. Rows: the loss raw, the loss with a temperature of each network's
+    own, and test images that are wrong.
+
+    Args:
+        table: the frame of :func:`ratedist.experiments.network_ranks.run`.
+        title: a line above the panels.
+        lines: sentences below them.
+
+    Returns:
+        The figure; error bars are two standard errors over networks. Levels are networks of full rank.
+    """
+    frame = table.assign(test_error=100 * (1 - table["test_accuracy"]))
+    with house_style():
+        figure, panels = plt.subplots(len(QUANTITIES), 4, figsize=(14.5, 10.5), sharey="row", sharex="col")
+        for row, (quantity, label) in zip(panels, QUANTITIES.items(), strict=True):
+            for place, tuned in enumerate((False, True)):
+                part = frame[frame["fine_tuned"] == tuned]
+                _against_rank(row[place], part[part["bits"] == FLOAT_BITS], quantity)
+                _against_size(row[2 + place], part, quantity)
+            row[0].set_ylabel(label)
+            row[0].set_yscale("log")
+        for axes, name in zip(panels[0], ("zero-shot", "fine-tuned") * 2, strict=True):
+            axes.set_title(name, loc="left")
+        for column, label in ((0, "rank of the hidden layers"), (2, "size [% of float32 weights]")):
+            for axes in panels[-1, column : column + 2]:
+                axes.set_xlabel(label)
+        for column, heading in ((0, "weights as numbers"), (2, "K-means on factors")):
+            entries: dict[str, Any] = {}
+            for axes in panels[0, column : column + 2]:
+                entries |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+            panels[0, column + 1].legend(
+                entries.values(), entries.keys(), title=heading, loc="upper right", fontsize=6.5
+            )
+        figure.suptitle(title, fontsize=9)
+        below = "\n".join(textwrap.fill(line, WRAP) for line in lines)
+        figure.supxlabel(below, fontsize=8, ha="left", x=0.02)
+    return figure
+
+
+def _against_rank(axes: Axes, rows: Any, quantity: str) -> None:
+    for method, look in LOOKS.items():
+        points = _means(rows[rows["method"] == method], ["rank"], quantity)
+        _curve(axes, points.index, points, look)
+    level = rows[rows["method"] == WHOLE][quantity].mean()
+    axes.axhline(level, color="black", linewidth=1.0, label="full rank")
+    ranks = sorted(set(rows["rank"]) - {0})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ranks, [str(rank) for rank in ranks])
+    axes.minorticks_off()
+
+
+def _against_size(axes: Axes, rows: Any, quantity: str) -> None:
+    for bits in sorted(set(rows["bits"])):
+        color, marker = SHADES.get(bits, ("#56B4E9", "x"))
+        label = "projected, float32" if bits == FLOAT_BITS else f"projected, {bits} bits"
+        chosen = rows[(rows["bits"] == bits) & (rows["method"] == PROJECTED)]
+        points = _means(chosen, ["rank"], quantity)
+        sizes = 100 * chosen.groupby("rank")["ratio"].mean()
+        _curve(axes, sizes.loc[points.index], points, Look(label, color, marker, "-"))
+    whole = rows[rows["method"] == WHOLE]
+    points = _means(whole, ["bits"], quantity)
+    sizes = 100 * whole.groupby("bits")["ratio"].mean()
+    _curve(axes, sizes.loc[points.index], points, Look("full rank, the same bits", "black", "*", "--"))
+    axes.set_xscale("log")
+
+
+def _means(rows: Any, by: list[str], quantity: str) -> Any:
+    """Mean and standard error over networks; what no network has is left out."""
+    groups = rows.groupby(by[0])[quantity]
+    return pd.DataFrame({"mean": groups.mean(), "sem": groups.sem()}).dropna(subset="mean")
+
+
+def _curve(axes: Axes, x: Any, points: Any, look: Look) -> None:
+    errors = {} if points["sem"].isna().all() else {"yerr": STANDARD_ERRORS * points["sem"].to_numpy()}
+    axes.errorbar(
+        np.asarray(x), points["mean"].to_numpy(), label=look.label, color=look.color, marker=look.marker,
+        linestyle=look.linestyle, markerfacecolor="white", **errors,
+    )  # fmt: skip
