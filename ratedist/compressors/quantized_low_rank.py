@@ -22,7 +22,7 @@ class QuantizedLowRank:
 
     The nearest matrix is ``Σ_k s_k p_k q_kᵀ``, s being the singular values of the weighted one. Column k of F
     is ``c√s_k p_k``, row k of G is ``√s_k q_kᵀ/c``. With ``c⁴ = (tr L/o)/(tr R/d)`` to round an entry of F
-    costs as much as to round one of G. In an isotropic metric columns of F are then as long as rows of G.
+    costs as much as one of G does. In an isotropic metric columns of F are then as long as those of Gᵀ are.
     The decoder multiplies; it needs neither A nor W, nor c.
 
     Args:
