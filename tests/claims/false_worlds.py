@@ -193,6 +193,13 @@ WORLDS: dict[str, World] = {
     "ridge-penalty": World("the least risk at a penalty 0.1% larger", estimate("least risk", plus=1e-3)),
     "ridge-information": World("an information above the bound", estimate("against I(S; Ŵ)", times=0.5)),
     "ridge-generalisation": World("gen of 100", estimate("against the bound", to=100.0)),
+    # Low rank
+    "low-rank-projection": World("a search that does better by 1%", estimate("searches", times=0.99)),
+    "low-rank-regression": World("a likelihood that costs 1% less", estimate("log-likelihood", times=0.99)),
+    "low-rank-thresholds": World("a threshold larger by 0.1%", estimate("threshold of least", times=1.001)),
+    "low-rank-descent": World("an objective that rises by 1e-6", estimate("rank, η", to=1e-6)),
+    "low-rank-zero-shot": World("every change the other way", estimate(times=-1.0)),
+    "low-rank-fine-tuning": World("a gap that stays 0.5%", levelled(0.005)),
     # Figure 2
     "figure-2a-smaller": World("gen larger than ERM's by 0.1", estimate(to=0.1)),
     "figure-2a-valid": World("gen of 1000", estimate(to=1000.0)),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ratedist import theory
+from ratedist import lowrank, theory
 from ratedist.claims import CLAIMS, Claim, Verdict, sharper_bounds
 from ratedist.claims.judging import judge
 from tests.claims.false_worlds import WORLDS, denied, met
@@ -78,6 +78,16 @@ def times(factor: float) -> Callable[[Formula], Formula]:
     return wrong
 
 
+def without_metrics(project: Formula) -> Formula:
+    """A projection that takes no notice of the metrics."""
+    return lambda W, rank, *metrics: project(W, rank)
+
+
+def with_larger_step(prox: Formula) -> Formula:
+    """A proximal map for twice the step that was taken."""
+    return lambda penalty, values, step: prox(penalty, values, 2 * step)
+
+
 @pytest.mark.parametrize(
     ("claim", "where", "name", "wrong"),
     [
@@ -97,6 +107,13 @@ def times(factor: float) -> Callable[[Formula], Formula]:
         ("remote-posterior-mean", theory, "remote_posterior_mean", times(0.99)),
         *(("bits-back-refund", theory, "bits_back_cost", times(c)) for c in (0.99, 1.01)),
         *(("penalty-is-length", theory, "code_length", times(c)) for c in (0.99, 1.01)),
+        *(("low-rank-thresholds", theory, "singular_value_hard_threshold", times(c)) for c in (0.999, 1.001)),
+        *(("low-rank-thresholds", theory, "marchenko_pastur_median", times(c)) for c in (0.999, 1.001)),
+        ("low-rank-thresholds", theory, "singular_value_median_threshold", times(1.001)),
+        ("low-rank-thresholds", theory, "worst_singular_value_error", times(1.001)),
+        ("low-rank-thresholds", theory, "singular_value_error", times(1.1)),
+        *((f"low-rank-{one}", lowrank, "project", without_metrics) for one in ("projection", "regression")),
+        ("low-rank-descent", lowrank.NuclearNorm, "prox", with_larger_step),
         # An inequality sees a formula that is wrong on one side only.
         ("equation-a13-gaussian", theory, "oracle_gaussian_rate", with_samples(1)),
         ("equation-a13-gaussian", theory, "oracle_gaussian_rate", times(0.99)),
