@@ -145,8 +145,8 @@ class Sizes:
     Attributes:
         original: ``d·b``, b bits of a weight.
         codebook: ``K·m·b'``, b' bits of a coordinate of the codebook; of both factors.
-        entropy: ``n·H``, labels coded ideally, those of both factors, and the runs between zeros likewise.
-        huffman: ``Σ_k |C_k| b_k``, the same in Huffman code.
+        entropy: ``n·H``, labels coded ideally, of both factors, with the runs between zeros.
+        huffman: ``Σ_k |C_k| b_k``, labels in Huffman code, of both factors, with the runs between zeros.
     """
 
     original: int

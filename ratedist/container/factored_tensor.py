@@ -28,7 +28,7 @@ class FactoredTensor(ErrorRatios):
 
     Products of two float32 are exact in float64, and the sum is taken in float64 in the order of k. So the
     weights are the same bits on every machine, whatever its BLAS and whether or not it fuses multiplication
-    and addition. They are then rounded to float32, and from there to 16 bits if that is the dtype; what is
+    and addition. They are then rounded to float32, and from there to 16 bits if that is the dtype. What is
     beyond the largest finite number becomes that number. Weights of float64 are not rounded.
 
     Attributes:

@@ -35,7 +35,7 @@ class PrunedTensor(ErrorRatios):
 
     Attributes:
         kept: which weights are not set to zero, bool of shape ``(d,)``, in row-major order.
-        values: those weights in this order, quantised, of shape ``(k,)``, 0 < k < d.
+        values: the weights that are kept, in row-major order, quantised, of shape ``(k,)``, 0 < k < d.
         shape: of the tensor.
         marks_zeros: whether zeros are the marks of the code of positions, or the weights that are kept.
         longest_run: of places between marks with a symbol of its own (``ratedist.codes.runs``).

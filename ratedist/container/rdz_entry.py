@@ -25,8 +25,8 @@ class RdzEntry:
         dtype: safetensors name.
         shape: of the tensor.
         digest: SHA-256 of its data in the file, 32 bytes; empty while they are not written.
-        places: where its data start, counted from the beginning of the file: labels, codebook and counts, or
-            the tensor itself if it is not quantised, or what ``form`` says.
+        places: where its data start, counted from the beginning of the file: labels, codebook and counts. Of
+            a tensor that is not quantised, the tensor itself, or what ``form`` says.
         coder: "huffman" or "ans"; ``None`` for a tensor that is not quantised, or that has a ``form``.
         coded_bytes: of the labels, without filling.
         num_clusters: K, the larger one of two factors.

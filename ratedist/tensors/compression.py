@@ -35,7 +35,7 @@ def compress_tensor(
 
     Returns:
         The tensor with its errors. One that is constant, or that would not have fewer numbers as two factors,
-        is quantised; so is one of which nothing but zeros would be left.
+        is quantised. So is one of which nothing but zeros would be left.
 
     Raises:
         ValueError: as ``quantize_tensor``; a rank above the sides of the matrix.
