@@ -136,6 +136,7 @@ def test_ties_fall_to_the_smaller_value() -> None:
     assert p.prox([np.nextafter(1.5, 2)], 1.0)[0] == pytest.approx(1.0, abs=1e-7)
     assert (0.5 * 0.5**2 + 1) == 0.5 * 1.5**2
     assert FirmPenalty(4.0, 1.0).prox([2.0, 2.1], 1.0).tolist() == [0.0, 2.1]
+    assert FirmPenalty(1.05, 1.0).prox([1.02, 1.03], 1.0).tolist() == [0.0, 1.03]  # just above √1.05
     assert FixedRank(1).prox([2.0, 2.0], 1.0).tolist() == [2.0, 0.0]
 
 

@@ -148,6 +148,19 @@ def test_limits_are_stationary(kind: str, accelerate: bool) -> None:
         assert np.linalg.norm(G[r:, r:], 2) <= lam * (1 + 1e-8)
 
 
+@pytest.mark.filterwarnings(SHORT)
+def test_stationarity_is_the_length_of_the_last_step() -> None:
+    rng = np.random.default_rng(6)
+    W, left, right = 7 * rng.normal(size=(3, 4)), np.array([1.0, 2.0, 5.0]), moments(rng, 4, 0.5)
+    options = {"left": left, "right": right, "step": 0.02}
+    one, two = (thresholding(W, NuclearNorm(3.0), max_iterations=k, **options) for k in (4, 5))
+    scale = np.linalg.norm(left[:, None] * W @ right)
+    assert two.stationarity == pytest.approx(np.linalg.norm(two.weights - one.weights) / 0.02 / scale)
+    stopped = thresholding(W, NuclearNorm(3.0), tolerance=two.stationarity * 1.001, **options)
+    assert stopped.iterations == 5
+    assert stopped.converged
+
+
 def test_a_convex_limit_does_not_depend_on_the_start() -> None:
     rng = np.random.default_rng(3)
     W, right = rng.normal(size=(3, 5)), moments(rng, 5, 1.0)

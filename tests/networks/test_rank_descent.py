@@ -87,6 +87,31 @@ def test_it_goes_on_as_if_it_had_not_stopped(samples):
     assert np.any(np.diff(whole.objective) > 0)  # a lower rank may cost: not the step's doing
 
 
+def test_it_ends_where_it_would_have_ended():
+    """The tolerance is a part of the first gradient, that of the first call."""
+    target, start = np.diag([30.0, 10.0]), {"w": np.ones((2, 2))}
+    options = {
+        "penalties": {"w": rd.lowrank.NuclearNorm(0.5)},
+        "samples": target,
+        "step": 0.1,
+        "tolerance": 0.03,
+    }
+    whole = proximal_descent(quadratic, start, **options)
+    with pytest.warns(UserWarning, match="give more"):
+        part = proximal_descent(quadratic, start, num_iterations=2, **options)
+    rest = proximal_descent(quadratic, start, resume=part, **options)
+    assert rest.rows == whole.rows
+    assert len(whole.rows) > 3
+    assert rest.stopped == whole.stopped == "stationary"
+    scale = np.linalg.norm(1 - target)
+    assert rest.gradient_length == pytest.approx(scale)
+    assert (
+        whole.rows[-1].moved / whole.rows[-1].step
+        <= 0.03 * scale
+        < whole.rows[-2].moved / whole.rows[-2].step
+    )
+
+
 def test_the_end_is_stationary():
     """Of a smooth loss: for the nuclear norm −∇ = λUVᵀ on what is kept, and no longer than λ elsewhere."""
     rng = np.random.default_rng(3)
