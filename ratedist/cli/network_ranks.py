@@ -61,8 +61,21 @@ class NetworkRanksCommand:
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The setting, every paired difference without quantising, and the verdicts."""
-    return "\n".join([describe(record), *record["sentences"], *record["verdicts"]])
+    """The setting, means, every paired difference without quantising, and the verdicts."""
+    heading = "test loss in nats, raw / with a temperature of each network's own / accuracy"
+    told = "paired differences of the loss with temperatures"
+    return "\n".join(
+        [
+            describe(record),
+            "",
+            heading,
+            *record["tables"],
+            told,
+            *record["sentences"],
+            "",
+            *record["verdicts"],
+        ]
+    )
 
 
 def describe(record: dict[str, Any]) -> str:

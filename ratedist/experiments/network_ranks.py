@@ -9,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ratedist.experiments.network_ranks_config import NetworkRanksConfig
-from ratedist.experiments.network_ranks_findings import findings, sentences, verdicts
+from ratedist.experiments.network_ranks_findings import findings, sentences, tables, verdicts
 from ratedist.experiments.network_ranks_points import WORK, judge_points
 from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table, versions
@@ -62,6 +62,7 @@ def run(config: NetworkRanksConfig, folder: Path | None = None, progress: bool =
         "test_images": len(data.test_images),
         "data_source": data.source,
         "findings": found,
+        "tables": tables(frame),
         "sentences": sentences(found),
         "verdicts": verdicts(found),
         # Of this run alone: what an earlier one had finished was read.

@@ -60,6 +60,37 @@ def findings(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def tables(frame: pd.DataFrame) -> list[str]:
+    """Means over networks without quantising, in Markdown, one table zero-shot and one after fine-tuning.
+
+    A cell is the test loss raw, with a temperature of each network's own, and the accuracy.
+
+    Args:
+        frame: of ``ratedist.experiments.network_ranks.run``.
+    """
+    floats: Any = frame[frame["bits"] == FLOAT_BITS]
+    means: Any = floats.groupby(["fine_tuned", "method", "rank"])[list(COMPARED)].mean()
+    ranks = sorted(set(floats["rank"]) - {0})
+    lines: list[str] = []
+    for tuned, stage in enumerate(STAGES.values()):
+
+        def cell(method: str, rank: int, tuned: bool = bool(tuned)) -> str:
+            raw, own, accuracy = means.loc[tuned, method, rank]
+            return f"{raw:.3f} / {own:.3f} / {100 * accuracy:.1f}%"
+
+        lines += [
+            f"| {stage} | {' | '.join(f'rank {rank}' for rank in ranks)} |",
+            "| --- " * (1 + len(ranks)) + "|",
+            *(
+                f"| {NAMES[method]} | {' | '.join(cell(method, rank) for rank in ranks)} |"
+                for method in (*PROJECTIONS, *TRAINED)
+            ),
+            f"| {NAMES[WHOLE]} | {cell(WHOLE, 0)} {'| ' * len(ranks)}".rstrip(),
+            "",
+        ]
+    return lines
+
+
 def sentences(found: list[dict[str, Any]]) -> list[str]:
     """Every difference in words: test losses in nats, each network with a temperature of its own.
 

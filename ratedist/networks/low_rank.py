@@ -37,15 +37,24 @@ def layer_metric(weighting: str, statistics: LayerStatistics, damping: float = 1
     """What an error in a layer's weights costs, by the name of the method.
 
     Args:
-        weighting: "plain", the identity; "fwsvd", row sums of the Fisher information; "asvd", mean |a|;
-            "svd_llm", second moment of the inputs; "kronecker", that and the second moment of the gradients:
-            the Kronecker-factored Fisher information.
+        weighting: "plain", the identity. "fwsvd", row sums of the Fisher information. "asvd", mean |a|.
+            "svd_llm", second moment of the inputs. "kronecker", that and the second moment of the gradients,
+            which together are the Kronecker-factored Fisher information.
         statistics: of the layer, from ``layer_statistics``.
         damping: of "kronecker", what is added to both moments as a share of their mean eigenvalue. It bounds
-            weights between inputs and outputs that neither moment sees, such as units that are never active.
+            weights that neither moment sees, as between units that are never active.
 
     Raises:
         ValueError: an unknown name, a negative damping.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> parameters = {"dense1": {"weight": np.eye(2, dtype=np.float32), "bias": np.zeros(2, np.float32)}}
+        >>> images = np.array([[1.0, 0.0], [3.0, 0.0]], np.float32)
+        >>> found = rd.networks.layer_statistics(rd.networks.mlp(2, (), 2), parameters, images)
+        >>> rd.networks.layer_metric("asvd", found["dense1"]).right.tolist()
+        [2.0, 0.0]
     """
     _checks.one_of("weighting", weighting, WEIGHTINGS)
     share = _checks.number("damping", damping, 0.0)
@@ -115,7 +124,23 @@ def factorize(
 
 
 def multiplied(architecture: Architecture, parameters: Parameters) -> Parameters:
-    """The network with weights in place of factors: their product, of the shape of the layer's weights."""
+    """The network with weights in place of factors: their product, of the shape of the layer's weights.
+
+    Args:
+        architecture: the layers of the network, an ``Architecture``.
+        parameters: with factors in any of the layers, as ``factorize`` returns them.
+
+    Returns:
+        Parameters in the dtype of the factors.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> left, right = np.array([[1], [2]], np.float32), np.array([[3, 4]], np.float32)
+        >>> factors = {"dense1": {"left": left, "right": right, "bias": np.zeros(2)}}
+        >>> rd.networks.multiplied(rd.networks.mlp(2, (), 2), factors)["dense1"]["weight"].tolist()
+        [[3.0, 6.0], [4.0, 8.0]]
+    """
     new = {}
     for layer in architecture.layers:
         arrays = dict(parameters[layer.name])
@@ -133,6 +158,19 @@ def quantize_factors(parameters: Parameters, num_clusters: int) -> QuantizedTree
     Args:
         parameters: with factors or without.
         num_clusters: K of each codebook.
+
+    Raises:
+        ValueError: as ``rd.quantize_tree``.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> network = rd.networks.mlp(8, (6,), 3)
+        >>> parameters = rd.networks.initialize(network, jax.random.key(0))
+        >>> tree = rd.networks.quantize_factors(rd.networks.factorize(network, parameters, 2), 4)
+        >>> len(np.unique(tree.reconstruction()["dense1"]["left"]))
+        4
     """
     config = QuantizationConfig(
         num_clusters=num_clusters, include=tuple(f"*.{name}" for name in _present(parameters)), min_size=1

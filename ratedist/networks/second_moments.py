@@ -78,6 +78,15 @@ def layer_statistics(
             are missing or no classes, a temperature that is not above zero.
 
     Source: Martens & Grosse 2015, eq. (1); Grosse & Martens 2016, for convolutions.
+
+    Example:
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> parameters = {"dense1": {"weight": np.eye(2, dtype=np.float32), "bias": np.zeros(2, np.float32)}}
+        >>> images = np.array([[1.0, 0.0], [3.0, 0.0]], np.float32)  # the second pixel is dead
+        >>> found = rd.networks.layer_statistics(rd.networks.mlp(2, (), 2), parameters, images)
+        >>> found["dense1"].input_second_moment.tolist()
+        [[5.0, 0.0], [0.0, 0.0]]
     """
     empirical = _checks.one_of("fisher", fisher, FISHERS) == "empirical"
     if empirical and labels is None:

@@ -32,8 +32,9 @@ def train_thresholded(
 ) -> Parameters:
     """Train one network by iterative singular value thresholding: as ``train``, at rank r.
 
-    Start, number of steps and optimiser are those of ``train`` with this key; the order of the images is
-    another. Every few steps each layer but the last keeps its r largest singular values and loses the rest.
+    Start, number of steps and optimiser are those of ``train`` with this key. Only the order of the images
+    is another. Every few steps each layer but the last keeps its r largest singular values and loses the
+    others.
 
     Args:
         architecture: the layers of the network, an ``Architecture``.
@@ -41,9 +42,9 @@ def train_thresholded(
         images: shape ``(n, *input_shape)``, scaled, float32.
         labels: integers of shape ``(n,)``.
         key: JAX PRNG key, for the start, the order of the images and dropout.
-        rank: r, from 1 on; hidden layers of no larger rank are trained as they are.
-        annealed: whether the rank falls from full rank to r in equal ratios over the first half of the steps,
-            each layer's from its own; else it is r from the first time on.
+        rank: r, at least 1. Hidden layers of no larger rank are trained as they are.
+        annealed: whether each layer's rank falls from its full rank to r, in equal ratios over the first half
+            of the steps. Else it is r from the first thresholding on.
         prox_every: steps from one thresholding to the next.
         after_step: called with the number of steps done.
 
@@ -52,6 +53,19 @@ def train_thresholded(
 
     Raises:
         ValueError: as ``train``; a rank below 1, or not below that of any hidden layer.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> import ratedist as rd
+        >>> inputs = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+        >>> labels = (inputs[:, 0] > 0).astype(int)
+        >>> network, recipe = rd.networks.mlp(4, (3,), 2), rd.networks.Recipe(epochs=2)
+        >>> trained = rd.networks.train_thresholded(
+        ...     network, recipe, inputs, labels, jax.random.key(0), 1, prox_every=2
+        ... )
+        >>> int(np.linalg.matrix_rank(trained["dense1"]["weight"]))
+        1
     """
     check_images(architecture, recipe, images, labels)
     r = _checks.integer("rank", rank, 1)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from ratedist.experiments.network_ranks_config import FLOAT_BITS, WHOLE
 from ratedist.plotting.style import Look, house_style
@@ -62,6 +63,10 @@ def draw_network_ranks(table: pd.DataFrame, title: str = "", lines: Sequence[str
                 _against_size(row[2 + place], part, quantity)
             row[0].set_ylabel(label)
             row[0].set_yscale("log")
+            for axis in (axes.yaxis for axes in row):
+                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                axis.set_major_formatter(_plain)
+                axis.set_minor_locator(NullLocator())
         for axes, name in zip(panels[0], ("zero-shot", "fine-tuned") * 2, strict=True):
             axes.set_title(name, loc="left")
         for column, label in ((0, "rank of the hidden layers"), (2, "size [% of float32 weights]")):
@@ -105,6 +110,12 @@ def _against_size(axes: Axes, rows: Any, quantity: str) -> None:
     sizes = 100 * whole.groupby("bits")["ratio"].mean()
     _curve(axes, sizes.loc[points.index], points, Look("full rank, the same bits", "black", "*", "--"))
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(_plain)
+
+
+def _plain(value: float, _: object = None) -> str:
+    """A tick as a number, not as a power."""
+    return f"{value:g}"
 
 
 def _means(rows: Any, by: list[str], quantity: str) -> Any:

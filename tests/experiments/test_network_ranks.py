@@ -19,7 +19,7 @@ from ratedist.experiments.network_ranks_config import (
     WHOLE,
     NetworkRanksConfig,
 )
-from ratedist.experiments.network_ranks_findings import findings, sentences, verdicts
+from ratedist.experiments.network_ranks_findings import findings, sentences, tables, verdicts
 from ratedist.networks.assessment import predict
 from ratedist.networks.data import load
 from ratedist.networks.ensemble import train_member
@@ -155,6 +155,15 @@ def test_verdicts_turn_with_the_world() -> None:
     assert "better at rank 8" in told[4]
     assert told[4].endswith("at no rank")  # the gain of 0.01 is below the 0.2 between the projections
     assert "not told apart at rank 8" in verdicts(findings(world({}, noise=0.0)))[0]
+
+
+def test_the_tables() -> None:
+    frame = world({("svd_llm", True): 0.25}, noise=0.0)
+    lines = tables(frame)
+    assert lines[0] == "| zero-shot | rank 8 |"
+    assert "| SVD-LLM | 0.500 / 0.500 / 90.0% |" in lines[:11]
+    assert "| SVD-LLM | 0.250 / 0.250 / 90.0% |" in lines[11:]
+    assert lines[-2] == "| layers of full rank | 0.500 / 0.500 / 90.0% |"
 
 
 def test_networks_without_temperature_and_alone() -> None:
