@@ -65,7 +65,8 @@ def compress_tensor(
         if wanted <= largest_rank(array.shape) and flat.min() != flat.max():
             found = factors(array, h, wanted)
             if found is not None:
-                return measured(quantize_factors(found, array, h, config, K), array.reshape(-1), h)
+                codes = quantize_factors(found, array, h, config, K)
+                return measured(codes, array.reshape(-1), h, codes.reconstruction())
     return quantize_tensor(array, config, num_clusters=num_clusters, importance=importance)
 
 

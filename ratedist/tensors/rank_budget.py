@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from ratedist.container.factored_tensor import rounded
 from ratedist.lowrank import Factors
 from ratedist.tensors.allocation import allocate
 from ratedist.tensors.budget import enough, most_bytes, warn_of_errors
 from ratedist.tensors.budget_curve import Load, Point
+from ratedist.tensors.bulk import Bulk
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.ranks import factors, largest_rank, quantize_factors, truncated
 from ratedist.tensors.tensor import measured, named, quantize_tensor
@@ -103,15 +106,14 @@ def ranks_within_budget(
     names = [name for name, shape in shapes.items() if largest_rank(shape)]
     if not names:
         given_ranks(shapes, 1)
-    points: dict[str, dict[int, Point]] = {}
-    for name in names:
-        points[name] = named(
-            name, _points, *load(name), config, _candidates(largest_rank(shapes[name])), True
-        )
-        done()
-    num_weights = sum(one[NOT_FACTORED].entry.num_weights for one in points.values())
+    num_weights = sum(math.prod(shapes[name]) for name in names)
     asked = float(config.rank_budget or 0.0)
     max_bytes = most_bytes(asked, num_weights)
+    points: dict[str, dict[int, Point]] = {}
+    for name in names:
+        ranks = _candidates(largest_rank(shapes[name]))
+        points[name] = named(name, _points, *load(name), config, ranks, True, max_bytes)
+        done()
     least = sum(min(point.entry.num_bytes for point in one.values()) for one in points.values())
     if least > max_bytes:
         raise ValueError(
@@ -144,8 +146,12 @@ def _points(
     config: QuantizationConfig,
     ranks: Iterable[int],
     quantized: bool,
+    max_bytes: float = math.inf,
 ) -> dict[int, Point]:
-    """Points of a tensor at these ranks, ascending, and first, if it is wanted, quantised alone."""
+    """Points of a tensor at these ranks, ascending, up to the first beyond ``max_bytes``.
+
+    Before them, if it is wanted, that of the tensor quantised alone.
+    """
     found: dict[int, Point] = {}
     if quantized:
         found[NOT_FACTORED] = Point.of(quantize_tensor(tensor, config, importance=importance), config.coder)
@@ -155,11 +161,18 @@ def _points(
         whole = factors(tensor, h, max(ranks))
     if whole is None:
         return found
+    flat = tensor.reshape(-1)
+    bulk = Bulk.of(flat, h)
     for rank in ranks:
         if rank > whole.rank:
             break
         codes = quantize_factors(truncated(whole, rank), tensor, h, config, config.clusters)
-        found[rank] = Point.of(measured(codes, tensor.reshape(-1), h), config.coder)
+        # Of a point the error is told; it need not be that of the file to the last bit, and BLAS is faster.
+        product = codes.left.reconstruction().astype(np.float64) @ codes.right.reconstruction()
+        codes = measured(codes, flat, h, rounded(product, tensor.dtype), bulk)
+        found[rank] = Point.of(codes, config.coder)
+        if found[rank].entry.num_bytes > max_bytes:
+            break
     return found
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.container import CompressedTensor, FactoredTensor, PrunedTensor, QuantizedTensor
+from ratedist.container import FactoredTensor, PrunedTensor, QuantizedTensor
 from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES
 from ratedist.quantizers import kmeans
@@ -124,21 +124,34 @@ def quantize_weights(
     return QuantizedTensor(labels, codebook, shape, flat.dtype)
 
 
-def measured(tensor: Tensor, flat: np.ndarray, h: np.ndarray | None) -> Tensor:
+def measured(
+    tensor: Tensor,
+    flat: np.ndarray,
+    h: np.ndarray | None,
+    reconstruction: np.ndarray | None = None,
+    bulk: Bulk | None = None,
+) -> Tensor:
     """A compressed tensor with its errors against the weights before, and their energy.
 
     Args:
         tensor: without errors.
         flat: the weights before, shape ``(d,)``.
         h: their importances, or ``None``.
+        reconstruction: ŵ of any shape, if it is known; else it is made in pieces, twice.
+        bulk: of the weights before, if it is known.
     """
-    distortion, energy = _distortion_and_energy(flat, h, tensor)
+
+    def pieces() -> Iterable[np.ndarray]:
+        return tensor.pieces() if reconstruction is None else [reconstruction.reshape(-1)]
+
+    distortion, energy = _distortion_and_energy(flat, h, pieces())
+    bulk = Bulk.of(flat, h) if bulk is None else bulk
     return dataclasses.replace(
         tensor,
         distortion=distortion,
         energy=energy,
         weighted=h is not None,
-        bulk_error=Bulk.of(flat, h).error(flat, h, tensor.pieces()),
+        bulk_error=bulk.error(flat, h, pieces()),
     )
 
 
@@ -181,11 +194,11 @@ def _nearest(flat: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 
 def _distortion_and_energy(
-    flat: np.ndarray, h: np.ndarray | None, quantized: CompressedTensor
+    flat: np.ndarray, h: np.ndarray | None, pieces: Iterable[np.ndarray]
 ) -> tuple[float, float]:
     """``Σ_j h_j (w_j − ŵ_j)² / d`` and ``Σ_j h_j w_j² / d``."""
     sums, position = np.zeros(2), 0
-    for piece in quantized.pieces():
+    for piece in pieces:
         rows = slice(position, position + piece.size)
         w = flat[rows].astype(np.float64)
         squares = np.stack([(w - piece.astype(np.float64)) ** 2, w**2])
