@@ -166,6 +166,22 @@ def test_dead_pixels_and_dead_units_are_everyday(statistics) -> None:
         assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(factors))
 
 
+@pytest.mark.parametrize(
+    ("layer", "key", "factor", "offset"),
+    [("dense2", "bias", 1.0, -100.0), ("dense3", "weight", 3000.0, 0.0), ("dense1", "weight", 0.0, 0.0)],
+    ids=["no unit is ever active", "certain of everything", "no weights"],
+)
+def test_layers_that_nothing_depends_on(layer: str, key: str, factor: float, offset: float) -> None:
+    parameters = {name: dict(arrays) for name, arrays in PARAMETERS.items()}
+    parameters[layer][key] = factor * parameters[layer][key] + offset
+    found = layer_statistics(NETWORK, parameters, IMAGES)
+    for weighting, damping in itertools.product(WEIGHTINGS, (0.0, 1e-3)):
+        metrics = {name: layer_metric(weighting, one, damping) for name, one in found.items()}
+        for name, arrays in multiplied(NETWORK, factorize(NETWORK, parameters, 2, metrics)).items():
+            size = np.linalg.norm(np.asarray(parameters[name]["weight"], float))
+            assert np.linalg.norm(np.asarray(arrays["weight"], float)) <= 3 * size
+
+
 def test_full_rank_changes_nothing_and_factors_are_the_network_of_their_product() -> None:
     for rank in (5, 100):
         same = factorize(NETWORK, PARAMETERS, rank)
