@@ -11,7 +11,6 @@ import jax
 import numpy as np
 
 from ratedist import _checks
-from ratedist.container import QuantizedTensor
 from ratedist.networks.architecture import Architecture, logits_function
 from ratedist.networks.comparison import RETURNS, Comparison, Function, check_pair, compare
 from ratedist.networks.curvature import pytrees
@@ -37,7 +36,7 @@ class QuantizedModel:
 
     Attributes:
         parameters: of the structure, shapes and dtypes of the model that was given, some arrays quantised.
-        tree: their labels and codebooks.
+        tree: their labels and codebooks, factors, or zeros.
         comparison: losses before and after.
         curvature: the diagonal that the importances were made of, in a tree like ``parameters``: to be
             handed over when the same model is quantised once more.
@@ -51,7 +50,7 @@ class QuantizedModel:
     """
 
     parameters: Any
-    tree: QuantizedTree[QuantizedTensor]
+    tree: QuantizedTree[Any]
     comparison: Comparison
     curvature: Any
     curvature_errors: dict[str, SamplingError]
@@ -178,7 +177,7 @@ def quantize(
     if diagonal.keys() != leaves.keys():
         raise ValueError(f"curvature must have the structure of parameters, {structure}, got {other}")
     importance = normalized(diagonal)
-    if config.bits_per_weight is not None:
+    if config.bits_per_weight is not None or config.rank_budget is not None:
         importance = in_proportion(importance, diagonal)
     tree = quantize_leaves(leaves, structure, chosen, config, importance)
     after = restored(tree, leaves)
