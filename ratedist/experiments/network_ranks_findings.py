@@ -129,7 +129,7 @@ def verdicts(found: list[dict[str, Any]]) -> list[str]:
         where = f"at rank {_listed(larger)}" if larger else "at no rank"
         lines.append(
             f"after fine-tuning, {NAMES[method]} {_verdict(at, ranks, 'fine_tuned', method, 'kronecker')}; "
-            f"the gain is above what divides information from plain {where}"
+            f"with own temperatures the gain is above what divides information from plain {where}"
         )
     return lines
 
@@ -141,20 +141,23 @@ def _by_cell(found: list[dict[str, Any]]) -> tuple[dict[Any, dict[str, Any]], li
 
 
 def _verdict(at: dict[Any, Any], ranks: list[int], stage: str, method: str, against: str) -> str:
-    """At which ranks a method is better, worse, or neither by two standard errors."""
-    signs = {rank: _sign(at[rank, stage, method, against]) for rank in ranks}
-    words = {-1: "better", 1: "worse", 0: "not told apart"}
-    told = [
-        f"{word} at rank {_listed([rank for rank in ranks if signs[rank] == sign])}"
-        for sign, word in words.items()
-        if sign in signs.values()
-    ]
-    return f"against {NAMES[against]}: {', '.join(told)}"
+    """At which ranks a method is better, worse, or neither by two standard errors; with temperatures, raw."""
+    told = []
+    for loss, which in (("calibrated_test_loss", "own temperatures"), ("test_loss", "raw")):
+        signs = {rank: _sign(at[rank, stage, method, against], loss) for rank in ranks}
+        words = {-1: "better", 1: "worse", 0: "not told apart"}
+        parts = [
+            f"{word} at rank {_listed([rank for rank in ranks if signs[rank] == sign])}"
+            for sign, word in words.items()
+            if sign in signs.values()
+        ]
+        told.append(f"{', '.join(parts)} ({which})")
+    return f"against {NAMES[against]}: {'; '.join(told)}"
 
 
-def _sign(record: dict[str, Any]) -> int:
+def _sign(record: dict[str, Any], loss: str = "calibrated_test_loss") -> int:
     """Of a difference in loss; 0 if it is within two standard errors, or not known."""
-    difference, sem = record["calibrated_test_loss"], record["calibrated_test_loss_sem"]
+    difference, sem = record[loss], record[f"{loss}_sem"]
     if difference is None or sem is None or abs(difference) <= DECIDED * sem:
         return 0
     return 1 if difference > 0 else -1

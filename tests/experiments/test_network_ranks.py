@@ -143,18 +143,25 @@ def world(losses, rank=8, models=5, noise=1e-3):
 def test_verdicts_turn_with_the_world() -> None:
     wins = {("kronecker", False): 0.4, ("kronecker", True): 0.49, ("thresholded", True): 0.3}
     told = verdicts(findings(world(wins)))
-    assert told[0] == "zero-shot, information divergence against plain SVD: better at rank 8"
+    assert told[0] == (
+        "zero-shot, information divergence against plain SVD: better at rank 8 (own temperatures); "
+        "better at rank 8 (raw)"
+    )
     assert told[2].startswith("zero-shot, information divergence of the calibrated network against plain SVD")
-    assert "against information divergence: better at rank 8; the gain is above" in told[4]
+    assert "against information divergence: better at rank 8 (own" in told[4]
     assert told[4].endswith("plain at rank 8")
     assert "worse at rank 8" in told[5]
     assert told[5].endswith("at no rank")
     loses = {("kronecker", False): 0.6, ("kronecker", True): 0.3, ("thresholded", True): 0.29}
     told = verdicts(findings(world(loses)))
-    assert told[0].endswith("plain SVD: worse at rank 8")
+    assert "plain SVD: worse at rank 8 (own temperatures)" in told[0]
     assert "better at rank 8" in told[4]
     assert told[4].endswith("at no rank")  # the gain of 0.01 is below the 0.2 between the projections
-    assert "not told apart at rank 8" in verdicts(findings(world({}, noise=0.0)))[0]
+    assert "not told apart at rank 8 (own" in verdicts(findings(world({}, noise=0.0)))[0]
+    raw = world({})
+    raw.loc[(raw["method"] == "kronecker") & ~raw["fine_tuned"], "test_loss"] -= 0.2
+    raw.loc[(raw["method"] == "kronecker") & ~raw["fine_tuned"], "calibrated_test_loss"] += 0.2
+    assert "worse at rank 8 (own temperatures); better at rank 8 (raw)" in verdicts(findings(raw))[0]
 
 
 def test_the_tables() -> None:
