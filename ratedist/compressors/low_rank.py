@@ -68,7 +68,8 @@ class LowRank:
         Raises:
             ValueError: the metric "information" of a model with outputs without noise.
         """
-        return PreparedLowRank(jnp.asarray(self.rank, jnp.int32), PreparedMetric.of(model, self.metric))
+        rank = min(self.rank, model.num_outputs, model.num_inputs)
+        return PreparedLowRank(jnp.asarray(rank, jnp.int32), PreparedMetric.of(model, self.metric))
 
     def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """None at rank 0, those of ERM at full rank; between them all by the plain metric, else two.
