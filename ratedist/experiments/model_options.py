@@ -75,6 +75,20 @@ def linear_model(
     return GaussianLinearModel(n, weights, noise_variance, sigma)
 
 
+def matrix_weights(option: WeightsOption) -> np.ndarray | None:
+    """True weights of two dimensions, or ``None`` for a name and for a vector.
+
+    Raises:
+        ValueError: a file that cannot be read or holds something else, or more than two dimensions.
+    """
+    if isinstance(option, str) and not option.endswith(".npy"):
+        return None
+    weights = _given_weights(option)
+    if weights is not None and weights.ndim > 2:
+        raise ValueError(f"w_star must have shape (d,) or (o, d), got {weights.shape}")
+    return weights if weights is not None and weights.ndim == 2 else None
+
+
 def input_files(*options: WeightsOption) -> list[str]:
     """The .npy files among options, which no result may replace."""
     return [str(one) for one in options if isinstance(one, str | pathlib.Path) and str(one).endswith(".npy")]

@@ -77,6 +77,8 @@ from .oracle_information import oracle_rate as oracle_rate
 from .priors import GaussianPrior as GaussianPrior
 from .priors import LaplacePrior as LaplacePrior
 from .priors import TwoSpikePrior as TwoSpikePrior
+from .reduced_rank import reduced_rank_excess_asymptotic as reduced_rank_excess_asymptotic
+from .reduced_rank import reduced_rank_threshold as reduced_rank_threshold
 from .remote import remote_posterior_mean as remote_posterior_mean
 from .remote import shrinkage_factor as shrinkage_factor
 from .remote import shrunk_population_risk as shrunk_population_risk

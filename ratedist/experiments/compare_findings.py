@@ -1,0 +1,94 @@
+"""Who wins at a rate: the least excess risk, if it is the least beyond chance; in numbers and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ratedist.experiments.compare_curves import Curve, difference
+from ratedist.experiments.compare_names import ALGORITHMS, PRIOR
+
+# By so many standard errors of the paired difference the winner has to be ahead.
+AHEAD = 4.0
+# Relative differences below it are rounding.
+SAME = 1e-9
+
+
+def verdict(curves: Mapping[str, Curve], rate: float, erm: float) -> dict[str, Any]:
+    """The order at one rate, and who is ahead of all others.
+
+    Args:
+        curves: by algorithm.
+        rate: bits a weight.
+        erm: the excess risk of ERM.
+
+    Returns:
+        ``order`` has excess risks and how far each is behind the first, paired. ``winner`` is the first, or
+        ``None`` if others are within four standard errors, which are in ``tied``. ``without_prior`` has the
+        same of those that are not told the prior of w*.
+    """
+    order = sorted(curves, key=lambda name: curves[name].at(rate)[0])
+    told_less = [name for name in order if ALGORITHMS[name].knows != PRIOR]
+    return {
+        "rate": rate,
+        "erm": erm,
+        **_ranked(curves, order, rate),
+        "without_prior": _ranked(curves, told_less, rate) if told_less else None,
+    }
+
+
+def _ranked(curves: Mapping[str, Curve], order: Sequence[str], rate: float) -> dict[str, Any]:
+    first = order[0]
+    least = curves[first].at(rate)[0]
+    rows, tied = [], []
+    for name in order:
+        behind = difference(curves[name], curves[first], rate)
+        rows.append(
+            {
+                "algorithm": name,
+                "excess_risk": least + behind.mean,
+                "behind": behind.mean,
+                "behind_sem": behind.sem,
+            }
+        )
+        if name != first and behind.mean <= max(AHEAD * behind.sem, SAME * abs(least)):
+            tied.append(name)
+    return {"order": rows, "winner": None if tied else first, "tied": [first, *tied] if tied else []}
+
+
+def sentence(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """The verdicts in words, a line a rate."""
+    return "\n".join(_at_rate(one) for one in verdicts)
+
+
+def _at_rate(one: Mapping[str, Any]) -> str:
+    rate, least = one["rate"], one["order"][0]["excess_risk"]
+    unit = "bit" if rate == 1 else "bits"
+    place = "below" if least < one["erm"] else "above"
+    text = f"At {rate:g} {unit} a weight {_outcome(one)}. That is {place} ERM's {_number(one['erm'])}."
+    other = one["without_prior"]
+    if other is not None and ALGORITHMS[one["order"][0]["algorithm"]].knows == PRIOR:
+        text += f" Without the prior {_outcome(other)}."
+    return text
+
+
+def _outcome(one: Mapping[str, Any]) -> str:
+    """Who wins by how much, or who is level."""
+    first, *others = one["order"]
+    least = _number(first["excess_risk"])
+    if one["winner"] is None:
+        names = [ALGORITHMS[name].name for name in one["tied"]]
+        return f"there is no winner: {_listed(names)} are within four standard errors at {least}"
+    text = f"{ALGORITHMS[first['algorithm']].name} wins with {least}"
+    if others:
+        gap, error = others[0]["behind"], others[0]["behind_sem"]
+        text += f", {_number(gap)} ± {error:.1g} below {ALGORITHMS[others[0]['algorithm']].name}"
+    return text
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
