@@ -64,6 +64,12 @@ def test_each_is_the_formula_that_it_is_named_for(rank):
         np.testing.assert_allclose(project(W, rank, *metric).matrix(), matrix, atol=1e-9, err_msg=name)
 
 
+def test_fwsvd_weighs_squared_errors_by_the_information_of_their_row():
+    fisher, error = RNG.exponential(size=(6, 9)), RNG.standard_normal((6, 9))
+    expected = np.sum(fisher.sum(axis=1) * np.sum(error**2, axis=1))
+    assert Metric.fwsvd(fisher).distortion(W, W - error) == pytest.approx(expected, rel=1e-12)
+
+
 def regression(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Inputs (d, n), outputs (o, n), the covariance of the noise and least squares, o = 4, d = 5, n = 30."""
     rng = np.random.default_rng(seed)

@@ -147,6 +147,55 @@ def test_a_dead_feature_keeps_its_weights_as_far_as_the_rank_reaches():
     np.testing.assert_allclose(kept.matrix()[:, 2], basis @ (basis.T @ W[:, 2]), rtol=1e-9)
 
 
+def spent_otherwise(W: np.ndarray, X: np.ndarray, rank: int) -> np.ndarray:
+    """By hand, for fewer samples than the rank: all outputs kept, and the rest truncated without a metric."""
+    basis = np.linalg.qr(W @ X.T)[0]
+    rest = W - basis @ (basis.T @ W)
+    U, sizes, Vt = np.linalg.svd(rest)
+    more = rank - len(X)
+    return W - rest + (U[:, :more] * sizes[:more]) @ Vt[:more]
+
+
+def test_what_is_left_of_a_rank_goes_where_the_metric_is_blind():
+    """Whether Cholesky's decomposition of a singular mean breaks down or not, which is an accident."""
+    succeeded = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        W, X = rng.standard_normal((12, 10)), rng.standard_normal((8, 10))
+        X /= np.linalg.norm(X, axis=0)
+        np.testing.assert_allclose(project(W, 9, right=X.T @ X).matrix(), spent_otherwise(W, X, 9), atol=1e-9)
+        try:
+            np.linalg.cholesky(X.T @ X)
+            succeeded += 1
+        except np.linalg.LinAlgError:
+            pass
+    assert 0 < succeeded < 40
+
+
+def test_where_neither_side_sees_the_rest_nothing_that_is_seen_changes():
+    """W is 0 where both metrics see, so that its rank is spent between what one of them sees."""
+    rng = np.random.default_rng(2)
+    W, seen = rng.standard_normal((6, 8)), np.arange(8) < 4
+    W[np.ix_(seen[:6], seen)] = 0
+    previous = np.linalg.norm(W)
+    for rank in range(1, 6):
+        factors = project(W, rank, seen[:6].astype(float), seen.astype(float))
+        assert np.abs(factors.matrix()[np.ix_(seen[:6], seen)]).max() < 1e-14
+        error = np.linalg.norm(W - factors.matrix())
+        assert error < previous
+        previous = error
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 2.0, 3e6])
+def test_columns_are_as_long_as_the_rows_they_are_multiplied_by(scale):
+    rng = np.random.default_rng(0)
+    for left, right in (("none", "none"), ("graded", "graded"), ("none", "few samples")):
+        W = scale * rng.standard_normal((7, 9))
+        factors = project(W, 6, metric(left, 7, rng), metric(right, 9, rng))
+        lengths = np.linalg.norm(factors.left, axis=0), np.linalg.norm(factors.right, axis=1)
+        np.testing.assert_allclose(*lengths, rtol=1e-12)
+
+
 @pytest.mark.parametrize("exponent", [-290, -160, 0, 140])
 @pytest.mark.parametrize("metric_exponent", [-300, 0, 300])
 def test_any_scale_gives_the_same_matrix(exponent, metric_exponent):
@@ -184,9 +233,12 @@ def test_single_precision_means_are_semidefinite_up_to_their_own_rounding():
     W = rng.standard_normal((6, 12))
     moment = X.T @ X
     assert np.linalg.eigvalsh(moment)[0] < 0
-    # Rank 5 is all that is seen; the rest of the rank is spent on what is not.
     factors = project(W, 5, right=moment)
     assert np.linalg.norm((W - factors.matrix()) @ X.T) < 1e-5 * np.linalg.norm(W @ X.T)
+    # Rank 5 is all that is seen: the rest is spent on what is not. Doubles show rounding by its sign.
+    W = rng.standard_normal((8, 12))
+    for one in (moment, moment.astype(np.float64)):
+        np.testing.assert_allclose(project(W, 7, right=one).matrix(), spent_otherwise(W, X, 7), atol=1e-3)
 
 
 @pytest.mark.parametrize(
