@@ -29,6 +29,7 @@ LOOKS = {
 }
 LEVELS = {"erm": ("ERM, real numbers", "--"), "ridge": ("best ridge, real numbers", ":")}
 STANDARD_ERRORS = 2
+XLABEL = "bits a weight: lengths of codes, of the oracle its information"
 # The range of risks of the second panel, in units of ERM's.
 REACH = 1.5
 # Bits a weight that the first panel shows, and the second.
@@ -58,7 +59,7 @@ def draw_compare(table: pd.DataFrame, record: Mapping[str, Any], title: str = ""
                 axes.axhline(levels[name], label=label, color="black", linestyle=style, linewidth=1.0)
             for rate in record["configuration"]["rates"]:
                 axes.axvline(rate, color="black", alpha=0.25, linewidth=0.8, zorder=0)
-            axes.set(xlabel="bits a weight", ylabel="excess population risk")
+            axes.set(xlabel=XLABEL, ylabel="excess population risk")
         whole.set(xlim=(0, WIDTHS[0]), ylim=(0, 1.05 * max(levels["nothing"], levels["erm"])))
         near.set(xlim=(0, WIDTHS[1]), ylim=(0, REACH * levels["erm"]))
         whole.set_title("(a) from nothing sent", loc="left")
