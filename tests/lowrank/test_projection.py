@@ -199,10 +199,10 @@ def test_columns_are_as_long_as_the_rows_they_are_multiplied_by(scale):
 @pytest.mark.parametrize("exponent", [-290, -160, 0, 140])
 @pytest.mark.parametrize("metric_exponent", [-300, 0, 300])
 def test_any_scale_gives_the_same_matrix(exponent, metric_exponent):
-    """By powers of two, so that nothing is rounded."""
+    """By powers of four, so that nothing is rounded."""
     rng = np.random.default_rng(3)
     W, R = rng.standard_normal((4, 6)), metric("full", 6, rng)
-    scale, weight = 2.0 ** round(exponent * 3.32), 4.0 ** round(metric_exponent * 1.66)
+    scale, weight = 4.0 ** round(exponent * 1.66), 4.0 ** round(metric_exponent * 1.66)
     here = project(W, 2, right=R)
     if 2 * exponent + metric_exponent > 300:
         with pytest.raises(ValueError, match="W and its metrics must be smaller"):
