@@ -104,7 +104,7 @@ class Bulk:
         mass, first, second, error = sums
         if error == 0:
             return 0.0
-        spread = second - first * first / mass
+        spread = second - first * (first / mass)
         if spread <= 0:
             spread = mass * (scale * self.middle) ** 2
         return float(error / spread) if spread > 0 else math.inf
