@@ -125,19 +125,19 @@ def test_the_end_is_stationary():
     start = {"w": rng.normal(size=(6, 5)), "b": np.ones(3)}
     lam = 0.05
     found = proximal_descent(
-        squares, start, {"w": rd.lowrank.NuclearNorm(lam)}, (x, y), num_iterations=4000, tolerance=1e-7
+        squares, start, {"w": rd.lowrank.NuclearNorm(lam)}, (x, y), num_iterations=4000, tolerance=1e-5
     )
     assert (found.stopped, found.converged, found.monotone) == ("stationary", True, True)
     gradient = jax.grad(squares)(found.parameters, (x, y))
-    assert np.abs(gradient["b"]).max() < 1e-6
+    assert np.abs(gradient["b"]).max() < 1e-4
     U, _, Vt = np.linalg.svd(found.parameters["w"])
     r = found.ranks["w"]
     assert 1 <= r <= 4
     G = -U.T @ gradient["w"] @ Vt.T
-    np.testing.assert_allclose(G[:r, :r], lam * np.eye(r), atol=1e-6)
-    np.testing.assert_allclose(G[:r, r:], 0, atol=1e-6)
-    np.testing.assert_allclose(G[r:, :r], 0, atol=1e-6)
-    assert np.linalg.norm(G[r:, r:], 2) <= lam + 1e-6
+    np.testing.assert_allclose(G[:r, :r], lam * np.eye(r), atol=1e-4)
+    np.testing.assert_allclose(G[:r, r:], 0, atol=1e-4)
+    np.testing.assert_allclose(G[r:, :r], 0, atol=1e-4)
+    assert np.linalg.norm(G[r:, r:], 2) <= lam + 1e-4
 
 
 def test_a_step_that_is_too_long_is_found_out(monkeypatch):

@@ -108,7 +108,7 @@ def test_low_rank_from_the_start_classifies_digits():
 
     options = {"samples": (x, y), "loss": loss, "start": drawn(network), "num_steps": 200, "batch_size": 32}
     options["optimizer"] = optax.sgd(0.05, momentum=0.9)
-    low = run({"dense1.weight": rd.lowrank.FixedRank(4)}, **options)
+    low = run({"dense1.weight": rd.lowrank.FixedRank(4)}, prox_every=5, **options)
     full = run({"dense1.weight": rd.lowrank.FixedRank(24)}, prox_every=1000, **options)
     cut = full.parameters | {
         "dense1": full.parameters["dense1"]
