@@ -153,27 +153,33 @@ def test_no_tensor_gets_fewer_clusters_than_all_could_have(tmp_path):
         assert min(tensor.num_clusters for tensor in found.quantized.values()) >= K
 
 
-@pytest.mark.parametrize("bits", [1.3, 2.2, 3.7])
-def test_near_the_best_of_all_choices(tmp_path, monkeypatch, bits):
-    """All candidates for three tensors, by brute force on files that were really written."""
-    for module in (budget, budget_curve):
-        monkeypatch.setattr(module, "CANDIDATES", (1, 2, 3, 4, 6, 8, 16))
+@pytest.fixture(scope="module")
+def three_tensors(tmp_path_factory):
+    """Three tensors, their importances, and for each choice of K the bits of its file and its loss."""
     rng = np.random.default_rng(3)
     tree = {name: rng.normal(size=d) for name, d in (("a", 4000), ("b", 6000), ("c", 9000))}
     h = {name: np.full(x.shape, s) for (name, x), s in zip(tree.items(), (1.0, 5.0, 0.3), strict=True)}
     each = {
-        name: {
-            K: quantize_tensor(x, QuantizationConfig(), num_clusters=K, importance=h[name])
+        name: [
+            quantize_tensor(x, QuantizationConfig(), num_clusters=K, importance=h[name])
             for K in (2, 3, 4, 6, 8, 16)
-        }
+        ]
         for name, x in tree.items()
     }
-    best = np.inf
+    path, choices = tmp_path_factory.mktemp("choices") / "tree.rdz", []
     for choice in itertools.product(*each.values()):
-        parts = {name: each[name][K] for name, K in zip(tree, choice, strict=True)}
-        size = rd.QuantizedTree(parts, {}, tuple(tree), None).save(tmp_path / "tree.rdz")
-        if 8 * size / 19_000 <= bits:
-            best = min(best, sum(t.distortion * t.num_weights for t in parts.values()))
+        size = rd.QuantizedTree(dict(zip(tree, choice, strict=True)), {}, tuple(tree), None).save(path)
+        choices.append((8 * size / 19_000, sum(t.distortion * t.num_weights for t in choice)))
+    return tree, h, choices
+
+
+@pytest.mark.parametrize("bits", [1.3, 2.2, 3.7])
+def test_near_the_best_of_all_choices(three_tensors, monkeypatch, bits):
+    """All candidates for three tensors, by brute force on files that were really written."""
+    for module in (budget, budget_curve):
+        monkeypatch.setattr(module, "CANDIDATES", (1, 2, 3, 4, 6, 8, 16))
+    tree, h, choices = three_tensors
+    best = min(loss for size, loss in choices if size <= bits)
     found = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=bits), importance=h).quantized
     loss = sum(t.distortion * t.num_weights for t in found.values())
     assert best <= loss * (1 + 1e-12)
