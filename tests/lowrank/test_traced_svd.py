@@ -9,6 +9,7 @@ import pytest
 
 from ratedist.lowrank import project
 from ratedist.lowrank.traced import decompose, svd
+from tests.lowrank.problems import distortion, metric
 
 RNG = np.random.default_rng(0)
 SHAPES = [(8, 16), (7, 5), (1, 4)]
@@ -112,6 +113,29 @@ def test_projections_are_those_of_numpy_at_every_rank(pair) -> None:
         if not (singular and 6 < rank < 8):
             np.testing.assert_allclose(matrices[rank], expected.matrix(), atol=1e-11)
         np.testing.assert_allclose(distortions[rank], expected.distortion, rtol=1e-9, atol=1e-12)
+
+
+def test_single_precision_attains_the_distortion_with_graded_metrics_and_deficient_rank() -> None:
+    rng = np.random.default_rng(2)
+    stack = rng.standard_normal((4, 8, 3)) @ rng.standard_normal((4, 3, 16))
+    stack[1] = rng.standard_normal((8, 16))
+    stack[2] = 0
+    L = metric("full", 8, rng) * np.outer(*[10.0 ** np.linspace(-2, 2, 8)] * 2)
+    R = metric("graded", 16, rng)
+    factors = [jnp.asarray(np.linalg.cholesky(one), jnp.float32) for one in (L, R)]
+
+    @jax.jit
+    def every_rank(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+        found = decompose(weights, *factors)
+        return jax.vmap(found.matrix)(jnp.arange(9)), found.converged
+
+    matrices, converged = jax.vmap(every_rank)(jnp.asarray(stack, jnp.float32))
+    assert converged.all()
+    for W, found in zip(stack, np.asarray(matrices, np.float64), strict=True):
+        whole = distortion(W, 0 * W, L, R)
+        for rank in range(9):
+            expected = project(W, rank, L, R).distortion
+            assert abs(distortion(W, found[rank], L, R) - expected) <= 1e-5 * whole
 
 
 def test_shapes_are_checked() -> None:
