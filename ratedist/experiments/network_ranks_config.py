@@ -20,7 +20,7 @@ TRAINED = ("thresholded", "annealed")
 WHOLE = "whole"
 
 _DATA = {"digits": DigitsConfig, "mnist": NetworkConfig}
-_MODELS = {"digits": 4, "mnist": 10}
+_MODELS = {"digits": 3, "mnist": 10}
 _RANKS = {"digits": (2, 4, 8), "mnist": (4, 8, 16, 32)}
 
 
@@ -48,7 +48,7 @@ class NetworkRanksConfig:
 
     Attributes:
         data: "digits" or "mnist".
-        models: Number of networks; if not given, 10 on MNIST and 4 on digits.
+        models: Number of networks; if not given, 10 on MNIST and 3 on digits.
         ranks: Ranks of every layer but the last; if not given, 4 8 16 32 on MNIST and 2 4 8 on digits.
         bits: Bits of a weight after K-means on each factor, beside 32 for none.
         epochs: Passes over the images; if not given, 25 on MNIST and 60 on digits.
