@@ -58,7 +58,7 @@ def risks(trials: int) -> None:
             )
 
 
-def greedy(draws: int = 40, d: int = 12, n: int = 24) -> None:
+def greedy(draws: int = 100, d: int = 12, n: int = 24) -> None:
     """How far the surgeon's order is from the best set."""
     rng = np.random.default_rng(0)
     for inputs, rho in (("independent", 0.0), ("AR(1) 0.7", 0.7), ("AR(1) 0.95", 0.95)):
@@ -122,7 +122,7 @@ def seconds(trials: int = 10_000) -> None:
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
-    risks(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    risks(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
     print()
     greedy()
     print()
