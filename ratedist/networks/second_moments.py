@@ -132,13 +132,13 @@ def _inputs_and_gradients(
 def _moments(a: np.ndarray, g: np.ndarray) -> list[np.ndarray]:
     """Sums over the images of a chunk, in the order of ``LayerStatistics``."""
     pixels, d, o = a.shape[1], a.shape[2], g.shape[3]
-    flat = a.reshape(-1, d).astype(np.float64)
-    g = g.astype(np.float64)
+    a, g = a.astype(np.float64), g.astype(np.float64)
+    flat = a.reshape(-1, d)
     gradients = g.reshape(-1, o)
     if pixels == 1:
         row_sums = np.sum(flat**2, axis=1) @ np.sum(g[:, :, 0] ** 2, axis=0)
     else:
-        # ‖Σ_t a_t g_t‖² of every row and image, by the products of the pixels' inputs with each other.
-        products = flat.reshape(-1, pixels, d) @ flat.reshape(-1, pixels, d).transpose(0, 2, 1)
-        row_sums = np.sum(g * (products[None] @ g), axis=(0, 1, 2))
+        # Image by image, so that the gradients of all rows, many times the weights, are there for one alone.
+        gradients_squared = [np.sum((a[n].T @ g[:, n]) ** 2, axis=(0, 1)) for n in range(len(a))]
+        row_sums = np.sum(gradients_squared, axis=0)
     return [flat.T @ flat, np.sum(np.abs(flat), axis=0), gradients.T @ gradients / pixels, row_sums]
