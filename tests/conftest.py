@@ -37,6 +37,8 @@ MOST_BYTES = 400_000_000
 MUCH_MEMORY = 900_000_000
 # Of them, what has to be new since the last time, or the same little would be dropped after every test.
 NEW_MEMORY = 300_000_000
+# Bytes in use from which on it is dropped before tests whose compiler alone takes 0.7 GB.
+SOME_MEMORY = 600_000_000
 # Where nothing takes long: `pytest -m fast` runs this, and imports no other tests.
 FAST = (
     "tests/codes/",
@@ -138,23 +140,30 @@ def _empty_if_large(folder: pathlib.Path) -> None:
         folder.mkdir()
 
 
+@pytest.fixture(scope="module")
+def room_to_compile() -> None:
+    """For tests whose one program takes most memory to compile: nothing of others is kept beside it."""
+    if _resident() > SOME_MEMORY:
+        drop_what_is_compiled()
+
+
 def pytest_runtest_logfinish(nodeid: str, location: object) -> None:
     """What is compiled does not stay to the end of the run."""
-    drop_what_is_compiled()
+    if _resident() > max(MUCH_MEMORY, _least + NEW_MEMORY):
+        drop_what_is_compiled()
 
 
 _least = 0
 
 
 def drop_what_is_compiled() -> None:
-    """Where it takes much memory."""
+    """All of it, and give the memory back."""
     global _least
-    if _resident() > max(MUCH_MEMORY, _least + NEW_MEMORY):
-        jax.clear_caches()
-        gc.collect()
-        with contextlib.suppress(AttributeError, OSError):  # glibc's alone
-            ctypes.CDLL(None).malloc_trim(0)
-        _least = _resident()
+    jax.clear_caches()
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):  # glibc's alone
+        ctypes.CDLL(None).malloc_trim(0)
+    _least = _resident()
 
 
 def _resident() -> int:

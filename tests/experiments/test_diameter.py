@@ -21,6 +21,7 @@ CONFIG = DiameterConfig(
     d=20, n=32, w_star=("two-level", "gaussian"), clusters=(2, 3), diameter_penalties=(0.1, 1.0, 4.0),
     num_trials=400, certified_trials=2,
 )  # fmt: skip
+pytestmark = pytest.mark.usefixtures("room_to_compile")
 
 
 @pytest.fixture(scope="module")

@@ -153,10 +153,15 @@ def test_conditional_law_of_the_scatter_matrix() -> None:
     assert_agrees(Estimate(float(np.mean(values)), sem, trials), float(averaged_distortion(u, v, n)), 0.02)
 
 
+@pytest.fixture(scope="module")
+def gauss_legendre() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(600)
+
+
 @pytest.mark.parametrize(("d", "n"), [(1, 3), (2, 5), (3, 3), (50, 80)])
 @pytest.mark.parametrize("slope", [2.0, 200.0])
-def test_kernel_against_adaptive_quadrature(d: int, n: int, slope: float) -> None:
-    nodes, weights = np.polynomial.legendre.leggauss(600)
+def test_kernel_against_adaptive_quadrature(d: int, n: int, slope: float, gauss_legendre) -> None:
+    nodes, weights = gauss_legendre
     x, radius = np.array([0.05, 0.9, 3.0]), np.array([0.0, 0.4, 1.1, 9.0])
     scale = slope * (n + 1) / n
     rule = radial_kernel.angular_rule(d, 30.0 + 5 * d, -25.0)
