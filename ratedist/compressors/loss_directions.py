@@ -47,4 +47,6 @@ class LossDirections:
 
     def hessians(self, input_hessian: jax.Array) -> jax.Array:
         """``m_i A/n``, shape ``(o, d, d)``, or ``(d, d)`` where all are equal."""
-        return self.values[..., None, None] * input_hessian
+        if self.values.ndim == 0:
+            return self.values * input_hessian
+        return self.values[:, None, None] * input_hessian[None]

@@ -83,7 +83,12 @@ class MultiOutputLinearModel(LinearModel):
         if isinstance(self.loss_matrix, str):
             _checks.one_of("loss_matrix, where it is a name,", self.loss_matrix, ("noise_precision",))
             loss_factor = _precision_factor(noise)
-            loss = loss_factor**2 if loss_factor.ndim < 2 else loss_factor @ loss_factor.T
+            with np.errstate(over="ignore"):
+                loss = loss_factor**2 if loss_factor.ndim < 2 else loss_factor @ loss_factor.T
+            if not np.all(np.isfinite(loss)):
+                raise ValueError(
+                    "loss_matrix='noise_precision' needs a noise_covariance whose inverse floats hold"
+                )
         else:
             loss = canonical_covariance("loss_matrix", self.loss_matrix, o)
             loss_factor = factor_of(loss)
@@ -128,9 +133,13 @@ class MultiOutputLinearModel(LinearModel):
     def noise_spectrum(self) -> np.ndarray:
         """Eigenvalues of MΓ in descending order, shape ``(o,)``: the noise in each direction of the loss."""
         B, C, o = self.loss_factor, self.noise_factor, self.num_outputs
-        if B.ndim < 2 and C.ndim < 2:
-            return np.sort(np.broadcast_to((B * C) ** 2, (o,)))[::-1]
-        return np.linalg.svd(as_matrix(B, o).T @ as_matrix(C, o), compute_uv=False) ** 2
+        with np.errstate(over="ignore", invalid="ignore"):
+            if B.ndim < 2 and C.ndim < 2:
+                return np.sort(np.broadcast_to((B * C) ** 2, (o,)))[::-1]
+            product = as_matrix(B, o).T @ as_matrix(C, o)
+            if not np.all(np.isfinite(product)):
+                return np.full(o, np.inf)
+            return np.linalg.svd(product, compute_uv=False) ** 2
 
     @property
     def bayes_risk(self) -> float:

@@ -74,14 +74,14 @@ class MultiOutputArrays:
     def whiten(self, error: jax.Array) -> jax.Array:
         """EL, where Σ = LLᵀ, for E of shape ``(o, d)``: its squared entries add up to tr EΣEᵀ."""
         L = self.covariance_factor
-        return error @ L if L.ndim == 2 else error * L
+        return error @ L if L.ndim == 2 else error * L.reshape(1, -1)
 
     def unwhiten(self, deviation: jax.Array) -> jax.Array:
         """ZL⁻¹, where Σ = LLᵀ: turns rows N(0, I) into N(0, Σ⁻¹), shape ``(o, d)``."""
         L = self.covariance_factor
         if L.ndim == 2:
             return solve_triangular(L, deviation.T, trans=1, lower=True).T
-        return deviation / L
+        return deviation / L.reshape(1, -1)
 
     def relative_excess(self, error: jax.Array) -> jax.Array:
         """``tr MEΣEᵀ / tr MΓ`` of weights W* + E: the excess population risk in units of the noise."""

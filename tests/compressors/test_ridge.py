@@ -38,7 +38,9 @@ def draws(count: int = 30, n: int = 10):
 
 @jax.jit
 def compress_all(prepared, keys, weights, hessians):
-    return jax.vmap(lambda key, w, h: prepared.compress(key, w, Context(hessian=h)))(keys, weights, hessians)
+    return jax.vmap(lambda key, w, h: prepared.compress(key, w, Context(input_hessian=h)))(
+        keys, weights, hessians
+    )
 
 
 def compress(compressor, weights, gram):
@@ -216,6 +218,9 @@ def test_the_inverse_factor() -> None:
         (lambda: rd.QuantizedRidge(1.0, 0.0), "step"),
         (lambda: rd.QuantizedRidge(0.0, 1.0), "prior_variance must be given"),
         (lambda: rd.QuantizedRidge(1.0, 1.0, -1.0), "prior_variance"),
+        (lambda: rd.Ridge(1e-320).prepare(MODEL), "penalty / n must lie within"),
+        (lambda: rd.Ridge(1e-300, posterior_variance=1e100).prepare(MODEL), "prior_variance must lie within"),
+        (lambda: rd.UniformQuantizer(1e-310).prepare(MODEL), "step must lie within"),
         (
             lambda: rd.QuantizedRidge(1.0, 1.0).prepare(rd.GaussianLinearModel(6, MODEL.w_star, 0.0)),
             "without noise",
@@ -225,3 +230,15 @@ def test_the_inverse_factor() -> None:
 def test_bad_settings_are_refused_in_words(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_settings_that_single_precision_does_not_hold() -> None:
+    with jax.enable_x64(False):
+        for one in (
+            rd.Ridge(1e50),
+            rd.Ridge(1.0, 1e-50),
+            rd.QuantizedRidge(1.0, 1e50),
+            rd.UniformQuantizer(1e-50),
+        ):
+            with pytest.raises(ValueError, match="which is what float32 holds"):
+                one.prepare(MODEL)
