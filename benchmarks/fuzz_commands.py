@@ -75,6 +75,8 @@ SMALL = {
     "cifar10": [*NETWORK, "--fraction", "0.002"],
     "digits": NETWORK,
     "description-length": ["--d", "5", "--n", "9", "--trials", "20", "--max-clusters", "2", "--scales", "1"],
+    "low-rank": ["--o", "3", "--d", "4", "--n", "9", "--rank", "1", "--trials", "20"],
+    "compare": ["--d", "8", "--n", "14", "--trials", "20", "--rates", "1"],
     "quantize": ["model.safetensors", "--out", "out.rdz"],
     "dequantize": ["good.rdz", "--out", "back.safetensors"],
     "inspect": ["good.rdz"],

@@ -27,7 +27,7 @@ DEFAULT_SHAPE, DEFAULT_RANK = (6, 12), 2
 SAMPLES_PER_WEIGHT = 1.6
 # A vector that is quantised to so many values, and drawn as a curve.
 SMALLEST_D = 8
-# Below, ratios of variances that are formed leave the range of floating-point numbers.
+# Below, and above its inverse, ratios of variances leave the range of floating-point numbers.
 LEAST_NOISE = 1e-100
 # The tables of optimal K-means of more weights take minutes.
 MOST_WEIGHTS = 256
@@ -79,6 +79,10 @@ class CompareConfig:
                 f"noise_variance must be at least {LEAST_NOISE:g}: without noise W = w*, "
                 f"got {self.noise_variance:g}"
             )
+        if self.noise_variance > 1 / LEAST_NOISE:
+            raise ValueError(
+                f"noise_variance must be at most {1 / LEAST_NOISE:g}, got {self.noise_variance:g}"
+            )
         if not np.any(model.w_star):
             raise ValueError("w_star must not be all zero: no prior has that as its scale")
 
@@ -98,7 +102,7 @@ class CompareConfig:
             return linear_model(self.w_star, "identity", self.d, n, self.noise_variance, self.seed)
         if self.d not in (None, W_star.shape[1]):
             raise ValueError(f"w_star has {W_star.shape[1]} columns, got d = {self.d}: leave d out")
-        noise = _checks.number("noise_variance", self.noise_variance, high=np.finfo(np.float64).max)
+        noise = _checks.number("noise_variance", self.noise_variance, high=1 / LEAST_NOISE)
         return MultiOutputLinearModel(self._num_samples(W_star.shape[1]), W_star, noise)
 
     def _require_known_name(self) -> None:

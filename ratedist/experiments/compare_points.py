@@ -42,7 +42,7 @@ PENALIZED_CLUSTERS = (2, 3, 4)
 DIAMETER_PENALTIES = (0.1, 0.5)
 # δ of rounded weights, in units of the root mean square of w*.
 STEPS = (2.8, 2.0, 1.4, 1.0, 0.7, 0.5, 0.3, 0.18)
-# λ of entropy-constrained quantisers, in units of what they code.
+# λ of entropy-constrained quantisers, in units of the mean square of w*, or of the noise if that is larger.
 MULTIPLIERS = (1.0, 0.6, 0.4, 0.25, 0.15, 0.08, 0.03, 0.01, 0.003)
 # Share of the weights that pruning keeps, and what K-means makes of these.
 KEPT = (0.06, 0.1, 0.14, 0.2, 0.3, 0.45, 0.7)
@@ -128,10 +128,11 @@ def _scalar_points(config: CompareConfig, model: LinearModel) -> Iterator[Point]
         scale = math.sqrt(estimated + step**2 / 12)
         yield Point("ridge_coded", step, code, SharedRidge(best_penalty(model), step, scale))
     seen = MixturePrior(prior.probabilities, prior.means, tuple(s + v for s in prior.variances))
-    for multiplier in (tau**2 * np.array(MULTIPLIERS)).tolist():
-        weights = DesignedCode(multiplier, seen, SHARPNESS * v)
-        yield Point("entropy_constrained", multiplier, "code_length", weights)
-        yield Point("remote_prior", multiplier, "code_length", DesignedCode(multiplier, prior, v))
+    for multiplier in MULTIPLIERS:
+        weights = DesignedCode(max(tau**2, v) * multiplier, seen, SHARPNESS * v)
+        yield Point("entropy_constrained", weights.multiplier, "code_length", weights)
+        estimates = DesignedCode(tau**2 * multiplier, prior, v)
+        yield Point("remote_prior", estimates.multiplier, "code_length", estimates)
 
 
 def _pruned_points(model: LinearModel) -> Iterator[Point]:

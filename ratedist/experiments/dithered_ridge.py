@@ -26,7 +26,7 @@ class DitheredRidge:
     prior_scale: float
 
     markov = False
-    needs = frozenset({"hessian"})
+    needs = frozenset({"input_hessian"})
 
     def prepare(self, model: GaussianLinearModel) -> PreparedDitheredRidge:
         """Both parts, for the same model."""

@@ -18,8 +18,10 @@ ExampleName = Literal["unequal-noise", "correlated-inputs"]
 PLANTED = "planted"
 # Below, precisions of the noise leave the range of floating-point numbers.
 LEAST_NOISE = 1e-100
+# Above, rounding of what is projected is no longer far below the noise.
+MOST_SIGNAL = 1e10
 # Numbers of a batch of trials, for each weight and each pair of inputs.
-NUMBERS_PER_WEIGHT = 3000
+NUMBERS_PER_WEIGHT = 5000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +82,13 @@ class LowRankConfig:
         if model.num_inputs < 2:
             raise ValueError(f"d must be at least 2 for ranks to choose from, got {model.num_inputs}")
         model.require_finite_risk("the figure of low rank")
+        with np.errstate(over="ignore", invalid="ignore"):
+            ratio = np.sqrt(float(model.squared_norm(model.w_star)) / model.bayes_risk)
+        if not ratio <= MOST_SIGNAL:
+            raise ValueError(
+                f"w_star must be at most {MOST_SIGNAL:g} times the noise for double precision to project, "
+                f"got {ratio:.3g} times"
+            )
         if not np.any(model.w_star):
             raise ValueError("w_star must not be all zero: rank 0 is the truth then")
 

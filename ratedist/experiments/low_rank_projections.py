@@ -83,12 +83,14 @@ def excess_risks(
     left = _times(np.asarray(model.loss_factor).T, np.swapaxes(left, 1, 2))
     right = _from_right(right, model.covariance_cholesky)
     truth = _from_right(_times(np.asarray(model.loss_factor).T, model.W_star), model.covariance_cholesky)
-    products = np.einsum("tip,tiq->tpq", left, left) * np.einsum("tpj,tqj->tpq", right, right)
-    along = np.einsum("tip,ij,tpj->tp", left, truth, right, optimize=True)
-    squares = np.diagonal(np.cumsum(np.cumsum(products, axis=1), axis=2), axis1=1, axis2=2)
-    nothing = np.sum(truth**2)
-    excess = nothing + squares - 2 * np.cumsum(along, axis=1)
-    return np.concatenate([np.full((len(W), 1), nothing), excess], axis=1), sizes
+    error = np.broadcast_to(-truth, W.shape).copy()
+    excess = np.empty((len(W), sizes.shape[1] + 1))
+    excess[:, 0] = np.sum(truth**2)
+    # Rank by rank as it is: squares of sums, multiplied out, would lose a large truth's digits.
+    for rank in range(sizes.shape[1]):
+        error += left[:, :, rank, None] * right[:, rank, None, :]
+        excess[:, rank + 1] = np.sum(error**2, axis=(1, 2))
+    return excess, sizes
 
 
 def _times(factor: np.ndarray, matrices: np.ndarray) -> np.ndarray:

@@ -94,7 +94,7 @@ def reduced_rank_threshold(num_samples: int, num_outputs: int, num_inputs: int) 
     """The singular value of ``Γ^{−½}WA^½`` from which on keeping its direction lowers the population risk.
 
     It is that as which the signal is seen whose loss costs as much as keeping it does
-    (:func:`reduced_rank_excess_asymptotic`). For n far above d it is the threshold of Gavish & Donoho; for
+    (:func:`reduced_rank_excess_asymptotic`). For n far above d it is the threshold of Gavish & Donoho. For
     fewer samples it is higher, since noise costs more in new data than in the old.
 
     Args:

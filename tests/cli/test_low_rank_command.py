@@ -1,0 +1,53 @@
+"""Rank as a rate by the installed command."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sysconfig
+
+import numpy as np
+import pandas as pd
+
+PROGRAM = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
+IGNORED = "error,ignore:Error reading persistent compilation cache entry"
+
+
+def test_low_rank_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None:
+    small = ["--o", "3", "--d", "5", "--n", "12", "--rank", "1", "--trials", "30", "--scale", "1.0"]
+    done = subprocess.run(
+        [PROGRAM, "low-rank", *small, "--noise", "0.5", "2.0", "--out", str(tmp_path)],
+        capture_output=True, text=True, timeout=900, check=False,
+        env={**os.environ, "PYTHONWARNINGS": IGNORED},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"low-rank.{kind}" for kind in ("csv", "json", "pdf", "png")
+    ]
+    assert (tmp_path / "low-rank.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads((tmp_path / "low-rank.json").read_text())
+    assert record["sentence"] in done.stdout
+    assert record["precision"] == "float64"
+    assert record["configuration"]["noise"] == [0.5, 2.0]
+    frame = pd.read_csv(tmp_path / "low-rank.csv")
+    assert set(frame["projection"]) == set(record["projections"])
+    erm = frame.loc[frame["projection"] == "erm", "excess_risk"].item()
+    assert np.isclose(erm, 3 * 5 / (12 - 6))
+    for name in ("plain", "noise", "inputs", "information"):
+        rows = frame[frame["projection"] == name]
+        assert rows["rank"].tolist() == [0, 1, 2, 3]
+        assert np.isclose(rows["minus_erm"].iloc[-1], 0)
+    bits = frame[frame["step"].notna()]
+    assert (bits["bits_per_weight"] > 0).all()
+    assert set(bits["projection"]) == {"rounded", "plain_quantized", "information_quantized"}
+
+
+def test_a_file_of_true_weights_is_kept(ratedist, tmp_path: pathlib.Path) -> None:
+    np.save(tmp_path / "low-rank.npy", np.ones((3, 4)))
+    done = ratedist("low-rank", "--w-star", "low-rank.npy", "--rank", "2")
+    assert done.status == 2
+    assert 'rank is for w_star "planted", got 2' in done.err
+    np.save(tmp_path / "vector.npy", np.ones(4))
+    assert "two dimensions" in ratedist("low-rank", "--w-star", "vector.npy").err
+    assert "cannot read missing.npy" in ratedist("low-rank", "--w-star", "missing.npy").err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["low-rank.npy", "vector.npy"]

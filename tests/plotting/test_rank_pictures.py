@@ -1,0 +1,120 @@
+"""Pictures of low rank and of the comparison: what is drawn is in the table, and nothing leaves the page."""
+
+import math
+import pathlib
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ratedist.experiments.compare import COLUMNS as COMPARE
+from ratedist.experiments.compare_names import ALGORITHMS
+from ratedist.experiments.low_rank import COLUMNS as LOW_RANK
+from ratedist.plotting import compare as compare_picture
+from ratedist.plotting.compare import draw_compare
+from ratedist.plotting.low_rank import draw_low_rank
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def compare_table() -> tuple[pd.DataFrame, dict]:
+    rows: list[dict] = [{"algorithm": "erm", "excess_risk": 2.0}]
+    for place, name in enumerate(ALGORITHMS):
+        for bits in (0.7, 1.5, 4.0):
+            row = {"algorithm": name, "bits_per_weight": bits, "excess_risk": 9 / (bits + place / 9)}
+            if name != "oracle":
+                row |= {"minus_erm_sem": 0.05, "on_curve": bits != 1.5, "num_trials": 10}
+            rows.append(row)
+    record = {
+        "levels": {"erm": 2.0, "ridge": 1.5, "nothing": 20.0},
+        "configuration": {"rates": [0.5, 1.0]},
+        "sentence": "At 1 bit a weight K-means wins.\nAt 2 bits a weight pruning wins.",
+    }
+    return pd.DataFrame(rows, columns=list(COMPARE)).astype({"num_trials": "Int64"}), record
+
+
+def low_rank_table() -> tuple[pd.DataFrame, dict]:
+    rows: list[dict] = [{"projection": "erm", "excess_risk": 10.0}]
+    for name in ("plain", "noise", "inputs", "information", "information_asymptotic"):
+        for rank in range(5):
+            row = {"projection": name, "rank": rank, "excess_risk": 4.0 + abs(rank - 2)}
+            rows.append(row | ({} if "asym" in name else {"minus_erm_sem": 0.1, "num_trials": 10}))
+    rows.append(
+        {"projection": "information_threshold", "rank": 1.8, "excess_risk": 4.5, "minus_erm_sem": 0.1}
+    )
+    for name in ("rounded", "plain_quantized", "information_quantized"):
+        for rank in (1, 2) if name != "rounded" else (None,):
+            for bits in (0.5, 1.0, 2.0):
+                rows.append({
+                    "projection": name, "rank": rank, "step": 1 / bits, "bits_per_weight": bits * (rank or 2),
+                    "excess_risk": 6 / bits, "excess_risk_sem": 0.1,
+                })  # fmt: skip
+    one = {"best_rank": 2, "excess_risk": 4.0}
+    record = {
+        "findings": {"erm": 10.0, "true_rank": 2, "projections": {"information": one}},
+        "sentence": "The true rank is 2.\nBy information the minimum is there.",
+    }
+    return pd.DataFrame(rows, columns=list(LOW_RANK)).astype({"num_trials": "Int64"}), record
+
+
+def within_the_page(figure: Figure) -> None:
+    figure.draw_without_rendering()
+    for text in (figure._supxlabel, *figure.texts):
+        if text is not None:
+            box = text.get_window_extent()
+            assert box.x0 >= 0
+            assert box.x1 <= figure.bbox.width
+    for legend in figure.legends:
+        box = legend.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.width
+        assert all(not box.overlaps(axes.get_window_extent()) for axes in figure.axes)
+
+
+def test_every_code_has_a_look_of_its_own() -> None:
+    assert set(compare_picture.LOOKS) == set(ALGORITHMS)
+    looks = [(one.color, one.marker, str(one.linestyle)) for one in compare_picture.LOOKS.values()]
+    assert len(set(looks)) == len(looks)
+
+
+def test_curves_begin_at_nothing_sent_and_have_their_corners_alone() -> None:
+    table, record = compare_table()
+    figure = draw_compare(table, record, "w*: a we$^$ird_{ name\n" + "and a long note " * 20)
+    within_the_page(figure)
+    for axes in figure.axes:
+        for container in axes.containers:
+            line = container.lines[0]
+            assert np.asarray(line.get_xdata(), float).tolist() == [0.0, 0.7, 4.0]
+            assert np.asarray(line.get_ydata(), float)[0] == 20.0
+    assert figure._supxlabel is not None
+    assert record["sentence"].splitlines()[1] in figure._supxlabel.get_text()
+
+
+def test_the_minimum_is_named_and_legends_cover_no_curve_of_information() -> None:
+    table, record = low_rank_table()
+    figure = draw_low_rank(table, record, "a title")
+    within_the_page(figure)
+    ranks, bits = figure.axes
+    assert "minimum: rank 2, 4" in [text.get_text() for text in ranks.get_legend().get_texts()]
+    labels = {text.get_text() for text in bits.get_legend().get_texts()}
+    assert {"information, rank 2", "plain SVD, rank 1", "the matrix itself, rounded"} <= labels
+    assert math.isclose(ranks.get_ylim()[1], bits.get_ylim()[1])
+
+
+@pytest.mark.parametrize("name", ["low-rank", "compare-two-level", "compare-low-rank"])
+def test_pictures_of_the_repository_are_of_their_tables(name: str) -> None:
+    """Each can be drawn again from the table and the record beside it."""
+    import json
+
+    folder = pathlib.Path(__file__).parent.parent.parent / "figures"
+    record = json.loads((folder / f"{name}.json").read_text())
+    table = pd.read_csv(folder / f"{name}.csv")
+    draw = draw_low_rank if name == "low-rank" else draw_compare
+    within_the_page(draw(table, record, "a title"))
