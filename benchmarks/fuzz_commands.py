@@ -80,6 +80,7 @@ SMALL = {
     "quantize": ["model.safetensors", "--out", "out.rdz"],
     "dequantize": ["good.rdz", "--out", "back.safetensors"],
     "inspect": ["good.rdz"],
+    "explore": ["--no-browser"],
 }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ LAYERS = [
     "claims",
     "experiments",
     "plotting",
+    "explorer",
     "cli",
     "__main__",
 ]

@@ -19,6 +19,7 @@ from ratedist.cli.compare import CompareCommand
 from ratedist.cli.complaints import in_plain_words
 from ratedist.cli.description_length import DescriptionLengthCommand
 from ratedist.cli.diameter import DiameterCommand
+from ratedist.cli.explore import ExploreCommand
 from ratedist.cli.figure2 import Figure2Command
 from ratedist.cli.inspect_file import InspectCommand
 from ratedist.cli.low_rank import LowRankCommand
@@ -37,6 +38,7 @@ TRIALS_FIELD, TRIALS_FLAG = re.compile(r"^num_trials\b"), "--trials"
 
 COMMANDS = {
     "two-clusters": TwoClustersCommand,
+    "explore": ExploreCommand,
     "figure2": Figure2Command,
     "rate-distortion": RateDistortionCommand,
     "diameter": DiameterCommand,
