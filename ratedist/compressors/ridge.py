@@ -38,8 +38,8 @@ class Ridge:
 
     S → W → Ŵ does not hold, since Ŵ depends on A besides W. With λ > 0 all moments of all risks exist.
 
-    Of several outputs A is M ⊗ A: W_λ minimises ``tr M(W − V)A(W − V)ᵀ + λ‖V‖²`` over V. For the noise
-    precision M = Γ⁻¹ it is Bayes' estimate for the prior N(0, I/λ), and the posterior variance is 1.
+    Of several outputs A is M ⊗ A: ``tr M(W − V)A(W − V)ᵀ + λ‖V‖²`` is least at V = W_λ. If M is the noise
+    precision, this is Bayes' estimate for the prior N(0, I/λ), and the posterior variance is 1.
 
     Source: docs/description-length.md.
 

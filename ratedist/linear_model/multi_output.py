@@ -46,7 +46,7 @@ class MultiOutputLinearModel(LinearModel):
         ValueError: shapes that disagree, values that are not finite, n < d, n > 2⁵³, matrices that are not
             symmetric or not positive definite, or ``"noise_precision"`` of a singular Γ.
 
-    Source: docs/derivations.md §2; the loss of information of a projection, docs/low-rank.md.
+    Source: docs/derivations.md §5; the loss of information of a projection, docs/low-rank.md.
 
     Example:
         >>> import ratedist as rd

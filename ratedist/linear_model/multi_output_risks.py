@@ -33,7 +33,7 @@ def erm_risks(model: MultiOutputArrays, draw: MultiOutputErmDraw, reconstruction
 
     The inverse is that of the draw, as a product: see :func:`multi_output_sampling.sweep`.
 
-    Source: docs/derivations.md §2.
+    Source: docs/derivations.md §5.
     """
     n, o, d = model.num_samples, model.num_outputs, model.num_inputs
     error = model.whiten(model.matrix(reconstruction - draw.weights))

@@ -141,7 +141,7 @@ def draw_erm(key: jax.Array, model: MultiOutputArrays) -> MultiOutputErmDraw:
     ``TTᵀ ~ W_o(n − d + o, I)`` by Bartlett, Z standard normal. W is matrix-variate t: every row is
     multivariate t with n − d + 1 degrees of freedom. O(o²d) a trial for diagonal Σ, whatever n.
 
-    Source: docs/derivations.md §2.
+    Source: docs/derivations.md §5.
     """
     normal_key, wishart_key = jax.random.split(key)
     o, d = model.num_outputs, model.num_inputs
@@ -201,7 +201,7 @@ def draw_statistics(key: jax.Array, model: MultiOutputArrays) -> MultiOutputStat
     C R Cᵀ/n with R ~ W_o(n − d, I), independent of both, so that ``n L_S(W) = tr MCRCᵀ`` is the sum of the
     eigenvalues of MΓ times independent χ² of n − d degrees of freedom.
 
-    Source: docs/derivations.md §2.
+    Source: docs/derivations.md §5.
     """
     diagonal_key, lower_key, normal_key, residual_key = jax.random.split(key, 4)
     o, d, n = model.num_outputs, model.num_inputs, model.num_samples

@@ -9,7 +9,7 @@ with α_i in [0, 1] its share of the largest distortion. The best shares have on
 row starts concave (n < 2d + 2) its chord takes its place, by time sharing. For M = Γ⁻¹ all shares are equal.
 
 Given A the rows are Gaussian, of variances γ_i/n in the metric of the distortion. Reverse water-filling of
-these is a lower bound for every compressor. Derivation: docs/derivations.md §2.
+these is a lower bound for every compressor. Derivation: docs/derivations.md §5.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def multi_output_rate_bound(model: LinearModel, distortion: ArrayLike) -> np.nda
     Raises:
         ValueError: n <= d + 1, or a negative distortion.
 
-    Source: docs/derivations.md §2; water-filling: CT06, section 10.3.3.
+    Source: docs/derivations.md §5; water-filling: CT06, section 10.3.3.
 
     Example:
         >>> import numpy as np
@@ -87,7 +87,7 @@ def multi_output_distortion_bound(model: LinearModel, rate: ArrayLike) -> np.nda
     Raises:
         ValueError: n <= d + 1, or a negative rate.
 
-    Source: docs/derivations.md §2.
+    Source: docs/derivations.md §5.
 
     Example:
         >>> import numpy as np
@@ -115,7 +115,7 @@ def multi_output_excess_risk(model: LinearModel, rate: ArrayLike) -> np.ndarray:
     Raises:
         ValueError: n <= d + 1, or a negative rate.
 
-    Source: docs/derivations.md §2 and §3.
+    Source: docs/derivations.md §5.
 
     Example:
         >>> import numpy as np
@@ -143,7 +143,7 @@ def multi_output_rate_lower_bound(model: LinearModel, distortion: ArrayLike) -> 
     Raises:
         ValueError: a negative distortion.
 
-    Source: docs/derivations.md §2; CT06, Theorem 10.3.3.
+    Source: docs/derivations.md §5; CT06, Theorem 10.3.3.
 
     Example:
         >>> import numpy as np
