@@ -8,8 +8,8 @@ has all moments at every n >= d, because ``(W − w*)ᵀA(W − w*)/σ²`` is χ
 Averaging the data out (Rao–Blackwell) changes none of this: given W, the distortion of a data set is the
 averaged one times an independent χ²_{n+1}/(n + 1). Derivation: docs/compressors.md.
 
-Each row of the weights of several outputs has this law, Γ_ii in the place of σ² and d the number of inputs, so
-that the same moments exist. The coverage that intervals lose is taken as that of one output.
+Each row of the weights of several outputs has this law, Γ_ii in the place of σ² and d the number of inputs.
+So the same moments exist. The coverage that intervals lose is taken as that of one output.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Closed forms and deterministic numerics of rate–distortion theory, in float64 whatever JAX is set to.
 
 Distortions are in units of the loss, rates in nats for the whole weight vector unless it says otherwise.
-``model`` is a :class:`ratedist.GaussianLinearModel`; risks of ERM and of the oracle, and names that begin with
-``multi_output``, take a :class:`ratedist.MultiOutputLinearModel` too. Every name by its family:
+``model`` is a :class:`ratedist.GaussianLinearModel`. Risks of ERM and of the oracle, and names that begin
+with ``multi_output``, take a :class:`ratedist.MultiOutputLinearModel` too. Every name by its family:
 
 The linear model: exact risks
     ERM, the empirical risk minimiser
@@ -57,6 +57,8 @@ Matrices of low rank seen through noise
         singular_value_median_threshold, marchenko_pastur_median, shrunk_singular_values
     their errors as matrices grow
         singular_value_error, worst_singular_value_error
+    reduced-rank regression: the excess risk of every rank, and from which singular value on to keep it
+        reduced_rank_excess_asymptotic, reduced_rank_threshold
 
 Code lengths of weights
     priors, and how long a weight is under them

@@ -21,6 +21,10 @@ from .bounds.generalization import exact_cgf_factor as exact_cgf_factor
 from .bounds.generalization import proposition1_bound as proposition1_bound
 from .bounds.generalization import sub_gaussian_bound as sub_gaussian_bound
 from .bounds.generalization import worst_loss_variance as worst_loss_variance
+from .bounds.multi_output import multi_output_distortion_bound as multi_output_distortion_bound
+from .bounds.multi_output import multi_output_excess_risk as multi_output_excess_risk
+from .bounds.multi_output import multi_output_rate_bound as multi_output_rate_bound
+from .bounds.multi_output import multi_output_rate_lower_bound as multi_output_rate_lower_bound
 from .bounds.multi_output_cgf import multi_output_cgf_bound as multi_output_cgf_bound
 from .bounds.oracle_cgf import oracle_conditional_cgf_bound as oracle_conditional_cgf_bound
 from .bounds.oracle_cgf import oracle_loss_variance as oracle_loss_variance
@@ -63,10 +67,6 @@ from .mixture_prior import MixturePrior as MixturePrior
 from .mixture_prior import log_marginal_density as log_marginal_density
 from .mixture_prior import posterior_mean as posterior_mean
 from .mixture_prior import soft_kmeans_step as soft_kmeans_step
-from .multi_output import multi_output_distortion_bound as multi_output_distortion_bound
-from .multi_output import multi_output_excess_risk as multi_output_excess_risk
-from .multi_output import multi_output_rate_bound as multi_output_rate_bound
-from .multi_output import multi_output_rate_lower_bound as multi_output_rate_lower_bound
 from .oracle import oracle_alpha as oracle_alpha
 from .oracle import oracle_distortion as oracle_distortion
 from .oracle import oracle_gaussian_rate as oracle_gaussian_rate
