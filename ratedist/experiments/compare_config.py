@@ -1,9 +1,10 @@
-"""The setting of the comparison of all codes; it needs no JAX, so that options are shown at once."""
+"""The setting of the comparison of all codes; it needs neither JAX nor SciPy for its options."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +17,10 @@ from ratedist.experiments.model_options import (
     linear_model,
     matrix_weights,
 )
-from ratedist.linear_model.base import LinearModel
-from ratedist.linear_model.multi_output import MultiOutputLinearModel
 from ratedist.linear_model.multi_output_weights import planted_rank_weights
+
+if TYPE_CHECKING:
+    from ratedist.linear_model.base import LinearModel
 
 LOW_RANK = "low-rank"
 # Of the planted matrix, where nothing else is said.
@@ -102,6 +104,8 @@ class CompareConfig:
             return linear_model(self.w_star, "identity", self.d, n, self.noise_variance, self.seed)
         if self.d not in (None, W_star.shape[1]):
             raise ValueError(f"w_star has {W_star.shape[1]} columns, got d = {self.d}: leave d out")
+        from ratedist.linear_model.multi_output import MultiOutputLinearModel
+
         noise = _checks.number("noise_variance", self.noise_variance, high=1 / LEAST_NOISE)
         return MultiOutputLinearModel(self._num_samples(W_star.shape[1]), W_star, noise)
 

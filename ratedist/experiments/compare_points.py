@@ -99,15 +99,17 @@ def weights_prior(config: CompareConfig, model: LinearModel) -> MixturePrior:
 def points(config: CompareConfig, model: LinearModel) -> list[Point]:
     """All simulated points."""
     low_rank = _low_rank_points(model) if model.num_outputs > 1 else ()
-    return [*_kmeans_points(), *_scalar_points(config, model), *_pruned_points(model), *low_rank]
+    return [*_kmeans_points(model), *_scalar_points(config, model), *_pruned_points(model), *low_rank]
 
 
-def _kmeans_points() -> Iterator[Point]:
+def _kmeans_points(model: LinearModel) -> Iterator[Point]:
     length = "decodable_length"
+    # With the codes of low rank beside them there is time for one price, the higher.
+    penalties = DIAMETER_PENALTIES if model.num_outputs == 1 else DIAMETER_PENALTIES[-1:]
     for K in CLUSTERS:
         yield Point("kmeans", K, length, KMeans(K, center_bits=CENTER_BITS))
         yield Point("hessian_weighted", K, length, HessianWeightedKMeans(K, center_bits=CENTER_BITS))
-        for beta in DIAMETER_PENALTIES if K in PENALIZED_CLUSTERS else ():
+        for beta in penalties if K in PENALIZED_CLUSTERS else ():
             one = HessianWeightedKMeans(K, beta, center_bits=CENTER_BITS)
             yield Point("diameter_regularized", K, length, one)
 

@@ -1,21 +1,25 @@
-"""The setting of the figure of low rank; it needs no JAX, so that options are shown at once."""
+"""The setting of the figure of low rank; it needs neither JAX nor SciPy, so options are shown at once."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from ratedist import _checks
-from ratedist.experiments.low_rank_example import CORRELATED_INPUTS_SEED, RANK, UNEQUAL_NOISE_SEED
 from ratedist.experiments.model_options import NumTrials, WeightsOption, matrix_weights
 from ratedist.linear_model.model import ar1_covariance
-from ratedist.linear_model.multi_output import MultiOutputLinearModel
 from ratedist.linear_model.multi_output_weights import planted_rank_weights
+
+if TYPE_CHECKING:
+    from ratedist.linear_model.multi_output import MultiOutputLinearModel
 
 ExampleName = Literal["unequal-noise", "correlated-inputs"]
 PLANTED = "planted"
+# Of the planted matrices of both examples.
+RANK = 3
+UNEQUAL_NOISE_SEED, CORRELATED_INPUTS_SEED = 460, 18
 # Below, precisions of the noise leave the range of floating-point numbers.
 LEAST_NOISE = 1e-100
 # Above, rounding of what is projected is no longer far below the noise.
@@ -107,6 +111,8 @@ class LowRankConfig:
 
         That of "correlated-inputs" is a mean over outputs, that of "unequal-noise" a sum.
         """
+        from ratedist.linear_model.multi_output import MultiOutputLinearModel
+
         base = EXAMPLES[self.example]
         W_star = self._planted_weights(base) if self.planted else self._given_weights()
         o, d = W_star.shape

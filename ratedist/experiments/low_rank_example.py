@@ -12,15 +12,14 @@ import dataclasses
 
 import numpy as np
 
+from ratedist.experiments.low_rank_config import CORRELATED_INPUTS_SEED, RANK, UNEQUAL_NOISE_SEED
 from ratedist.linear_model.covariances import as_matrix
 from ratedist.linear_model.model import ar1_covariance
 from ratedist.linear_model.multi_output import MultiOutputLinearModel
 from ratedist.linear_model.multi_output_weights import planted_rank_weights
 from ratedist.lowrank import Metric, project
 
-RANK = 3
 METRICS = ("plain", "inputs", "information")
-UNEQUAL_NOISE_SEED, CORRELATED_INPUTS_SEED = 460, 18
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,8 +60,10 @@ def draw_compare(table: pd.DataFrame, record: Mapping[str, Any], title: str = ""
             for rate in record["configuration"]["rates"]:
                 axes.axvline(rate, color="black", alpha=0.25, linewidth=0.8, zorder=0)
             axes.set(xlabel=XLABEL, ylabel="excess population risk")
-        whole.set(xlim=(0, WIDTHS[0]), ylim=(0, 1.05 * max(levels["nothing"], levels["erm"])))
-        near.set(xlim=(0, WIDTHS[1]), ylim=(0, REACH * levels["erm"]))
+        tops = 1.05 * max(levels["nothing"], levels["erm"]), REACH * levels["erm"]
+        for axes, width, top in zip((whole, near), WIDTHS, tops, strict=True):
+            # A code may have no excess at all, and its marker is to be seen.
+            axes.set(xlim=(0, width), ylim=(-0.02 * top, top))
         whole.set_title("(a) from nothing sent", loc="left")
         near.set_title("(b) near ERM", loc="left")
         handles, labels = near.get_legend_handles_labels()
