@@ -37,7 +37,8 @@ def compressor(
             it returns. One and the same function is compiled once.
         markov: whether S → W → Ŵ holds: True if it sees the data through W alone.
         needs: the entries of ``context`` that it reads: "hessian_diagonal" (diag(A/n), shape ``(d,)``),
-            "hessian" (A/n, shape ``(d, d)``), "model" (the truth, for an oracle). Others are None.
+            "hessian" (A/n, shape ``(d, d)``), "input_hessian" (A/n of several outputs too), "model" (the
+            truth, for an oracle). Others are None.
         heavy_tailed: the risks that grow as ‖W − w*‖² does; by default all four, which claims least. A
             bounded reconstruction has none: ``()``.
         fixed_rates: rates in nats, by name, that are the same in every trial.

@@ -54,7 +54,7 @@ def warn_of_few_digits(model: LinearModel) -> None:
     eps = float(jnp.finfo(dtype).eps)
     remedy = 'use jax.config.update("jax_enable_x64", True) or rescale the problem'
     # What one rounding of a weight is, against what the weights vary by.
-    resolution = eps * float(np.max(np.abs(model.w_star))) * _loss_scale(model)
+    resolution = eps * _rounded_size(model)
     noise = model.bayes_risk / model.num_outputs
     spread = (noise / model.covariance_norm / model.degrees_of_freedom) ** 0.5
     if 0 < spread < 1000 * resolution:
@@ -86,12 +86,15 @@ def warn_of_few_digits(model: LinearModel) -> None:
             )
 
 
-def _loss_scale(model: LinearModel) -> float:
-    """The largest factor that the loss has for the error of a weight: ‖B‖, M = BBᵀ."""
+def _rounded_size(model: LinearModel) -> float:
+    """The largest number that is rounded in a weight, times what the loss makes of an error: ‖B‖, M = BBᵀ."""
+    size = float(np.max(np.abs(model.w_star)))
     if not isinstance(model, MultiOutputLinearModel):
-        return 1.0
-    B = model.loss_factor
-    return float(np.linalg.norm(B, 2) if B.ndim == 2 else np.max(B))
+        return size
+    B, C = model.loss_factor, model.noise_factor
+    if B.ndim == C.ndim == 2:  # weak directions of the noise are differences of outputs with more of it
+        size = max(size, float(np.max(np.abs(C))) / (model.covariance_norm * model.degrees_of_freedom) ** 0.5)
+    return size * float(np.linalg.norm(B, 2) if B.ndim == 2 else np.max(B))
 
 
 class Column(NamedTuple):

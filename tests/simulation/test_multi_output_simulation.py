@@ -186,8 +186,12 @@ def test_single_precision_and_a_badly_conditioned_noise() -> None:
     Q = np.linalg.qr(np.random.default_rng(0).standard_normal((OUTPUTS, OUTPUTS)))[0]
     noise = Q * np.array([1.0, 1e-6, 1e-12]) @ Q.T
     bad = rd.MultiOutputLinearModel(14, W_STAR, (noise + noise.T) / 2, SIGMA, "noise_precision")
-    with jax.enable_x64(False), pytest.warns(UserWarning, match="enable_x64"):
-        rd.simulate(bad, {"erm": rd.ERM()}, 2, key)
+    for one in (
+        bad,
+        rd.MultiOutputLinearModel(14, 0 * W_STAR, bad.noise_covariance, SIGMA, "noise_precision"),
+    ):
+        with jax.enable_x64(False), pytest.warns(UserWarning, match="the weights vary by about.*enable_x64"):
+            rd.simulate(one, {"erm": rd.ERM()}, 2, key)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = rd.simulate(bad, {"erm": rd.ERM()}, TRIALS, key)["erm"]
