@@ -243,6 +243,8 @@ def _shrunk(
     ``(d, d)`` where all are equal.
     """
     hessian = context.input_hessian
+    if hessian is None and loss is None:
+        hessian = context.hessian  # with one output they are the same, and a context may have this one alone
     if hessian is None:
         raise ValueError("ridge needs context.input_hessian")
     if loss is None:

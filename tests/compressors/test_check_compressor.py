@@ -159,7 +159,7 @@ SIGNS = 4 * float(np.log(2))
         (
             own(lambda key, w, context: rd.Compressed(w * context.hessian_diagonal, {})),
             {},
-            "because not declared in needs: hessian, hessian_diagonal, model",
+            "because not declared in needs: hessian, hessian_diagonal, input_hessian, model",
         ),
         (reconstruct(lambda w: w + next(COUNTER)), {}, "^purity: the same key and weights must give"),
         (reconstruct(lambda w: w + GENERATOR.normal(size=4)), {}, "^purity: "),
