@@ -14,6 +14,7 @@ import scipy.optimize
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
+from ratedist.theory.numerics import LARGEST_COUNT
 from ratedist.theory.singular_values import observed_singular_value
 
 NUM_ANGLES = 1 << 13
@@ -54,8 +55,8 @@ def reduced_rank_excess_asymptotic(
         >>> rd.theory.reduced_rank_excess_asymptotic([12.0, 9.0, 7.0], 80, 20, 50)[[0, 3, 20]].round(2)
         array([274.  ,   5.96,  34.48])
     """
-    o, d = _checks.integer("num_outputs", num_outputs, 1), _checks.integer("num_inputs", num_inputs, 1)
-    n, count = _checks.integer("num_samples", num_samples, d + 2), min(o, d)
+    n, o, d = _sizes(num_samples, num_outputs, num_inputs)
+    count = min(o, d)
     b = np.sort(_checks.in_range("signals", signals, high=LARGEST).ravel())[::-1]
     if b.size > count:
         raise ValueError(f"signals must be at most min(o, d) = {count} numbers, got {b.size}")
@@ -66,6 +67,15 @@ def reduced_rank_excess_asymptotic(
     excess = np.concatenate([lost + kept, lost[-1] + kept[-1] + noise[1:]])
     excess[count] = o * d / (n - d - 1)
     return excess
+
+
+def _sizes(num_samples: int, num_outputs: int, num_inputs: int) -> tuple[int, int, int]:
+    """n, o and d, or ``ValueError``."""
+    o, d = (
+        _checks.integer(name, value, 1, LARGEST_COUNT - 2)
+        for name, value in (("num_outputs", num_outputs), ("num_inputs", num_inputs))
+    )
+    return _checks.integer("num_samples", num_samples, d + 2, LARGEST_COUNT), o, d
 
 
 def _kept(t: np.ndarray, n: int, o: int, d: int) -> np.ndarray:
@@ -117,8 +127,7 @@ def reduced_rank_threshold(num_samples: int, num_outputs: int, num_inputs: int) 
         >>> round(float(rd.theory.singular_value_hard_threshold(0.4)) * 50**0.5, 3)
         13.416
     """
-    o, d = _checks.integer("num_outputs", num_outputs, 1), _checks.integer("num_inputs", num_inputs, 1)
-    n = _checks.integer("num_samples", num_samples, d + 2)
+    n, o, d = _sizes(num_samples, num_outputs, num_inputs)
 
     def excess(theta: float) -> float:
         return n * float(_kept(np.array([theta**2]), n, o, d)[0]) - theta**2

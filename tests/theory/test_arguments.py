@@ -15,6 +15,7 @@ SAMPLES = np.array([1.0, 1.5, 2.0, 3.0, 2.5])
 PROBABILITIES = np.full(5, 0.2)
 GRAM = 12 * np.eye(4)
 PRIOR = theory.MixturePrior.two_level(1.0)
+SEVERAL = rd.MultiOutputLinearModel(12, np.ones((2, 3)))
 
 VALID = {
     "bernoulli_rate": (0.3, 0.1),
@@ -60,7 +61,14 @@ VALID = {
     "laplace_rate": (1.0, 0.5),
     "laplace_rate_distortion": (1.0, 0.6),
     "log_marginal_density": (PRIOR, [0.5, 1.0], 0.1),
+    "marchenko_pastur_median": (0.5,),
     "marchenko_pastur_resolvent": (0.5, 1.0),
+    "multi_output_cgf_bound": (SEVERAL, 1.0, SAMPLES + 2),
+    "multi_output_distortion_bound": (SEVERAL, 1.0),
+    "multi_output_excess_risk": (SEVERAL, 1.0),
+    "multi_output_rate_bound": (SEVERAL, 0.1),
+    "multi_output_rate_lower_bound": (SEVERAL, 0.1),
+    "observed_singular_value": (2.0, 0.5),
     "optimal_step": (0.1,),
     "oracle_alpha": (MODEL, 0.1),
     "oracle_alpha_at_rate": (MODEL, 1.0),
@@ -81,6 +89,8 @@ VALID = {
     "rate_distortion_bracket": (MODEL, 0.1),
     "rate_distortion_envelope": (MODEL, 0.1),
     "rate_distortion_tight": (MODEL, 0.1),
+    "reduced_rank_excess_asymptotic": ([3.0, 2.0], 40, 4, 6),
+    "reduced_rank_threshold": (40, 4, 6),
     "remark2_lower_bound": (MODEL, 0.1),
     "remote_gaussian_distortion": (1.0, 1.0, 1.0),
     "remote_gaussian_rate": (1.0, 1.0, 0.7),
@@ -102,7 +112,12 @@ VALID = {
     "shannon_lower_bound": (0.5, 0.1),
     "shannon_lower_bound_distortion": (0.5, 1.0),
     "shrinkage_factor": (MODEL,),
+    "shrunk_singular_values": ([3.0, 1.0], 0.5),
     "shrunk_population_risk": (MODEL, 0.5),
+    "singular_value_bulk_edge": (0.5,),
+    "singular_value_error": (2.0, "hard", 0.5),
+    "singular_value_hard_threshold": (0.5,),
+    "singular_value_median_threshold": (0.5,),
     "soft_kmeans_step": ([0.5, 1.0], [0.0, 1.0], 0.1),
     "sub_gaussian_bound": (1.0, 1.0, 10),
     "time_sharing_rate": (MODEL,),
@@ -111,6 +126,7 @@ VALID = {
     "uniform_rate_distortion": (1.0, 0.6),
     "water_filling_at_distortion": ([4.0, 1.0, 0.25], 1.0),
     "water_filling_at_rate": ([4.0, 1.0, 0.25], 1.0),
+    "worst_singular_value_error": ("hard", 0.5),
     "worst_loss_variance": (MODEL, 1.0, "euclidean"),
     "zero_rate_distortion": (MODEL,),
 }
@@ -159,6 +175,13 @@ def test_wrong_arguments_are_refused_in_words(name: str) -> None:
 def test_what_is_no_model_is_named(name: str) -> None:
     for wrong in (80, None, "model", np.ones(4), rd.GaussianLinearModel):
         with pytest.raises(ValueError, match=r"^model must be a GaussianLinearModel, such as .*, got "):
+            getattr(theory, name)(wrong, *VALID[name][1:])
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if VALID[name][0] is SEVERAL])
+def test_what_is_no_model_of_several_outputs_is_named(name: str) -> None:
+    for wrong in (80, None, "model", np.ones(4), rd.MultiOutputLinearModel):
+        with pytest.raises(ValueError, match=r"^model must be a .*MultiOutputLinearModel.*, got "):
             getattr(theory, name)(wrong, *VALID[name][1:])
 
 
