@@ -80,7 +80,7 @@
       const rows = this.wrapped();
       this.left = this.x + (options.yticks && !options.yticks.length ? 0.8 : 3.3) * size;
       this.right = this.x + this.width - 0.9 * size;
-      this.top = this.y + (this.title ? 1.9 : 0.6) * size + rows.length * 1.4 * size;
+      this.top = this.y + (this.title ? 2.2 : 0.6) * size + rows.length * 1.4 * size;
       this.bottom = this.y + this.height - (this.xlabel ? 3 : 1.7) * size;
       chart.panels += 1;
       this.clip = `clip${chart.panels}`;

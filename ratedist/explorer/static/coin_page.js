@@ -51,7 +51,7 @@
   function drawCurve(chart, place, { p, distortion }, numbers, set) {
     const { blue, orange, grey, ink } = chart.colors, steps = 200, most = Math.min(p, 1 - p);
     const panel = chart.panel({
-      ...place, title: 'Rate R: bits a toss', xlabel: 'distortion D: share of wrong reports', xrange: [0, 0.5], yrange: [0, 1],
+      ...place, title: 'Rate R: bits a toss', xlabel: 'distortion D', xrange: [0, 0.5], yrange: [0, 1],
       legend: [{ text: 'this coin', color: blue, mark: 'line' }, { text: 'a fair coin', color: grey, mark: 'dashed' }],
     });
     const curve = (probability) => Array.from({ length: steps + 1 }, (_, i) => {

@@ -40,8 +40,10 @@
 
   function build() {
     for (const link of nav.children) {
-      if (link.id === `to-${page.id}`) link.setAttribute('aria-current', 'page');
-      else link.removeAttribute('aria-current');
+      if (link.id === `to-${page.id}`) {
+        link.setAttribute('aria-current', 'page');
+        nav.scrollLeft = link.offsetLeft - nav.offsetLeft - 8;
+      } else link.removeAttribute('aria-current');
     }
     document.title = `${page.title} – ratedist explorer`;
     shown = { sliders: {}, choices: {}, limits: {} };
