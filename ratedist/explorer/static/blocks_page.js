@@ -91,7 +91,7 @@
       {
         name: 'm', label: 'Block length m', values: range(1, 40, 1), start: 10,
         text: (value, state) => (value > longest(state.source) ? `${longest(state.source)}, the longest tried` : String(value)),
-        limit: (low) => (low ? 'A block has one symbol at least.' : 'Words are 2 to the power of mR: beyond, a million are too few.'),
+        limit: (low) => (low ? 'A block has one symbol at least.' : 'Longer blocks need more than a million words, 2 to the power of mR.'),
       },
     ],
     choices: [

@@ -31,9 +31,9 @@
   function drawGap(chart, place, { rate }, { all, here, erm: uncompressed }, set) {
     const { blue, orange, purple, ink } = chart.colors, most = 250;
     const panel = chart.panel({
-      ...place, title: 'Generalisation gap', xlabel: 'rate: bits for fifty weights', xrange: [0, most], yrange: [0, 1.7 * uncompressed],
+      ...place, title: 'Gap: new loss minus training loss', xlabel: 'rate: bits for fifty weights', xrange: [0, most], yrange: [0, 1.7 * uncompressed],
       legend: [
-        { text: 'true gap of the oracle', color: blue, mark: 'line' }, { text: 'bound, given the model', color: orange, mark: 'line' },
+        { text: 'true gap', color: blue, mark: 'line' }, { text: 'bound, given the model', color: orange, mark: 'line' },
         { text: 'bound of the form √R', color: purple, mark: 'dashed' }, { text: `fitted weights: ${format(uncompressed, 3)}`, color: ink, mark: 'dashed' },
       ],
     });

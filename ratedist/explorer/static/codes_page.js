@@ -19,7 +19,7 @@
 
   function sentence({ rank }, { here, back, excess }) {
     return (
-      `A weight takes ${format(here.total)} bits with its rounding, ${format(here.total - back)} more than bits back. ` +
+      `A weight takes ${format(here.total)} bits with its rounding, ${format(here.total - back)} more than without a grid (bits back). ` +
       `A matrix of rank ${rank} is ${format(excess, 1)} above the best loss; fitted, it was ${format(ranks.fitted, 1)}.`
     );
   }
