@@ -73,7 +73,7 @@ def run(config: CompareConfig, *, progress: bool = False) -> Table:
     drawn = {id(point) for curve in found.values() for point in curve.points}
     rows = [{"algorithm": "erm", "excess_risk": level}]
     rows += [
-        _row(point, one, name, result, id(one) in drawn)
+        _row(point, one, name, result, model.num_weights, id(one) in drawn)
         for (name, point), one in zip(named.items(), sampled, strict=True)
     ]
     rows += oracle_rows(model)
@@ -106,12 +106,14 @@ def _sampled(point: Point, name: str, model: LinearModel, result: SimulationResu
     return Sampled(point.algorithm, own["population_risk"] - model.bayes_risk, bits)
 
 
-def _row(point: Point, sampled: Sampled, name: str, result: SimulationResult, drawn: bool) -> dict[str, Any]:
+def _row(
+    point: Point, sampled: Sampled, name: str, result: SimulationResult, num_weights: int, drawn: bool
+) -> dict[str, Any]:
     risk, gain = result[name].population_risk, result.difference(name, "erm").population_risk
     rate = result[name].rates[point.rate_name]
     return {
         "algorithm": point.algorithm, "parameter": point.parameter, "rate_name": point.rate_name,
-        "bits_per_weight": sampled.mean_bits, "bits_per_weight_sem": sampled.mean_bits * rate.sem / rate.mean,
+        "bits_per_weight": sampled.mean_bits, "bits_per_weight_sem": nats_to_bits(rate.sem) / num_weights,
         "excess_risk": sampled.mean_excess, "population_risk": risk.mean, "population_risk_sem": risk.sem,
         "minus_erm": gain.mean, "minus_erm_sem": gain.sem, "on_curve": drawn, "num_trials": risk.num_trials,
     }  # fmt: skip

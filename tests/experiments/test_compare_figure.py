@@ -7,9 +7,12 @@ import pytest
 import ratedist as rd
 from ratedist.compressors.base import Context
 from ratedist.experiments import compare_points
-from ratedist.experiments.compare import COLUMNS, run
+from ratedist.experiments.compare import COLUMNS, _row, _sampled, run
 from ratedist.experiments.compare_config import CompareConfig
+from ratedist.experiments.compare_curves import curves, nothing_sent
 from ratedist.experiments.compare_names import ALGORITHMS
+from ratedist.experiments.description_length_points import Point
+from ratedist.experiments.designed_code import DesignedCode
 from ratedist.experiments.dithered_ridge import DitheredRidge
 from ratedist.experiments.shared_ridge import SharedRidge
 from ratedist.experiments.table import Table
@@ -59,6 +62,21 @@ def test_levels_and_rounding_in_closed_form(table) -> None:
     for row in frame[frame["algorithm"] == "entropy_coded"].itertuples():
         exact = noise + 8 * row.parameter**2 / 12
         assert abs(row.excess_risk - exact) < 4 * row.population_risk_sem
+
+
+def test_a_code_that_sends_nothing_has_a_row() -> None:
+    """Its rate is exactly 0, and its curve begins there."""
+    model = CompareConfig(w_star="sparse", d=10).model()
+    prior = compare_points.weights_prior(CompareConfig(w_star="sparse", d=10), model)
+    code = DesignedCode(100.0, prior, compare_points.weight_noise(model))
+    point = Point("remote_prior", 100.0, "code_length", code)
+    compressors = {"erm": rd.ERM(), "silent": code}
+    result = rd.simulate(model, compressors, 16, jax.random.key(0), return_samples=True)
+    sampled = _sampled(point, "silent", model, result)
+    row = _row(point, sampled, "silent", result, model.num_weights, True)
+    assert (row["bits_per_weight"], row["bits_per_weight_sem"]) == (0.0, 0.0)
+    curve = curves([sampled], nothing_sent(float(model.squared_norm(model.w_star)), 16))["remote_prior"]
+    assert curve.at(1.0)[0] == pytest.approx(min(row["excess_risk"], float(model.squared_norm(model.w_star))))
 
 
 def test_the_oracle_of_one_output_and_of_several() -> None:
