@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ratedist.experiments.compare_curves import Curve, difference
 from ratedist.experiments.compare_names import ALGORITHMS, PRIOR
 
@@ -23,9 +25,9 @@ def verdict(curves: Mapping[str, Curve], rate: float, erm: float) -> dict[str, A
         erm: the excess risk of ERM.
 
     Returns:
-        ``order`` has excess risks and how far each is behind the first, paired. ``winner`` is the first, or
-        ``None`` if others are within four standard errors, which are in ``tied``. ``without_prior`` has the
-        same of those that are not told the prior of w*.
+        ``order`` has excess risks with their standard errors, and how far each is behind the first, paired.
+        ``winner`` is the first, or ``None`` if others are within four standard errors, which are in ``tied``.
+        ``without_prior`` has the same of those that are not told the prior of w*.
     """
     order = sorted(curves, key=lambda name: curves[name].at(rate)[0])
     told_less = [name for name in order if ALGORITHMS[name].knows != PRIOR]
@@ -43,10 +45,12 @@ def _ranked(curves: Mapping[str, Curve], order: Sequence[str], rate: float) -> d
     rows, tied = [], []
     for name in order:
         behind = difference(curves[name], curves[first], rate)
+        deviation = curves[name].at(rate)[1]
         rows.append(
             {
                 "algorithm": name,
                 "excess_risk": least + behind.mean,
+                "excess_risk_sem": float(np.std(deviation, ddof=1) / len(deviation) ** 0.5),
                 "behind": behind.mean,
                 "behind_sem": behind.sem,
             }
@@ -62,9 +66,13 @@ def sentence(verdicts: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _at_rate(one: Mapping[str, Any]) -> str:
-    rate, least = one["rate"], one["order"][0]["excess_risk"]
+    rate, first = one["rate"], one["order"][0]
     unit = "bit" if rate == 1 else "bits"
-    place = "below" if least < one["erm"] else "above"
+    gap = first["excess_risk"] - one["erm"]
+    if abs(gap) <= max(AHEAD * first["excess_risk_sem"], SAME * one["erm"]):
+        place = "not told apart from"
+    else:
+        place = "below" if gap < 0 else "above"
     text = f"At {rate:g} {unit} a weight {_outcome(one)}. That is {place} ERM's {_number(one['erm'])}."
     other = one["without_prior"]
     if other is not None and ALGORITHMS[one["order"][0]["algorithm"]].knows == PRIOR:

@@ -92,6 +92,19 @@ def test_words_follow_the_numbers() -> None:
     assert "above ERM's 1.5" in second
 
 
+def test_below_or_above_erm_is_beyond_the_error() -> None:
+    """Risks of 1 with a standard error of 0.05: 1.1 and 0.9 are within two of it, 1.5 and 0.5 beyond four."""
+    one = verdict(world(1.0, 3.0, spread=0.5), 1.0, 1.1)
+    assert one["order"][0]["excess_risk_sem"] == pytest.approx(0.05, rel=0.3)
+    for erm, words in (
+        (1.1, "not told apart from"),
+        (0.9, "not told apart from"),
+        (1.5, "below"),
+        (0.5, "above"),
+    ):
+        assert f"That is {words} ERM's {erm}." in sentence([verdict(world(1.0, 3.0, spread=0.5), 1.0, erm)])
+
+
 def test_who_is_told_the_prior_is_named_beside_the_best_that_is_not() -> None:
     points = [
         constant("remote_prior", 1, 1.0, 50),
