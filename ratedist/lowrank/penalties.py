@@ -78,11 +78,11 @@ class RankPenalty:
         _require_strength(self.strength)
 
     def value(self, singular_values: ArrayLike) -> float:
-        return float(self.strength) * np.count_nonzero(_singular_values(singular_values))
+        return float(self.strength) * int(np.count_nonzero(_singular_values(singular_values)))
 
     def prox(self, singular_values: ArrayLike, step: float) -> np.ndarray:
         s = _singular_values(singular_values)
-        return np.where(s > _root(2 * _step(step), self.strength), s, 0.0)
+        return np.where(s > 2 * _root(_step(step) / 2, self.strength), s, 0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,6 +197,7 @@ class FixedRank:
 
     def prox(self, singular_values: ArrayLike, step: float) -> np.ndarray:
         s = _singular_values(singular_values)
+        _step(step)
         return np.where(_largest(s, self.rank), s, 0.0)
 
 

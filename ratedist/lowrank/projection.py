@@ -109,7 +109,7 @@ def project(
     exponent_all = exponent + P.exponent + Q.exponent
     with np.errstate(over="ignore"):
         distortion = float(np.ldexp(np.sum(sizes[count:] ** 2), 2 * exponent_all))
-        singular_values = np.ldexp(sizes, exponent_all)
+        singular_values = np.ldexp(np.abs(sizes), exponent_all)  # LAPACK has zeros with a sign
     if not (np.isfinite(distortion) and np.all(np.isfinite(singular_values))):
         raise ValueError("W and its metrics must be smaller, for a distortion in float64: rescale them")
     if count == min(w.shape):

@@ -27,6 +27,8 @@ ENTRY_ROUNDING = 1e-14
 # Weights up to here, and Lipschitz constants up to here and down to its inverse: objectives fit float64.
 LARGEST = 1e100
 DIVERGED = 1e105
+# Objectives below lose digits one by one.
+SMALLEST_NORMAL = np.finfo(np.float64).tiny
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,7 +127,9 @@ def thresholding(
     require_penalty("penalty", penalty)
     eta = 1 / quadratic.lipschitz if step is None else _checks.positive_number("step", step)
     max_iterations = _checks.integer("max_iterations", max_iterations, 1)
-    tolerance = _checks.number("tolerance", tolerance)
+    tolerance = _checks.number("tolerance", tolerance, high=np.finfo(np.float64).max)
+    if not isinstance(accelerate, bool | np.bool_):
+        raise ValueError(f"accelerate must be True or False, got {accelerate!r:.80}")
     X = quadratic.W if start is None else _weights("start", start)
     if X.shape != quadratic.W.shape:
         raise ValueError(f"start must have the shape of W, {quadratic.W.shape}, got {X.shape}")
@@ -156,8 +160,8 @@ def thresholding(
         eta,
         quadratic.lipschitz,
         length / eta / scale if scale > 0 else length,
-        length <= enough,
-        ROUNDING * objective[1:] + reach * slip,
+        bool(length <= enough),
+        ROUNDING * objective[1:] + reach * slip + SMALLEST_NORMAL,
     )
     _warn(found, tolerance)
     return found

@@ -102,6 +102,7 @@ def surgeon_values(weights: ArrayLike, kept: ArrayLike, hessian: ArrayLike) -> n
         array([1.5, 0. ])
     """
     w, H = _checked(weights, hessian)
+    _checks.unmasked("kept", kept)
     mask = np.asarray(kept)
     if mask.shape != w.shape or mask.dtype != bool:
         raise ValueError(f"kept must be booleans of shape {w.shape}, got {mask.dtype} of {mask.shape}")

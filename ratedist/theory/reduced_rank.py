@@ -38,7 +38,7 @@ def reduced_rank_excess_asymptotic(
 
     Args:
         signals: b, at most min(o, d) numbers of at least 0, in any order.
-        num_samples: n > d + 1.
+        num_samples: n > d + 1, at most 2⁵³.
         num_outputs: o, at least 1.
         num_inputs: d, at least 1.
 
@@ -108,7 +108,7 @@ def reduced_rank_threshold(num_samples: int, num_outputs: int, num_inputs: int) 
     fewer samples it is higher, since noise costs more in new data than in the old.
 
     Args:
-        num_samples: n > d + 1.
+        num_samples: n > d + 1, at most 2⁵³.
         num_outputs: o, at least 1.
         num_inputs: d, at least 1.
 

@@ -164,8 +164,15 @@ def test_the_half_has_a_closed_form() -> None:
 def test_values(penalty: Penalty, expected: float) -> None:
     assert penalty.value([4.0, 0.25, 0.0]) == pytest.approx(expected, rel=1e-15)
     assert penalty.value([0.0, 0.0]) == 0
+    assert type(penalty.value([4.0, 0.25, 0.0])) is float
     # What float64 does not hold is infinite, and not a warning.
     assert penalty.value([1.5e308, 1.5e308]) >= penalty.value([1.0, 1.0])
+
+
+def test_a_threshold_that_floats_hold_though_not_its_square() -> None:
+    s = [1.4e154, 1.5e154]  # beside √2 · 10¹⁵⁴
+    np.testing.assert_array_equal(RankPenalty(1.0).prox(s, 1e308), [0.0, 1.5e154])
+    np.testing.assert_array_equal(RankPenalty(1e308).prox(s, 1.0), [0.0, 1.5e154])
 
 
 def test_limits_of_the_softer_ones() -> None:
@@ -192,6 +199,8 @@ def test_limits_of_the_softer_ones() -> None:
         (lambda: FixedRank(-1), "rank must be at least 0"),
         (lambda: DampedRank(1.5, 1.0), "rank must be an integer"),
         (lambda: NuclearNorm(1.0).prox([1.0], 0.0), "step must be one number above zero"),
+        (lambda: FixedRank(1).prox([1.0], math.nan), "step must be finite"),
+        (lambda: FixedRank(1).prox([1.0], -1.0), "step must be one number above zero"),
         (lambda: NuclearNorm(1.0).prox([-1.0], 1.0), "singular_values must be numbers of at least 0"),
         (lambda: FixedRank(1).value([math.nan]), "singular_values must be finite"),
         (lambda: require_penalty("penalty", NuclearNorm), "penalty must be a penalty such as"),

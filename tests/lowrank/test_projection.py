@@ -262,3 +262,9 @@ def test_bad_input_is_refused_in_words(arguments, words):
     given = {"W": np.ones((2, 3)), "rank": 1, **arguments}
     with pytest.raises(ValueError, match=words):
         rd.lowrank.project(**given)
+
+
+@pytest.mark.parametrize("metric", [0.0, [0.0, 0.0, 0.0], [4.0, 0.0, 0.0]])
+def test_no_singular_value_is_below_zero_by_its_sign(metric):
+    factors = project(np.arange(12.0).reshape(3, 4), 1, left=metric)
+    assert not np.any(np.signbit(factors.singular_values))

@@ -256,6 +256,15 @@ def test_hostile_weights(kind: str, W: np.ndarray, strength: float) -> None:
                 np.testing.assert_allclose(found.weights, W, atol=1e-14 * np.abs(W).max())
 
 
+@pytest.mark.parametrize("penalty", [FirmPenalty(1.5e-160, 5e-160), DampedRank(1, 0.5)], ids=repr)
+def test_objectives_of_few_digits_do_not_rise(penalty) -> None:
+    """Around 10⁻³²⁰ float64 has three digits: their rounding is no ascent, and no warning."""
+    W = 1e-160 * np.random.default_rng(1).normal(size=(4, 6))
+    found = thresholding(W, penalty, right=np.geomspace(0.1, 1.0, 6))
+    assert found.monotone
+    assert found.converged is True
+
+
 def test_everything_the_same_in_other_units() -> None:
     """W in millionths, the metrics in millions: powers of two change no bit of the path."""
     rng = np.random.default_rng(1)
@@ -282,6 +291,8 @@ def test_everything_the_same_in_other_units() -> None:
         ({"step": -1.0}, "step must be one number above zero"),
         ({"max_iterations": 0}, "max_iterations must be at least 1"),
         ({"tolerance": -1e-3}, "tolerance must lie in"),
+        ({"tolerance": np.inf}, "tolerance must lie in"),
+        ({"accelerate": "no"}, "accelerate must be True or False"),
     ],
 )
 def test_bad_input(change: dict, message: str) -> None:

@@ -187,6 +187,8 @@ def test_what_is_no_hessian_is_refused() -> None:
             surgeon_order([1.0, 2.0], hessian_)
     with pytest.raises(ValueError, match="booleans"):
         surgeon_values([1.0, 2.0], [1, 0], np.eye(2))
+    with pytest.raises(ValueError, match="kept must have no masked entries"):
+        surgeon_values([1.0, 2.0], np.ma.array([True, False], mask=[True, False]), np.eye(2))
     for call in (pruning_mask, lambda w, k: optimal_brain_surgeon(w, k, np.eye(2))):
         for num_kept in (-1, 3, 1.5):
             with pytest.raises(ValueError, match="num_kept"):

@@ -92,8 +92,15 @@ def test_signals_of_any_size_and_none() -> None:
         (([-1.0], 9, 2, 3), "signals"),
         (([np.nan], 9, 2, 3), "signals"),
         (([1.0], 9, 0, 3), "num_outputs"),
+        (([1.0], 10**400, 2, 3), "num_samples must be at most"),
+        (([1.0], 9, 10**400, 3), "num_outputs must be at most"),
     ],
 )
 def test_what_is_no_problem_is_refused(arguments: tuple, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         rd.theory.reduced_rank_excess_asymptotic(*arguments)
+
+
+def test_a_threshold_for_sizes_beyond_floats_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_samples must be at most"):
+        rd.theory.reduced_rank_threshold(10**160, 2, 3)
