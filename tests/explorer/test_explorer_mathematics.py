@@ -136,3 +136,12 @@ def test_closed_forms_of_the_linear_model(n: int) -> None:
     np.testing.assert_allclose(
         curve, rd.theory.distortion_rate_envelope(model, np.array(bits) * BITS), rtol=1e-9
     )
+
+
+def test_from_which_distance_on_two_clusters_win() -> None:
+    """What the exercise answers: at 80 samples, 0.33."""
+    body = """return given.map((separation) =>
+        Explorer.clusters.average('levels', separation, 80, 5, 1500, 2).rows.map((row) => row.population))"""
+    closer, farther = in_node(body, [0.3, 0.36])
+    assert closer[0] < closer[1] - 0.1
+    assert farther[0] > farther[1] + 0.1
