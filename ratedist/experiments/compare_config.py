@@ -16,6 +16,7 @@ from ratedist.experiments.model_options import (
     WeightsOption,
     linear_model,
     matrix_weights,
+    require_ordinary_weights,
 )
 from ratedist.linear_model.multi_output_weights import planted_rank_weights
 
@@ -31,8 +32,6 @@ SAMPLES_PER_WEIGHT = 1.6
 SMALLEST_D = 8
 # Below, and above its inverse, ratios of variances leave the range of floating-point numbers.
 LEAST_NOISE = 1e-100
-# The square of the largest weight is a variance of that kind.
-LEAST_WEIGHT = 1e-50
 # The tables of optimal K-means of more weights take minutes.
 MOST_WEIGHTS = 256
 
@@ -87,14 +86,9 @@ class CompareConfig:
             raise ValueError(
                 f"noise_variance must be at most {1 / LEAST_NOISE:g}, got {self.noise_variance:g}"
             )
-        largest = float(np.max(np.abs(model.w_star)))
-        if largest == 0:
+        if not np.any(model.w_star):
             raise ValueError("w_star must not be all zero: no prior has that as its scale")
-        if not LEAST_WEIGHT <= largest <= 1 / LEAST_WEIGHT:
-            raise ValueError(
-                f"w_star must have its largest weight from {LEAST_WEIGHT:g} to {1 / LEAST_WEIGHT:g}, "
-                f"got {largest:g}"
-            )
+        require_ordinary_weights(model.w_star)
 
     @property
     def planted(self) -> bool:

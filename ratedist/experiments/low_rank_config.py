@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from ratedist import _checks
-from ratedist.experiments.model_options import NumTrials, WeightsOption, matrix_weights
+from ratedist.experiments.model_options import (
+    NumTrials,
+    WeightsOption,
+    matrix_weights,
+    require_ordinary_weights,
+)
 from ratedist.linear_model.model import ar1_covariance
 from ratedist.linear_model.multi_output_weights import planted_rank_weights
 
@@ -95,6 +100,7 @@ class LowRankConfig:
             )
         if not np.any(model.w_star):
             raise ValueError("w_star must not be all zero: rank 0 is the truth then")
+        require_ordinary_weights(model.w_star)
 
     @property
     def planted(self) -> bool:

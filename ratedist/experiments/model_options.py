@@ -31,6 +31,8 @@ NAMED_WEIGHTS = ("two-level", "gaussian", "sparse")
 SHOWN_NUMBERS = 1000
 # Numbers a weight that no simulated figure does without: those of a trial with fourteen compressors.
 NUMBERS_PER_WEIGHT = 100
+# Below, and above its inverse, squares of weights have ratios beyond the range of floating-point numbers.
+LEAST_WEIGHT = 1e-50
 # Square matrices: an input covariance, its mirror image and its factor.
 NUM_MATRICES = 3
 
@@ -87,6 +89,16 @@ def matrix_weights(option: WeightsOption) -> np.ndarray | None:
     if weights is not None and weights.ndim > 2:
         raise ValueError(f"w_star must have shape (d,) or (o, d), got {weights.shape}")
     return weights if weights is not None and weights.ndim == 2 else None
+
+
+def require_ordinary_weights(w_star: np.ndarray) -> None:
+    """Raise ``ValueError`` for true weights, not all zero, whose squares leave the range of variances."""
+    largest = float(np.max(np.abs(w_star)))
+    if not LEAST_WEIGHT <= largest <= 1 / LEAST_WEIGHT:
+        raise ValueError(
+            f"w_star must have its largest weight from {LEAST_WEIGHT:g} to {1 / LEAST_WEIGHT:g}, "
+            f"got {largest:g}"
+        )
 
 
 def input_files(*options: WeightsOption) -> list[str]:

@@ -123,6 +123,7 @@ def test_another_world_has_other_words(example: dict) -> None:
         ({"w_star": np.ones((3, 4)), "o": 4}, "leave it out"),
         ({"w_star": np.ones((3, 4)), "rank": 1}, "rank is for"),
         ({"w_star": np.zeros((3, 4))}, "all zero"),
+        ({"w_star": np.full((3, 4), 1e-170)}, "largest weight from 1e-50 to 1e\\+50, got 1e-170"),
         ({"o": 10**7, "d": 10**6, "n": 10**7}, "GiB"),
         ({"num_trials": 1}, "num_trials"),
         ({"example": "other"}, "example must be one of"),
