@@ -56,7 +56,8 @@ class Metric(NamedTuple):
         values = _checks.in_range("fisher", fisher, high=np.finfo(np.float64).max)
         if values.ndim != 2 or values.size == 0:
             raise ValueError(f"fisher must have the shape (o, d) of the weights, got {values.shape}")
-        return cls(left=_finite("fisher", values.sum(axis=1)))
+        with np.errstate(over="ignore"):
+            return cls(left=_finite("fisher", values.sum(axis=1)))
 
     @classmethod
     def asvd(cls, activations: ArrayLike) -> Metric:
@@ -73,7 +74,9 @@ class Metric(NamedTuple):
         x = _rows("activations", activations)
         total = np.zeros(x.shape[1])
         for start in range(0, len(x), CHUNK):
-            total += np.sum(np.abs(_checks.real_array("activations", x[start : start + CHUNK])), axis=0)
+            rows = _checks.real_array("activations", x[start : start + CHUNK])
+            with np.errstate(over="ignore"):
+                total += np.sum(np.abs(rows), axis=0)
         return cls(right=_finite("activations", total / len(x)))
 
     @classmethod
@@ -113,6 +116,8 @@ class Metric(NamedTuple):
         Source: docs/low-rank.md.
         """
         noise = _checks.real_array("noise_covariance", noise_covariance)
+        if noise.size == 0:
+            raise ValueError(f"noise_covariance must have at least one output, got shape {noise.shape}")
         factor = metric_factor("noise_covariance", noise, len(noise) if noise.ndim else 1)
         if not factor.regular:
             raise ValueError("noise_covariance must be positive definite, it has a direction without noise")
@@ -142,9 +147,11 @@ class Metric(NamedTuple):
         """
         share = _checks.number("damping", damping, high=np.finfo(np.float64).max)
         moments = second_moment("gradients", gradients), second_moment("activations", activations)
-        return cls(
-            *(moment + share * np.trace(moment) / len(moment) * np.eye(len(moment)) for moment in moments)
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            damped = [
+                moment + share * (np.trace(moment) / len(moment)) * np.eye(len(moment)) for moment in moments
+            ]
+        return cls(*(_finite("damping", moment) for moment in damped))
 
     def distortion(self, W: ArrayLike, reconstruction: ArrayLike) -> float:
         """``tr L(W − Ŵ)R(W − Ŵ)ᵀ`` of any Ŵ, such as quantised factors' product.
@@ -154,7 +161,7 @@ class Metric(NamedTuple):
             reconstruction: Ŵ, the same shape.
 
         Raises:
-            ValueError: shapes that disagree, or values that are not finite.
+            ValueError: shapes that disagree, values that are not finite, or a distortion beyond float64.
         """
         w, other = _checks.real_array("W", W), _checks.real_array("reconstruction", reconstruction)
         if w.ndim != 2 or w.shape != other.shape:
@@ -163,8 +170,16 @@ class Metric(NamedTuple):
             metric_factor(name, metric, size)
             for name, metric, size in (("left", self.left, w.shape[0]), ("right", self.right, w.shape[1]))
         )
-        error = Q.times(P.times((w - other).T).T)
-        return float(np.ldexp(np.sum(error**2), 2 * (P.exponent + Q.exponent)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            difference = w - other
+            exponent = int(np.frexp(np.max(np.abs(difference), initial=0.0))[1])
+            error = Q.times(P.times(np.ldexp(difference, -exponent).T).T)
+            distortion = float(np.ldexp(np.sum(error**2), 2 * (exponent + P.exponent + Q.exponent)))
+        if not np.isfinite(distortion):
+            raise ValueError(
+                "W, reconstruction and metrics must be smaller, for a distortion in float64: rescale them"
+            )
+        return distortion
 
 
 def second_moment(name: str, samples: ArrayLike) -> np.ndarray:
@@ -179,7 +194,9 @@ def second_moment(name: str, samples: ArrayLike) -> np.ndarray:
 
 
 def _rows(name: str, samples: ArrayLike) -> np.ndarray:
-    x = np.asarray(samples)
+    _checks.unmasked(name, samples)
+    # Arrays may be large and are converted in parts; lists may hide booleans.
+    x = _checks.real_array(name, samples) if isinstance(samples, list | tuple) else np.asarray(samples)
     if x.ndim != 2 or x.size == 0:
         raise ValueError(f"{name} must have two axes, one row a sample, got shape {x.shape}")
     return x

@@ -38,7 +38,7 @@ def least_squares(inputs: ArrayLike, outputs: ArrayLike) -> LeastSquares:
         :class:`LeastSquares`.
 
     Raises:
-        ValueError: shapes that disagree, no samples, values that are not finite.
+        ValueError: shapes that disagree, no samples, values that are not finite or of squares beyond float64.
 
     Example:
         >>> import numpy as np
@@ -61,7 +61,11 @@ def least_squares(inputs: ArrayLike, outputs: ArrayLike) -> LeastSquares:
     scaled = np.ldexp(x, -exponent)
     solution = np.linalg.lstsq(scaled, y, rcond=None)[0]
     solution[~np.any(x, axis=0)] = 0.0
-    residual = y - scaled @ solution
-    return LeastSquares(
-        np.ldexp(solution, -exponent[:, None]).T, x.T @ x / len(x), float(np.sum(residual**2) / len(x))
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual = float(np.sum((y - scaled @ solution) ** 2) / len(x))
+        weights, moment = np.ldexp(solution, -exponent[:, None]).T, x.T @ x / len(x)
+    if not (np.all(np.isfinite(weights)) and np.all(np.isfinite(moment)) and np.isfinite(residual)):
+        raise ValueError(
+            "inputs and outputs must be of another scale: their weights or mean squares are beyond float64"
+        )
+    return LeastSquares(weights, moment, residual)

@@ -10,6 +10,8 @@ import numpy as np
 from ratedist import _checks
 from ratedist.lowrank.penalties import FixedRank, Penalty, require_penalty
 
+LARGEST_RANK = 2**53  # floats hold every integer up to it
+
 
 def strength_path(penalty: Penalty, first_strength: float, num_stages: int) -> tuple[Penalty, ...]:
     """The same penalty at strengths from ``first_strength`` to its own, in equal ratios: λ annealed.
@@ -64,8 +66,8 @@ def rank_path(first_rank: int, last_rank: int, num_stages: int) -> tuple[FixedRa
         >>> [stage.rank for stage in rd.lowrank.rank_path(64, 4, num_stages=5)]
         [64, 32, 16, 8, 4]
     """
-    last = _checks.integer("last_rank", last_rank, 1)
-    first = _checks.integer("first_rank", first_rank, last)
+    last = _checks.integer("last_rank", last_rank, 1, LARGEST_RANK)
+    first = _checks.integer("first_rank", first_rank, last, LARGEST_RANK)
     num_stages = _checks.integer("num_stages", num_stages, 2)
     ranks = np.rint(np.geomspace(first, last, num_stages)).astype(int).tolist()
     return tuple(FixedRank(rank) for rank in dict.fromkeys(ranks))

@@ -49,6 +49,8 @@ def shrink(
         >>> soft.matrix().round(6).tolist()  # 4 − 2, and in units of the second input 2·3 − 2
         [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]]
     """
+    if not callable(rule):
+        raise ValueError(f"rule must be a function of singular values, got {rule!r:.80}")
     w, exponent = checked_matrix(W)
     P, Q = metric_factor("left", left, w.shape[0]), metric_factor("right", right, w.shape[1])
     U, s, Vt = svd(Q.times(P.times(w.T).T))

@@ -185,6 +185,12 @@ def test_means_of_many_samples_are_taken_in_parts():
         ("information", ([1.0, 0.0], None), "noise_covariance must be positive definite"),
         ("information", (np.ones((2, 2)), None), "noise_covariance must be positive definite"),
         ("information", (1e-320, None), "noise_covariance must be of another scale"),
+        ("information", ([], None), "noise_covariance must have at least one output"),
+        ("fwsvd", (np.full((2, 2), 1e308),), "fisher must be of another scale"),
+        ("asvd", (np.full((2, 2), 1e308),), "activations must be of another scale"),
+        ("asvd", ([[1.0, True]],), "activations must be real numbers"),
+        ("svd_llm", (np.ma.array([[1.0, 2.0]], mask=[[0, 1]]),), "activations must have no masked entries"),
+        ("kronecker", ([[2.0]], [[1.0]], 1e308), "damping must be of another scale"),
         ("kronecker", ([[1.0]], [[1.0]], -1.0), r"damping must lie in \[0"),
         ("kronecker", ([[1.0]], [1.0]), r"gradients must have two axes"),
     ],
@@ -197,3 +203,14 @@ def test_bad_input_is_refused_in_words(builder, arguments, words):
 def test_distortion_refuses_shapes_that_disagree():
     with pytest.raises(ValueError, match=r"one shape \(o, d\), got \(6, 9\), \(9, 6\)"):
         Metric.plain().distortion(W, W.T)
+
+
+@pytest.mark.parametrize("size", [1.5e308, 1e200])
+def test_a_distortion_beyond_floats_is_refused(size):
+    with pytest.raises(ValueError, match="must be smaller, for a distortion in float64"):
+        Metric.plain().distortion([[size]], [[-size]])
+
+
+@pytest.mark.parametrize(("size", "metric"), [(1e200, 1e-300), (1e-200, 1e300), (1e-160, 1.0)])
+def test_a_distortion_that_floats_hold_though_not_its_parts(size, metric):
+    assert Metric(right=metric).distortion([[size]], [[0.0]]) == pytest.approx(size * metric * size, rel=1e-4)

@@ -142,3 +142,8 @@ def test_bad_rules(rule, message: str) -> None:
 def test_what_float64_does_not_hold() -> None:
     with pytest.raises(ValueError, match="W and its metrics must be smaller"):
         shrink(1e200 * np.eye(2), lambda s: s)
+
+
+def test_what_is_no_rule_is_refused() -> None:
+    with pytest.raises(ValueError, match="rule must be a function of singular values, got 2"):
+        shrink(np.eye(2), 2)

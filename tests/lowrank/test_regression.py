@@ -47,6 +47,9 @@ def test_iterations_on_data_are_those_on_the_quadratic() -> None:
         (np.ones(3), np.ones((3, 1)), "must have shapes"),
         (np.ones((0, 2)), np.ones((0, 1)), "must have shapes"),
         (np.full((3, 2), np.inf), np.ones((3, 1)), "inputs must be finite"),
+        (np.full((3, 2), 1e200), np.ones((3, 1)), "must be of another scale"),
+        (np.full((3, 2), 1e-310), np.ones((3, 1)), "must be of another scale"),
+        (np.ones((3, 2)), 1e200 * np.arange(3.0)[:, None], "must be of another scale"),
     ],
 )
 def test_bad_input(x: np.ndarray, y: np.ndarray, message: str) -> None:

@@ -308,6 +308,7 @@ def test_bad_input(change: dict, message: str) -> None:
         (lambda: rd.lowrank.strength_path(NuclearNorm(0.0), 1.0, 3), "the strength of penalty must be"),
         (lambda: rd.lowrank.strength_path(NuclearNorm(1.0), 1.0, 1), "num_stages must be at least 2"),
         (lambda: rd.lowrank.rank_path(2, 3, 4), "first_rank must be at least 3"),
+        (lambda: rd.lowrank.rank_path(10**30, 1, 3), "first_rank must be at most"),
     ],
 )
 def test_bad_schedules(make, message: str) -> None:
