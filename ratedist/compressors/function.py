@@ -36,9 +36,9 @@ def compressor(
             and ``context`` has the entries declared in ``needs``; see :class:`~ratedist.Compressed` for what
             it returns. One and the same function is compiled once.
         markov: whether S → W → Ŵ holds: True if it sees the data through W alone.
-        needs: the entries of ``context`` that it reads: "hessian_diagonal" (diag(A/n), shape ``(d,)``),
-            "hessian" (A/n, shape ``(d, d)``), "input_hessian" (A/n of several outputs too), "model" (the
-            truth, for an oracle). Others are None.
+        needs: the entries of ``context`` that it reads; others are None. "hessian_diagonal" is diag(A/n),
+            shape ``(d,)``, "hessian" A/n, shape ``(d, d)``, and "input_hessian" A/n of several outputs too.
+            "model" is the truth, for an oracle.
         heavy_tailed: the risks that grow as ‖W − w*‖² does; by default all four, which claims least. A
             bounded reconstruction has none: ``()``.
         fixed_rates: rates in nats, by name, that are the same in every trial.
