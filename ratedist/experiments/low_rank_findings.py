@@ -37,9 +37,9 @@ def findings(
         erm: the excess of least squares.
 
     Returns:
-        For each projection the risks at its best rank, at its best rank from 1 on, and at the true one; and
-        how far the second-best rank is behind, paired. ``clear`` is whether that is beyond four standard
-        errors.
+        For each projection the risks at its best rank, at its best rank from 1 on, and at the true one.
+        ``clear`` is whether all other ranks are behind by more than four standard errors, paired. Then
+        ``behind`` is that of the second-best rank, and else of the best that is within them.
     """
     true_rank = int(np.linalg.matrix_rank(model.W_star))
     return {
@@ -52,9 +52,13 @@ def findings(
 
 def _of_projection(values: np.ndarray, true_rank: int) -> dict[str, Any]:
     means = values.mean(axis=0)
-    best, second = (int(rank) for rank in np.argsort(means, kind="stable")[:2])
+    best, *others = (int(rank) for rank in np.argsort(means, kind="stable"))
     at_best, at_true = estimate(values[:, best]), estimate(values[:, true_rank])
-    behind = estimate(values[:, second] - values[:, best])
+    behinds = {rank: estimate(values[:, rank] - values[:, best]) for rank in others}
+    close = [rank for rank, one in behinds.items() if one.mean <= AHEAD * one.sem]
+    # Where one is within the error, the nearest of these; it need not be the second in the mean.
+    second = (close or others)[0]
+    behind = behinds[second]
     over_erm = estimate(values[:, true_rank] - values[:, -1])
     kept = 1 + int(np.argmin(means[1:]))
     return {
@@ -64,7 +68,7 @@ def _of_projection(values: np.ndarray, true_rank: int) -> dict[str, Any]:
         "second_rank": second,
         "behind": behind.mean,
         "behind_sem": behind.sem,
-        "clear": bool(behind.mean > AHEAD * behind.sem),
+        "clear": not close,
         "best_rank_kept": kept,
         "at_best_rank_kept": float(means[kept]),
         "at_true_rank": at_true.mean,

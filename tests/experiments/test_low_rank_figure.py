@@ -9,7 +9,7 @@ import ratedist as rd
 from ratedist.experiments import low_rank_example
 from ratedist.experiments.low_rank import asymptotic, simulated
 from ratedist.experiments.low_rank_config import LowRankConfig
-from ratedist.experiments.low_rank_findings import estimate, findings, sentence
+from ratedist.experiments.low_rank_findings import _of_projection, estimate, findings, sentence
 from ratedist.experiments.low_rank_projections import PROJECTIONS, draw_fits, excess_risks
 from ratedist.lowrank import Metric
 from tests.statistics import assert_agrees
@@ -108,6 +108,18 @@ def test_another_world_has_other_words(example: dict) -> None:
     assert "undecided" in sentence(findings(**world))
     world["excess"]["plain"][:, 3] += 30
     assert "plain SVD has 55.5, worse than no compression" in sentence(findings(**world))
+
+
+def test_the_best_rank_is_ahead_of_every_other_and_not_of_the_second_alone() -> None:
+    """Rank 2 is second by little that is certain, rank 1 third, and not told apart from the best."""
+    noise = np.random.default_rng(0).standard_normal((100, 5))
+    values = np.array([9.0, 1.2, 1.1, 1.0, 5.0]) + np.array([0.0, 3.0, 0.01, 0.01, 0.01]) * noise
+    values -= values.mean(axis=0) - np.array([9.0, 1.2, 1.1, 1.0, 5.0])
+    one = _of_projection(values, 3)
+    assert (one["best_rank"], one["second_rank"], one["clear"]) == (3, 1, False)
+    values[:, 1] = 1.2
+    one = _of_projection(values, 3)
+    assert (one["best_rank"], one["second_rank"], one["clear"]) == (3, 2, True)
 
 
 @pytest.mark.parametrize(
