@@ -52,5 +52,6 @@ def describe(config: LowRankConfig) -> str:
     name = "planted" if config.planted else option_name(config.w_star)
     return (
         f"W*: {name}, {model.num_outputs} outputs, d = {model.num_inputs}, n = {model.n}, "
-        f"example {config.example}, {config.num_trials:,} trials, error bars of two standard errors"
+        f"example {config.example}, {config.num_trials:,} trials, error bars of two standard errors, "
+        "in (a) of the difference from least squares"
     )

@@ -80,7 +80,7 @@ def _ranks(axes: Axes, table: pd.DataFrame, found: Mapping[str, Any]) -> None:
         limit["excess_risk"],
         color="black",
         linestyle=(0, (1, 1)),
-        label="its limit, a formula",
+        label="information in the limit, a formula",
     )
     chosen = _rows(table, "information_threshold")
     axes.plot(

@@ -9,6 +9,9 @@ import sysconfig
 import numpy as np
 import pandas as pd
 
+from ratedist.cli.low_rank import describe
+from ratedist.experiments.low_rank_config import LowRankConfig
+
 PROGRAM = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
 IGNORED = "error,ignore:Error reading persistent compilation cache entry"
 
@@ -51,3 +54,8 @@ def test_a_file_of_true_weights_is_kept(ratedist, tmp_path: pathlib.Path) -> Non
     assert "two dimensions" in ratedist("low-rank", "--w-star", "vector.npy").err
     assert "cannot read missing.npy" in ratedist("low-rank", "--w-star", "missing.npy").err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["low-rank.npy", "vector.npy"]
+
+
+def test_the_head_says_what_error_bars_are_of() -> None:
+    """Rank 0 is exact, and its bar that of least squares: the difference has it."""
+    assert describe(LowRankConfig()).endswith("in (a) of the difference from least squares")
