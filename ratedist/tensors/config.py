@@ -34,8 +34,8 @@ class QuantizationConfig:
         diameter_penalty: β, the price of the squared diameter of a codebook.
         relative_penalty: Take β in units of the total importance of each tensor, free of its scale and size.
         rank: r of matrices, which are kept as two quantised factors of r columns and r rows. Those that would
-            not have fewer numbers that way are only quantised. A convolution is a matrix of its outputs by
-            the rest.
+            not have fewer numbers that way are only quantised. A convolution is a matrix of its first
+            axis by the rest, or of the rest by its last, whichever has the larger shorter side.
         rank_budget: In place of rank, a budget for the matrices: bits for each of their weights, codebooks
             and counts included. Each gets its own rank, or is only quantised where that is better.
         prune: Part of the weights of each tensor that is set to zero: the smallest w², or the smallest hw²
