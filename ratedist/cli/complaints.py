@@ -19,6 +19,9 @@ NO_NUMBER = tuple(
 NO_NUMBERS = re.compile(
     rf"Error parsing (?P<flag>.*): Could not find valid parse for arguments: \[{QUOTED}\]"
 )
+NO_PAIR = re.compile(
+    rf"Error parsing (?P<flag>.*): no type matching .*FLOAT FLOAT.* could be instantiated from \[{QUOTED}\]\."
+)
 KINDS = {"float": "a number", "int": "an integer"}
 NO_VALUE = re.compile(r"Missing value for argument '(?P<flag>[^']*)'\. Expected \d+ values\.")
 NOT_GIVEN = re.compile(r"Missing from ratedist (?P<command>\S+): (?P<what>.*?)\.? \(required\)")
@@ -43,6 +46,8 @@ def in_plain_words(box: str, arguments: Sequence[str], flags: Iterable[str]) -> 
     elif found := NO_NUMBERS.fullmatch(sentence):
         kind = "integers" if f"{found['flag']} [INT" in box else "numbers"
         sentence = f"{found['flag']} must be {kind} with spaces between them, got [{found['got']}]"
+    elif found := NO_PAIR.fullmatch(sentence):
+        sentence = f"{found['flag']} must be two numbers with a space between them, got [{found['got']}]"
     elif found := NO_VALUE.fullmatch(sentence):
         sentence = f"{found['flag']} must have a value behind it, got none"
     elif found := NOT_GIVEN.fullmatch(sentence):

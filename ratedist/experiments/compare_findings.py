@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ratedist.experiments.ahead import errors_ahead, in_words
 from ratedist.experiments.compare_curves import Curve, difference
 from ratedist.experiments.compare_names import ALGORITHMS, PRIOR
 
-# By so many standard errors of the paired difference the winner has to be ahead.
-AHEAD = 4.0
 # Relative differences below it are rounding.
 SAME = 1e-9
 
@@ -26,7 +25,8 @@ def verdict(curves: Mapping[str, Curve], rate: float, erm: float) -> dict[str, A
 
     Returns:
         ``order`` has excess risks with their standard errors, and how far each is behind the first, paired.
-        ``winner`` is the first, or ``None`` if others are within four standard errors, which are in ``tied``.
+        ``winner`` is the first, or ``None`` if others are within four standard errors, of few trials more,
+        which are in ``tied``.
         ``without_prior`` has the same of those that are not told the prior of w*.
     """
     order = sorted(curves, key=lambda name: curves[name].at(rate)[0])
@@ -42,7 +42,7 @@ def verdict(curves: Mapping[str, Curve], rate: float, erm: float) -> dict[str, A
 def _ranked(curves: Mapping[str, Curve], order: Sequence[str], rate: float) -> dict[str, Any]:
     first = order[0]
     least = curves[first].at(rate)[0]
-    rows, tied = [], []
+    rows, tied, num_trials = [], [], len(curves[first].at(rate)[1])
     for name in order:
         behind = difference(curves[name], curves[first], rate)
         deviation = curves[name].at(rate)[1]
@@ -55,9 +55,14 @@ def _ranked(curves: Mapping[str, Curve], order: Sequence[str], rate: float) -> d
                 "behind_sem": behind.sem,
             }
         )
-        if name != first and behind.mean <= max(AHEAD * behind.sem, SAME * abs(least)):
+        if name != first and behind.mean <= max(errors_ahead(num_trials) * behind.sem, SAME * abs(least)):
             tied.append(name)
-    return {"order": rows, "winner": None if tied else first, "tied": [first, *tied] if tied else []}
+    return {
+        "order": rows,
+        "winner": None if tied else first,
+        "tied": [first, *tied] if tied else [],
+        "num_trials": num_trials,
+    }
 
 
 def sentence(verdicts: Sequence[Mapping[str, Any]]) -> str:
@@ -69,7 +74,7 @@ def _at_rate(one: Mapping[str, Any]) -> str:
     rate, first = one["rate"], one["order"][0]
     unit = "bit" if rate == 1 else "bits"
     gap = first["excess_risk"] - one["erm"]
-    if abs(gap) <= max(AHEAD * first["excess_risk_sem"], SAME * one["erm"]):
+    if abs(gap) <= max(errors_ahead(one["num_trials"]) * first["excess_risk_sem"], SAME * one["erm"]):
         place = "not told apart from"
     else:
         place = "below" if gap < 0 else "above"
@@ -86,7 +91,7 @@ def _outcome(one: Mapping[str, Any]) -> str:
     least = _number(first["excess_risk"])
     if one["winner"] is None:
         names = [ALGORITHMS[name].name for name in one["tied"]]
-        return f"there is no winner: {_listed(names)} are within four standard errors at {least}"
+        return f"there is no winner: {_listed(names)} are within {in_words(one['num_trials'])} at {least}"
     text = f"{ALGORITHMS[first['algorithm']].name} wins with {least}"
     if others:
         gap, error = others[0]["behind"], others[0]["behind_sem"]

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from ratedist.estimate import Estimate
+from ratedist.experiments.ahead import errors_ahead
 from ratedist.linear_model.multi_output import MultiOutputLinearModel
 
-# By so many standard errors of the paired difference a rank has to be ahead of all others.
-AHEAD = 4.0
 NAMES = {
     "plain": "plain SVD",
     "noise": "the noise's metric",
@@ -38,7 +37,8 @@ def findings(
 
     Returns:
         For each projection the risks at its best rank, at its best rank from 1 on, and at the true one.
-        ``clear`` is whether all other ranks are behind by more than four standard errors, paired. Then
+        ``clear`` is whether all other ranks are behind by more than four standard errors, paired, or what
+        fewer trials ask for. Then
         ``behind`` is that of the second-best rank, and else of the best that is within them.
     """
     true_rank = int(np.linalg.matrix_rank(model.W_star))
@@ -55,13 +55,14 @@ def _of_projection(values: np.ndarray, true_rank: int) -> dict[str, Any]:
     best, *others = (int(rank) for rank in np.argsort(means, kind="stable"))
     at_best, at_true = estimate(values[:, best]), estimate(values[:, true_rank])
     behinds = {rank: estimate(values[:, rank] - values[:, best]) for rank in others}
-    close = [rank for rank, one in behinds.items() if one.mean <= AHEAD * one.sem]
+    close = [rank for rank, one in behinds.items() if one.mean <= errors_ahead(one.num_trials) * one.sem]
     # Where one is within the error, the nearest of these; it need not be the second in the mean.
     second = (close or others)[0]
     behind = behinds[second]
     over_erm = estimate(values[:, true_rank] - values[:, -1])
     kept = 1 + int(np.argmin(means[1:]))
     return {
+        "num_trials": len(values),
         "best_rank": best,
         "excess_risk": at_best.mean,
         "excess_risk_sem": at_best.sem,
@@ -91,7 +92,7 @@ def sentence(found: Mapping[str, Any]) -> str:
 
 def _at_true_rank(name: str, one: Mapping[str, Any]) -> str:
     gap, error = one["at_true_rank_minus_erm"], one["at_true_rank_minus_erm_sem"]
-    if abs(gap) <= AHEAD * error:
+    if abs(gap) <= errors_ahead(one["num_trials"]) * error:
         place = "not told apart from least squares"
     else:
         place = "worse than no compression" if gap > 0 else "below least squares"

@@ -105,6 +105,20 @@ def test_below_or_above_erm_is_beyond_the_error() -> None:
         assert f"That is {words} ERM's {erm}." in sentence([verdict(world(1.0, 3.0, spread=0.5), 1.0, erm)])
 
 
+def test_two_trials_name_no_winner() -> None:
+    """Ten standard errors ahead: with one degree of freedom that is chance, with thirty it is none."""
+    for num_trials, winner in ((2, None), (30, "kmeans")):
+        spread = 0.5 * np.resize([1.0, -1.0], num_trials) / 10 * (num_trials - 1) ** 0.5
+        points = [
+            Sampled("kmeans", np.full(num_trials, 2.0), np.ones(num_trials)),
+            Sampled("pruned", 2.5 + spread, np.ones(num_trials)),
+        ]
+        one = verdict(curves(points, nothing_sent(10.0, num_trials)), 1.0, 3.0)
+        assert one["order"][1]["behind"] == pytest.approx(10 * one["order"][1]["behind_sem"])
+        assert one["winner"] == winner
+        assert ("standard errors that 2 trials ask for" in sentence([one])) == (winner is None)
+
+
 def test_who_is_told_the_prior_is_named_beside_the_best_that_is_not() -> None:
     points = [
         constant("remote_prior", 1, 1.0, 50),
