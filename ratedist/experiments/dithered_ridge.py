@@ -8,7 +8,7 @@ import jax
 
 from ratedist.compressors import Ridge, UniformQuantizer
 from ratedist.compressors.base import Compressed, Context, PreparedCompressor, RateKind
-from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.base import LinearModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,20 +28,20 @@ class DitheredRidge:
     markov = False
     needs = frozenset({"input_hessian"})
 
-    def prepare(self, model: GaussianLinearModel) -> PreparedDitheredRidge:
+    def prepare(self, model: LinearModel) -> PreparedDitheredRidge:
         """Both parts, for the same model."""
         rounded = UniformQuantizer(self.step, self.prior_scale, dithered=True)
         return PreparedDitheredRidge(Ridge(self.penalty).prepare(model), rounded.prepare(model))
 
-    def heavy_tailed(self, model: GaussianLinearModel) -> frozenset[str]:
+    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
         """None, as for ridge itself."""
         return Ridge(self.penalty).heavy_tailed(model)
 
-    def fixed_rates(self, model: GaussianLinearModel) -> dict[str, float]:
+    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
         """None."""
         return {}
 
-    def bounding_rates(self, model: GaussianLinearModel) -> dict[str, RateKind]:
+    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
         """The length given the dither, whose mean is at least I(S; Ŵ)."""
         return {"code_length": "data_information"}
 

@@ -1,4 +1,5 @@
 # Every public name of ``ratedist.linear_model``, once: read by type checkers and by ``lazy_loader``.
+from .base import LinearModel as LinearModel
 from .model import GaussianLinearModel as GaussianLinearModel
 from .model import ar1_covariance as ar1_covariance
 from .multi_output import MultiOutputLinearModel as MultiOutputLinearModel
