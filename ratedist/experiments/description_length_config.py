@@ -7,7 +7,12 @@ import dataclasses
 import numpy as np
 
 from ratedist import _checks
-from ratedist.experiments.model_options import NumTrials, WeightsOption, linear_model
+from ratedist.experiments.model_options import (
+    NumTrials,
+    WeightsOption,
+    linear_model,
+    require_ordinary_weights,
+)
 from ratedist.linear_model.model import GaussianLinearModel
 
 # A curve that is drawn as a curve needs so many fitted weights.
@@ -69,6 +74,10 @@ class DescriptionLengthConfig:
                 )
             if not np.any(model.w_star):
                 raise ValueError("w_star must not be all zero: no prior has that as its scale")
+            try:
+                require_ordinary_weights(model.w_star)
+            except ValueError as error:
+                raise ValueError(f"w_star times scales: {error}") from None
 
     def models(self) -> tuple[GaussianLinearModel, ...]:
         """The linear model at every scale of its true weights."""

@@ -187,6 +187,7 @@ def test_the_picture_has_a_panel_for_each_scale(frame: pd.DataFrame, record: dic
         ({"n": 51}, "n > d \\+ 1"),
         ({"scales": ()}, "at least one number"),
         ({"scales": (0.0,)}, "scales must be"),
+        ({"scales": (1e-150,)}, "w_star times scales: w_star must have its largest weight from 1e-50"),
         ({"posterior_scale": 1.0}, "below 1"),
         ({"noise_variance": 0.0}, "noise_variance must be at least 1e-100"),
         ({"noise_variance": 5e-324}, "noise_variance must be at least 1e-100"),
