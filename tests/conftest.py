@@ -53,8 +53,16 @@ FAST = (
 )
 # Seconds each, in the same folders.
 NOT_FAST = (
+    "tests/cli/test_quantize_options.py",
+    "tests/container/test_hostile_forms.py",
+    "tests/linear_model/test_multi_output_law.py",
+    "tests/quantizers/scalar/test_exact_optimum.py",
+    "tests/quantizers/scalar/test_lloyd_starts.py",
     "tests/tensors/test_allocation.py",
     "tests/tensors/test_budget.py",
+    "tests/tensors/test_hidden_errors.py",
+    "tests/tensors/test_model_files.py",
+    "tests/tensors/test_pruning_files.py",
     "tests/theory/bounds/test_conditional_cgf.py",
     "tests/theory/sources/test_continuous_sources.py",
     "tests/test_doctests.py",
