@@ -28,7 +28,7 @@ class DitheredRidge:
     markov = False
     needs = frozenset({"input_hessian"})
 
-    def prepare(self, model: LinearModel) -> PreparedDitheredRidge:
+    def prepare(self, model: LinearModel) -> PreparedCompressor:
         """Both parts, for the same model."""
         rounded = UniformQuantizer(self.step, self.prior_scale, dithered=True)
         return PreparedDitheredRidge(Ridge(self.penalty).prepare(model), rounded.prepare(model))

@@ -7,45 +7,20 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from ratedist.compressors import Ridge, UniformQuantizer
-from ratedist.compressors.base import Compressed, Context, PreparedCompressor, RateKind
+from ratedist.compressors import UniformQuantizer
+from ratedist.compressors.base import Compressed, Context, PreparedCompressor
 from ratedist.compressors.ridge import PreparedRidge
+from ratedist.experiments.dithered_ridge import DitheredRidge
 from ratedist.linear_model.base import LinearModel
 
 
-@dataclasses.dataclass(frozen=True)
-class SharedRidge:
-    """Each row of ``W_λ`` is ridge of one output; all are rounded to a dithered grid, coded under N(0, τ²).
-
-    Attributes:
-        penalty: λ above 0. Those of one penalty share their work.
-        step: δ.
-        prior_scale: τ.
-    """
-
-    penalty: float
-    step: float
-    prior_scale: float
-
-    markov = False
-    needs = frozenset({"input_hessian"})
+class SharedRidge(DitheredRidge):
+    """The same for each row of ``W_λ``, ridge of one output. Those of one penalty share their work."""
 
     def prepare(self, model: LinearModel) -> PreparedSharedRidge:
-        """Both parts, for the same model."""
+        """The rounding, for the same model."""
         rounded = UniformQuantizer(self.step, self.prior_scale, dithered=True)
         return PreparedSharedRidge(rounded.prepare(model), self.penalty / model.n)
-
-    def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
-        """None, as for ridge itself."""
-        return Ridge(self.penalty).heavy_tailed(model)
-
-    def fixed_rates(self, model: LinearModel) -> dict[str, float]:
-        """None."""
-        return {}
-
-    def bounding_rates(self, model: LinearModel) -> dict[str, RateKind]:
-        """The length given the dither, whose mean is at least I(S; Ŵ)."""
-        return {"code_length": "data_information"}
 
 
 @jax.tree_util.register_dataclass
