@@ -120,7 +120,7 @@ def test_the_documents_say_what_the_committed_table_says():
         row = equal.loc[(*place, code)]
         return f"{row['bits_per_weight']:.2f}" + f" (K = {row['setting']:.0f})" * (code == "rdz")
 
-    notebook = (ROOT / "notebooks" / "l2_as_compression.ipynb").read_text()
+    notebook = (ROOT / "notebooks" / "4_codes_for_weights.ipynb").read_text()
     for first, second in zip(rows[: len(places)], rows[len(places) :], strict=True):
         place = (first[0].lower(), float(first[1]))
         codes = ("laplace", "bits_back", "noise_trained")
