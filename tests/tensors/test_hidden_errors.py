@@ -201,7 +201,7 @@ def weights_of_the_documents():
         ("normal", normal, 2),
         ("Laplace", laplace, 2),
         ("normal, 90% of them set to zero", np.where(rng.random(20_000) < 0.9, 0.0, normal), 3),
-        ("normal, σ = 0.02, 40% of them −10⁹", mask, 2),
+        (r"normal, $\sigma = 0.02$, 40% of them $-10^9$", mask, 2),
         ("the same", mask, 3),
         ("of random sign, sizes spread over forty decades", decades, 16),
     ]
@@ -211,5 +211,6 @@ def test_the_table_of_the_documents():
     text = (pathlib.Path(__file__).parents[2] / "docs" / "files.md").read_text()
     for name, w, K in weights_of_the_documents():
         found = quantize_tensor(w, QuantizationConfig(), num_clusters=K)
-        numbers = (f"{one:z.1f}" for one in (found.signal_to_noise, found.bulk_signal_to_noise))
-        assert "| ".join((f"| {name} ", f"{K} ", *(f"{one} " for one in numbers))).replace("-", "−") in text
+        decibels = (found.signal_to_noise, found.bulk_signal_to_noise)
+        numbers = (f"{one:z.1f} ".replace("-", "−") for one in decibels)
+        assert "| ".join((f"| {name} ", f"{K} ", *numbers)) in text
