@@ -11,10 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import tyro
 
+from ratedist.cli.closing import Closing
 from ratedist.cli.compare import CompareCommand
 from ratedist.cli.complaints import in_plain_words
 from ratedist.cli.description_length import DescriptionLengthCommand
@@ -25,6 +26,7 @@ from ratedist.cli.inspect_file import InspectCommand
 from ratedist.cli.low_rank import LowRankCommand
 from ratedist.cli.network_ranks import NetworkRanksCommand
 from ratedist.cli.networks import Cifar10Command, DigitsCommand, MnistCommand
+from ratedist.cli.optional import REGISTRY
 from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
 from ratedist.cli.rate_distortion import RateDistortionCommand
 from ratedist.cli.two_clusters import TwoClustersCommand
@@ -58,6 +60,8 @@ COMMANDS = {
 
 class Command(Protocol):
     """Options of one command, and what it does with them; ``run`` may return an exit status."""
+
+    closing: ClassVar[Closing]
 
     def run(self) -> int | None: ...
 
@@ -116,6 +120,8 @@ def parse(arguments: Sequence[str]) -> Command:
             return _parsed(arguments)
     except SystemExit as end:
         if end.code != BAD_INPUT:
+            if command := COMMANDS.get(arguments[0].replace("_", "-")):
+                print(f"\n{command.closing}")  # below its help
             raise
         raise ValueError(in_plain_words(complaint.getvalue(), arguments, _flags(arguments[0]))) from None
 
@@ -129,6 +135,7 @@ def _parsed(arguments: Sequence[str]) -> Command:
         description=f"{DESCRIPTION}\n\n{VERSION_HINT}",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+        registry=REGISTRY,
     )
 
 

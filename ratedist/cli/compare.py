@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ratedist.cli.closing import Closing, Example
 from ratedist.cli.figure_files import with_note, write_figure
 from ratedist.experiments.compare_config import CompareConfig
 from ratedist.experiments.model_options import input_files, option_name
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True)
 class CompareCommand:
     """Compare all codes: excess population risk against bits a weight, and who wins at which rate."""
+
+    closing: ClassVar = Closing(
+        "Half a minute on two cores for a vector of weights, and twice that for a matrix.",
+        (
+            Example("Sparse true weights", "ratedist compare --w-star sparse --out mine"),
+            Example(
+                "A matrix of low rank, with few trials",
+                "ratedist compare --w-star low-rank --trials 1000 --out mine",
+            ),
+        ),
+    )
 
     config: CompareConfig
     out: Path = Path("figures")

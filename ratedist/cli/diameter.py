@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ratedist.cli.closing import Closing, Example
 from ratedist.cli.figure_files import with_note, write_figure
 from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.model_options import input_files, setting
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True)
 class DiameterCommand:
     """Compare K-means, Hessian-weighted and diameter-regularised K-means on the linear model."""
+
+    closing: ClassVar = Closing(
+        "Two minutes on two cores.",
+        (
+            Example(
+                "A quick look",
+                "ratedist diameter --trials 500 --clusters 2 4 --certified-trials 0 --out mine",
+            ),
+            Example(
+                "Correlated inputs, one w*",
+                "ratedist diameter --covariance ar1:0.7 --w-star two-level --trials 500 --out mine",
+            ),
+        ),
+    )
 
     config: DiameterConfig
     out: Path = Path("figures")

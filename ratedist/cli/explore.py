@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
 from ratedist import _checks
+from ratedist.cli.closing import Closing, Example
 
 HIGHEST_PORT = 65535
 
@@ -19,6 +20,16 @@ class ExploreCommand:
     The pages are served to this machine alone, until Ctrl-C. They need no network. The folder that is
     printed can also be opened without this command, or copied to any web server.
     """
+
+    closing: ClassVar = Closing(
+        "It is there at once, and serves until Ctrl-C.",
+        (
+            Example("Open the pages in the browser", "ratedist explore"),
+            Example(
+                "Print their address only, at a port of your own", "ratedist explore --port 8765 --no-browser"
+            ),
+        ),
+    )
 
     port: int = 0
     """Port to serve them at; 0 takes any that is free."""

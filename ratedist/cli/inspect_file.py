@@ -6,9 +6,11 @@ import dataclasses
 import json as json_format
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import tyro
+
+from ratedist.cli.closing import Closing, Example
 
 Flag = Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(help_behavior_hint="")]
 
@@ -35,6 +37,14 @@ class InspectCommand:
     """List the tensors of a .rdz file: clusters, bits a weight, distortion, diameter, share of the file.
 
     The rank of factored tensors and the part of zeros of pruned ones are shown where there are any."""
+
+    closing: ClassVar = Closing(
+        "Seconds for a hundred million weights; everything in the file is checked.",
+        (
+            Example("A line a tensor", "ratedist inspect model.rdz"),
+            Example("The same for a program", "ratedist inspect model.rdz --json"),
+        ),
+    )
 
     file: tyro.conf.Positional[Path]
     """The .rdz file."""

@@ -6,11 +6,12 @@ import dataclasses
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import tyro
 
 from ratedist import interruption
+from ratedist.cli.closing import Closing, Example
 from ratedist.cli.figure_files import write_figure
 from ratedist.experiments.network_ranks_config import NetworkRanksConfig
 from ratedist.experiments.table import Table
@@ -32,6 +33,17 @@ class NetworkRanksOptions(NetworkRanksConfig):
 @dataclasses.dataclass(frozen=True)
 class NetworkRanksCommand:
     """Networks of low rank, zero-shot, fine-tuned, or thresholded from the start, at several bits."""
+
+    closing: ClassVar = Closing(
+        "A minute and a half on two cores for digits, about an hour for mnist.",
+        (
+            Example("Three small networks, without download", "ratedist network-ranks digits --out mine"),
+            Example(
+                "The networks of `ratedist mnist`",
+                "ratedist network-ranks mnist --models 2 --ranks 8 --out mine",
+            ),
+        ),
+    )
 
     config: NetworkRanksOptions
     out: Path = Path("figures")

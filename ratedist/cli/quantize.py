@@ -6,11 +6,12 @@ import dataclasses
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
 from ratedist import interruption
+from ratedist.cli.closing import Closing, Example
 from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.files import require_target
 from ratedist.tensors.config import QuantizationConfig
@@ -46,6 +47,17 @@ class QuantizeOptions(QuantizationConfig):
 @dataclasses.dataclass(frozen=True)
 class QuantizeCommand:
     """Quantise the weights of a model in a safetensors file, and write labels and codebooks as .rdz."""
+
+    closing: ClassVar = Closing(
+        "Two seconds for a million weights.",
+        (
+            Example("Sixteen values a tensor", "ratedist quantize model.safetensors -o model.rdz -k 16"),
+            Example(
+                "A budget of three bits a weight, everything counted",
+                "ratedist quantize model.safetensors -o model.rdz --bits-per-weight 3",
+            ),
+        ),
+    )
 
     model: tyro.conf.Positional[Path]
     """The safetensors file."""
@@ -99,6 +111,17 @@ class QuantizeCommand:
 @dataclasses.dataclass(frozen=True)
 class DequantizeCommand:
     """Write the weights of a .rdz file as safetensors, with the names, dtypes and shapes of the model."""
+
+    closing: ClassVar = Closing(
+        "Seconds for a hundred million weights.",
+        (
+            Example("The weights of a quantised model", "ratedist dequantize model.rdz -o back.safetensors"),
+            Example(
+                "The same, when they may fill a gigabyte",
+                "ratedist dequantize model.rdz -o back.safetensors --max-megabytes 1000",
+            ),
+        ),
+    )
 
     file: tyro.conf.Positional[Path]
     """The .rdz file."""

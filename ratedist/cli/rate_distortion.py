@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ratedist.cli.closing import Closing, Example
 from ratedist.cli.figure_files import write_figure
 from ratedist.experiments.rate_distortion import RateDistortionConfig
 from ratedist.experiments.table import Table
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True)
 class RateDistortionCommand:
     """Compute the exact rate-distortion function of the ERM weights, its certificate and the bounds."""
+
+    closing: ClassVar = Closing(
+        "Half a minute on two cores; a point takes longer as n nears d + 1.",
+        (
+            Example(
+                "One small curve in a few seconds",
+                "ratedist rate-distortion --d 6 --n 12 --points 8 --out mine",
+            ),
+            Example(
+                "The curve of Figure 2's setting, and of fewer samples",
+                "ratedist rate-distortion --n 60 80 --out mine",
+            ),
+        ),
+    )
 
     config: RateDistortionConfig
     out: Path = Path("figures")

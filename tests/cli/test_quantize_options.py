@@ -134,7 +134,7 @@ def test_the_command_has_the_options_of_the_record_and_their_defaults(capsys):
     said = capsys.readouterr().out
     for field in dataclasses.fields(QuantizationConfig):
         assert f"--{field.name.replace('_', '-')} " in said
-    assert "-k {None}|INT" in said
+    assert "-k INT" in said
     assert "(repeatable)" not in said
     assert "For several patterns the option is given several times" in " ".join(
         said.replace("│", " ").split()
