@@ -11,7 +11,6 @@ QUOTED = r"(?P<got>['\"].*['\"])"
 NO_NUMBER = tuple(
     re.compile(rf"Error parsing (?P<flag>.*): {reason}")
     for reason in (
-        rf"no type matching .*\b(?P<kind>FLOAT|INT) could be instantiated from \[{QUOTED}\]\.",
         rf"could not convert string to (?P<kind>float): {QUOTED}",
         rf"invalid literal for (?P<kind>int)\(\) with base 10: {QUOTED}",
     )
