@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,10 @@ class _Worker:
             min_size=1,
         )
         importance = None if point.compressor == "kmeans" else self._importance
-        return quantize_tree(self._member.parameters, config, importance=importance)
+        with warnings.catch_warnings():
+            # What few clusters lose is what the experiment is about, and in its tables.
+            warnings.filterwarnings("ignore", "far outliers or mask values hide")
+            return quantize_tree(self._member.parameters, config, importance=importance)
 
     def _curvature(self, images: np.ndarray) -> Any:
         """Normalised curvature, on the images the network was trained on or a random part of them.
