@@ -44,9 +44,7 @@ class VerifyCommand:
         "Forty seconds on two cores for all claims.",
         (
             Example("One claim", "ratedist verify --only corollary-1 --out mine"),
-            Example(
-                "All claims as JSON, with fewer trials", "ratedist verify --trials 2000 --json --out mine"
-            ),
+            Example("Two claims as JSON", "ratedist verify --only remark-2 zero-rate --json --out mine"),
         ),
     )
 
