@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
 from ratedist.linear_model.multi_output import MultiOutputLinearModel
+from ratedist.linear_model.variates import normals_and_chi_squares
 
 
 @jax.tree_util.register_dataclass
@@ -143,19 +144,17 @@ def draw_erm(key: jax.Array, model: MultiOutputArrays) -> MultiOutputErmDraw:
 
     Source: docs/derivations.md §5.
     """
-    normal_key, wishart_key = jax.random.split(key)
     o, d = model.num_outputs, model.num_inputs
-    U = jax.random.normal(normal_key, (o, d))
-    if o == 1:  # a Wishart of one row is a χ²; with its key the draw is that of one output
-        diagonal_key = lower_key = wishart_key
-    else:
-        diagonal_key, lower_key = jax.random.split(wishart_key)
+    below = o * (o - 1) // 2
     degrees = model.num_samples - d + o - jnp.arange(o)
-    diagonal = jnp.sqrt(jax.random.chisquare(diagonal_key, degrees))
+    # A Wishart of one row is a χ²: the same numbers are drawn as for one output.
+    normals, squares = normals_and_chi_squares(key, o * d + below, degrees)
+    U = normals[: o * d].reshape(o, d)
+    diagonal = jnp.sqrt(squares)
     if o == 1:
         U = U / diagonal[:, None]
     else:
-        bartlett = jnp.diag(diagonal) + jnp.tril(jax.random.normal(lower_key, (o, o)), -1)
+        bartlett = jnp.diag(diagonal).at[jnp.tril_indices(o, -1)].set(normals[o * d :])
         U = solve_triangular(bartlett, U, trans=1, lower=True)
     deviation = model.color(model.unwhiten(U))
     return MultiOutputErmDraw(model.w_star + deviation.reshape(-1), *sweep(U))
@@ -203,18 +202,16 @@ def draw_statistics(key: jax.Array, model: MultiOutputArrays) -> MultiOutputStat
 
     Source: docs/derivations.md §5.
     """
-    diagonal_key, lower_key, normal_key, residual_key = jax.random.split(key, 4)
     o, d, n = model.num_outputs, model.num_inputs, model.num_samples
-    diagonal = jnp.sqrt(jax.random.chisquare(diagonal_key, n - jnp.arange(d)))
-    bartlett = jnp.diag(diagonal) + jnp.tril(jax.random.normal(lower_key, (d, d)), -1)
+    degrees = n - jnp.minimum(jnp.arange(d + o), d)
+    normals, squares = normals_and_chi_squares(key, o * d + d * d, jnp.maximum(degrees, 1))
+    z, below = normals[: o * d].reshape(o, d), normals[o * d :].reshape(d, d)
+    bartlett = jnp.diag(jnp.sqrt(squares[:d])) + jnp.tril(below, -1)
     factor = model.covariance_factor
     lower = factor @ bartlett if factor.ndim == 2 else (jnp.ones(d) * factor)[:, None] * bartlett
-    z = jax.random.normal(normal_key, (o, d))
     deviation = model.color(solve_triangular(lower, z.T, trans=1, lower=True).T)
     # A χ² of zero degrees of freedom (n = d: ERM interpolates) is the constant 0.
-    degrees = n - d
-    squares = jax.random.chisquare(residual_key, jnp.maximum(degrees, 1), (o,))
-    residual = jnp.where(degrees > 0, jnp.sum(model.noise_spectrum * squares), 0.0)
+    residual = jnp.where(n > d, jnp.sum(model.noise_spectrum * squares[d:]), 0.0)
     weights = model.w_star + deviation.reshape(-1)
     return MultiOutputStatisticsDraw(weights, lower / jnp.sqrt(n), residual / n)
 

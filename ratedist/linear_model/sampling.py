@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
 from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.linear_model.variates import normals_and_chi_squares
 
 
 @jax.tree_util.register_dataclass
@@ -109,10 +110,8 @@ def draw_erm(key: jax.Array, model: ModelArrays) -> ErmDraw:
 
     Source: docs/derivations.md §2.
     """
-    normal_key, chi_square_key = jax.random.split(key)
     d = model.w_star.shape[0]
-    z = jax.random.normal(normal_key, (d,))
-    g = jax.random.chisquare(chi_square_key, model.num_samples - d + 1)
+    z, g = normals_and_chi_squares(key, d, model.num_samples - d + 1)
     v = model.unwhiten(z) / jnp.sqrt(g)
     return ErmDraw(model.w_star + model.noise_scale * v, v)
 
@@ -125,18 +124,17 @@ def draw_statistics(key: jax.Array, model: ModelArrays) -> StatisticsDraw:
 
     Source: docs/derivations.md §2.
     """
-    diagonal_key, lower_key, normal_key, residual_key = jax.random.split(key, 4)
     d = model.w_star.shape[0]
     n = model.num_samples
-    diagonal = jnp.sqrt(jax.random.chisquare(diagonal_key, n - jnp.arange(d)))
-    bartlett = jnp.diag(diagonal) + jnp.tril(jax.random.normal(lower_key, (d, d)), -1)
+    degrees = n - jnp.arange(d + 1)
+    normals, squares = normals_and_chi_squares(key, d + d * d, jnp.maximum(degrees, 1))
+    z, below = normals[:d], normals[d:].reshape(d, d)
+    bartlett = jnp.diag(jnp.sqrt(squares[:d])) + jnp.tril(below, -1)
     factor = model.covariance_factor
     lower = factor @ bartlett if factor.ndim == 2 else (jnp.ones(d) * factor)[:, None] * bartlett
-    z = jax.random.normal(normal_key, (d,))
     weights = model.w_star + model.noise_scale * solve_triangular(lower, z, trans=1, lower=True)
     # A χ² of zero degrees of freedom (n = d: ERM interpolates) is the constant 0.
-    degrees = n - d
-    residual = jnp.where(degrees > 0, jax.random.chisquare(residual_key, jnp.maximum(degrees, 1)), 0.0)
+    residual = jnp.where(degrees[d] > 0, squares[d], 0.0)
     return StatisticsDraw(weights, lower / jnp.sqrt(n), model.noise_scale**2 * residual / n)
 
 
