@@ -208,3 +208,12 @@ def test_numbers_of_a_citation() -> None:
     assert numbers("section 3, before Theorem 1") == set()
     assert numbers("after (25), Figure 2b") == {"Figure 2"}
     assert numbers("Lemma A1, (A14)–(A16)") == {"Lemma A1", "(A14)", "(A15)", "(A16)"}
+
+
+def test_names_in_the_glossary_are_in_the_code() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    cells = re.findall(r"^\|(?: [^|]+ \|){3} ([^|]*`[^|]+)\|", glossary, flags=re.MULTILINE)
+    names = {name for cell in cells for name in re.findall(r"`(?:model\.)?(\w+)`", cell)}
+    assert len(names) > 30
+    code = " ".join(path.read_text() for path in (ROOT / "ratedist").rglob("*.py"))
+    assert names - set(re.findall(r"\w+", code)) == set()
