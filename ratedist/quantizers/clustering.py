@@ -81,8 +81,8 @@ def kmeans(
             random start without a key, several keys, options of the method that it would not look at, and
             weights or options that JAX traces: this runs in NumPy, outside ``jit``, ``vmap`` and ``grad``.
 
-    Source: Entropy 2021 eq. (30), (34), (35) and Algorithm 1; AAAI 2020 sec. 4. Erratum: (36) is not the
-    assignment that minimises (35) unless each H is a multiple of the identity; "lloyd" mends this.
+    Source: Entropy 2021 eq. (30), (34), (35) and Algorithm 1; AAAI 2020 eq. (27), (31). Erratum: (36) is not
+    the assignment that minimises (35) unless each H is a multiple of the identity; "lloyd" mends this.
 
     Example:
         >>> import ratedist as rd
