@@ -6,6 +6,7 @@ from . import container as container
 from . import linear_model as linear_model
 from . import lowrank as lowrank
 from . import networks as networks
+from . import plotting as plotting
 from . import quantizers as quantizers
 from . import simulation as simulation
 from . import tensors as tensors

@@ -35,7 +35,7 @@ class NetworkRanksCommand:
     """Networks of low rank, zero-shot, fine-tuned, or thresholded from the start, at several bits."""
 
     closing: ClassVar = Closing(
-        "A minute and a half on two cores for digits, about an hour for mnist.",
+        "A minute and a half on two cores for digits; mnist takes many times that, and can be interrupted.",
         (
             Example("Three small networks, without download", "ratedist network-ranks digits --out mine"),
             Example(
@@ -69,7 +69,7 @@ class NetworkRanksCommand:
     def _draw(self, table: Table) -> Figure:
         from ratedist.plotting.network_ranks import draw_network_ranks
 
-        return draw_network_ranks(table.frame, describe(table.record), table.record["verdicts"])
+        return draw_network_ranks(table.frame, describe(table.record))
 
 
 def summary(record: dict[str, Any]) -> str:

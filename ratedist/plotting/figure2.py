@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,32 +10,45 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from ratedist.plotting.style import Look, house_style
+from ratedist.plotting.layout import GROUND, figure_legend, label_points, level, settle
+from ratedist.plotting.style import Look, heading, house_style
 
 LOOKS = {
     "oracle": Look("oracle (knows w*)", "#009E73", "s"),
     "kmeans_optimal": Look("K-means, optimal", "#D55E00", "o"),
-    "kmeans_lloyd": Look("K-means, Lloyd from a random start", "#CC79A7", "^", "--"),
-    "fixed_codebook": Look("fixed codebook (knows the range of w*)", "#56B4E9", "D", "-."),
-    "erm": Look("ERM (no compression)", "#000000", "", "--"),
-    "bound_proposition1": Look("Proposition 1, fixed codebook (a bound)", "#56B4E9", "v", "-"),
-    "plug_in_proposition1": Look("Proposition 1, plug-in C (not a bound)", "#777777", "", (0, (1, 1))),
+    "kmeans_lloyd": Look("K-means, Lloyd, random start", "#CC79A7", "^", "--"),
+    "fixed_codebook": Look("fixed codebook (knows range of w*)", "#56B4E9", "D", "-."),
+    "bound_proposition1": Look("Proposition 1: a bound\non the fixed codebook", "#0072B2", "v", "-"),
+    "plug_in_proposition1": Look("plug-in of K-means:\nnot a bound", "#777777", "", (0, (1, 1))),
     "distortion_rate_paper": Look("D(R) ≤, papers (25)", "#0072B2", "", ":"),
-    "distortion_rate_tight": Look("D(R) ≤, tight", "#0072B2", "", "-"),
+    "distortion_rate_tight": Look("D(R) ≤, tight", "#000000", "", "-"),
+}
+PANELS = {
+    "generalization_error": "(a) generalisation error",
+    "distortion": "(b) distortion",
+    "population_risk": "(c) population risk",
 }
 KMEANS = ("kmeans_optimal", "kmeans_lloyd")
-SIMULATED = (*KMEANS, "oracle")
+SIMULATED = (*KMEANS, "oracle", "fixed_codebook")
 BOUNDS = ("bound_proposition1", "plug_in_proposition1")
+# Which point of a curve its label belongs to, in shares of the number of its points.
+CURVES = {"distortion_rate_paper": 0.1, "distortion_rate_tight": 0.3}
 STANDARD_ERRORS = 2
 # Few clusters are drawn unless their population risk is above this multiple of all others in the panel.
 FLATTENING = 1.5
-LINE_LENGTH = 170
+# Bounds above this multiple of what they bound are on a logarithmic part of the axis.
+FAR = 1.5
+# The part of that axis that is not logarithmic, measured by the other.
+LINEAR_PART = 1.6
 
 
 def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
     """Draw the three panels: generalisation error, distortion and population risk against bits.
+
+    Bounds are in panel (a) with what they bound. Where they are far above it, the upper part of its axis,
+    shaded, is logarithmic. A bound of zero, at rate zero, is not drawn.
 
     Args:
         table: the frame of :func:`ratedist.experiments.figure2.run`. Points with few clusters are drawn
@@ -49,51 +61,32 @@ def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
     """
     at_the_end = _at_largest(table)
     table, off_scale = _without_flattening(table)
+    above: Any = table.query("algorithm in @BOUNDS and generalization_error > 0")
     with house_style():
-        figure = plt.figure(figsize=(12.5, 5.0))
-        grid = figure.add_gridspec(2, 3, height_ratios=[1, 2.2])
-        # The bounds lie a hundred times above what they bound: a logarithmic strip of their own. At rate
-        # zero they are zero, which is nowhere on it.
-        above: Any = table.query("algorithm in @BOUNDS and generalization_error > 0")
-        bounds = None if above.empty else figure.add_subplot(grid[0, 0])
-        generalization = figure.add_subplot(grid[1 if bounds else slice(None), 0], sharex=bounds)
-        distortion, population = figure.add_subplot(grid[:, 1]), figure.add_subplot(grid[:, 2])
-        if bounds:
-            for name in BOUNDS:
-                _points(bounds, above, name, "generalization_error")
-            _whole_decades(bounds)
-            bounds.tick_params(labelbottom=False)
-        for name in (*SIMULATED, "fixed_codebook"):
-            _points(generalization, table, name, "generalization_error")
-        for name in SIMULATED:
-            _points(distortion, table, name, "distortion")
-            _points(population, table, name, "population_risk")
-        for name in ("distortion_rate_paper", "distortion_rate_tight"):
-            _points(distortion, table, name, "distortion")
-        _level(generalization, table, "generalization_error")
-        _level(population, table, "population_risk")
+        figure = plt.figure(figsize=(12.8, 6.4))
+        panels = dict(zip(PANELS, figure.subplots(1, 3), strict=True))
+        for (quantity, name), axes in zip(PANELS.items(), panels.values(), strict=True):
+            for algorithm in SIMULATED:
+                _points(axes, table, algorithm, quantity)
+            axes.set_title(name)
+            axes.set_xlabel("rate of all weights [bits]")
+        erm: Any = table.query("algorithm == 'erm'").iloc[0]
+        for quantity in ("generalization_error", "population_risk"):
+            level(panels[quantity], erm[quantity], "ERM")
+        figure_legend(figure, list(panels.values()))
+        generalization, distortion, population = panels.values()
+        for algorithm in BOUNDS:
+            _points(generalization, above, algorithm, "generalization_error")
+        for algorithm in CURVES:
+            _points(distortion, table, algorithm, "distortion")
+        generalization.set_ylabel("squared loss")
+        if not above.empty:
+            _two_scales(generalization, table, float(above["generalization_error"].max()))
+        heading(figure, title, "; ".join(filter(None, (off_scale, at_the_end))))
+        settle(figure)
+        _name(generalization, above, dict.fromkeys(BOUNDS, 0.6), "generalization_error")
+        _name(distortion, table, CURVES, "distortion")
         _mark_minimum(population, table)
-        heading = "(a) generalisation error"
-        if bounds:
-            bounds.set_title(f"{heading}, with bounds above", loc="left")
-        else:
-            generalization.set_title(heading, loc="left")
-        distortion.set_title("(b) distortion", loc="left")
-        population.set_title("(c) population risk", loc="left")
-        for axes in (generalization, distortion, population):
-            axes.set_xlabel("rate of the whole weight vector [bits]")
-        drawn = [axes for axes in (generalization, distortion, bounds, population) if axes]
-        entries: dict[str, Any] = {}
-        for axes in drawn:
-            handles, labels = axes.get_legend_handles_labels()
-            entries |= dict(zip(labels, handles, strict=True))
-            axes.set_ylabel("squared loss")
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=5)
-        lines = [*title.splitlines(), "; ".join(filter(None, (off_scale, at_the_end)))]
-        if any(lines):
-            wrapped = [part for line in lines for part in textwrap.wrap(line, LINE_LENGTH)]
-            # Names of files are in it, which are no formulas.
-            figure.suptitle("\n".join(wrapped), fontsize=9, parse_math=False)
     return figure
 
 
@@ -126,8 +119,8 @@ def _without_flattening(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             break
         few.append(K)
     if not few:
-        return table, ""
-    # One level of a codebook says nothing beside it; more are on the scale of panel (a).
+        return _without_far_codebooks(table, [])
+    # One level of a codebook says nothing beside it.
     drop = "algorithm in @KMEANS or algorithm == 'plug_in_proposition1'"
     left_out: Any = table.query(f"({drop}) and parameter in @few or algorithm != 'oracle' and parameter == 1")
     ends = [worst.loc[K] for K in dict.fromkeys((few[0], few[-1]))]
@@ -136,20 +129,44 @@ def _without_flattening(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         for words, column in (("distortion", "distortion"), ("population risk", "population_risk"))
     ]
     which = " to ".join(f"{K:.0f}" for K in dict.fromkeys((few[0], few[-1])))
-    return table.drop(index=left_out.index), f"K = {which} off scale: {', '.join(shown)}"
+    remark = f"K = {which} off scale: {', '.join(shown)}"
+    return _without_far_codebooks(table.drop(index=left_out.index), [remark])
+
+
+def _without_far_codebooks(table: pd.DataFrame, remarks: list[str]) -> tuple[pd.DataFrame, str]:
+    """The rows without fixed codebooks that would flatten a panel; they are in all panels or in none."""
+    codebooks: Any = table.query("algorithm == 'fixed_codebook'")
+    others = table.drop(index=codebooks.index)
+    far = np.zeros(len(codebooks), dtype=bool)
+    for quantity in ("distortion", "population_risk"):
+        far |= (codebooks[quantity] > FLATTENING * others[quantity].max()).to_numpy()
+    which = ", ".join(f"{K:.0f}" for K in codebooks["parameter"][far])
+    if far.any():
+        remarks = [*remarks, f"fixed codebook off scale at K = {which}"]
+    return table.drop(index=codebooks.index[far]), "; ".join(remarks)
 
 
 def _number(value: float) -> str:
     return f"{value:.1f}" if 1 <= value < 1e5 else f"{value:.3g}"
 
 
-def _whole_decades(axes: Axes) -> None:
-    """A logarithmic axis on which at least two powers of ten are seen, and they alone have labels."""
-    axes.set_yscale("log")
-    low, high = (math.log10(end) for end in axes.get_ylim())
-    if math.floor(high) - math.ceil(low) < 1:
-        axes.set_ylim(10.0 ** math.floor(low), 10.0 ** math.ceil(high))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+def _two_scales(axes: Axes, table: pd.DataFrame, highest: float) -> None:
+    """Linear up to what is bounded; above, shaded, logarithmic if the bounds are far above that."""
+    rows: Any = table.query("algorithm in @SIMULATED or algorithm == 'erm'")
+    top = float(rows["generalization_error"].max())
+    if not (np.isfinite(highest) and 0 < FAR * top < highest):
+        return
+    ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0.0, 1.1 * top)
+    border, low = float(ticks[-1]), min(0.0, float(rows["generalization_error"].min()))
+    decades = float(np.log10(highest / border)) + 0.3
+    axes.set_yscale("symlog", linthresh=border, linscale=0.9 * LINEAR_PART * max(decades, 0.5))
+    powers = 10.0 ** np.arange(np.ceil(np.log10(border)), np.log10(highest) + 1)
+    axes.set_yticks([tick for tick in (*ticks, *powers) if tick >= low])
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(low - 0.04 * border, 2.0 * highest)
+    axes.axhspan(border, 2.0 * highest, color="black", alpha=0.06, linewidth=0, zorder=0, gid=GROUND)
+    axes.set_ylabel("squared loss (shaded: logarithmic)")
 
 
 def _points(axes: Axes, table: pd.DataFrame, name: str, quantity: str) -> None:
@@ -169,10 +186,15 @@ def _points(axes: Axes, table: pd.DataFrame, name: str, quantity: str) -> None:
     )  # fmt: skip
 
 
-def _level(axes: Axes, table: pd.DataFrame, quantity: str) -> None:
-    look = LOOKS["erm"]
-    level = _rows(table, "erm")[quantity].iloc[0]
-    axes.axhline(level, label=look.label, color=look.color, linestyle=look.linestyle, linewidth=1.0)
+def _name(axes: Axes, table: pd.DataFrame, curves: Mapping[str, float], quantity: str) -> None:
+    """Labels of curves, each beside one of its points."""
+    labels = []
+    for name, share in curves.items():
+        rows = _rows(table, name)
+        if not rows.empty:
+            place = rows.iloc[round(share * (len(rows) - 1))]
+            labels.append((LOOKS[name].label, (place["rate_bits"], place[quantity]), LOOKS[name].color))
+    label_points(axes, labels)
 
 
 def _mark_minimum(axes: Axes, table: pd.DataFrame) -> None:
@@ -181,25 +203,6 @@ def _mark_minimum(axes: Axes, table: pd.DataFrame) -> None:
         return
     best = kmeans.loc[kmeans["population_risk"].idxmin()]
     point = (best["rate_bits"], best["population_risk"])
-    axes.plot(*point, marker="o", markersize=11, markerfacecolor="none", color="black", linestyle="none")
-    place: dict[str, Any] = {"xytext": (10, -3), "textcoords": "offset points"}
-    if point[0] > np.mean(axes.get_xlim()):  # right of it there is no room
-        place = {"xytext": (0.98, _free_height(axes, table)), "textcoords": "axes fraction"}
-        place |= {"ha": "right", "arrowprops": {"arrowstyle": "-", "color": "#777777", "shrinkB": 6}}
-    axes.annotate(
-        f"minimum: K = {best['parameter']:.0f}, {best['population_risk']:.4g}", point, fontsize=8,
-        bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}, **place,
-    )  # fmt: skip
-
-
-def _free_height(axes: Axes, table: pd.DataFrame) -> float:
-    """Where a line of text at the right of the panel is farthest from the curves, in shares of it."""
-    left, right = axes.get_xlim()
-    low, high = axes.get_ylim()
-    at = np.linspace(left + 0.6 * (right - left), right, 50)
-    curves = [_rows(table, name)[["rate_bits", "population_risk"]].to_numpy() for name in SIMULATED]
-    risks = [np.interp(at, *curve.T, left=np.nan, right=np.nan) for curve in curves if len(curve)]
-    risks.append(_rows(table, "erm")["population_risk"].to_numpy())
-    taken = np.r_[0, 1, (np.concatenate(risks) - low) / (high - low)]
-    heights = np.linspace(0.05, 0.95, 19)
-    return float(heights[np.nanmin(np.abs(heights[:, None] - taken), axis=1).argmax()])
+    axes.plot(*point, marker="o", markersize=14, markerfacecolor="none", color="black", linestyle="none")
+    words = f"minimum: K = {best['parameter']:.0f}, {best['population_risk']:.4g}"
+    label_points(axes, [(words, point, LOOKS[best["algorithm"]].color)])

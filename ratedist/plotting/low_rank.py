@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,24 +11,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ratedist.plotting.style import Look, house_style
+from ratedist.plotting.layout import label_points, legend_below, level, settle
+from ratedist.plotting.style import Look, heading, house_style
 
 PROJECTIONS = {
     "plain": Look("plain SVD", "#D55E00", "o", "--"),
-    "noise": Look("weighed by the noise", "#CC79A7", "^", "-."),
-    "inputs": Look("weighed by the inputs", "#56B4E9", "s", "--"),
-    "information": Look("weighed by both: information", "#0072B2", "D"),
+    "noise": Look("weighed by noise", "#CC79A7", "^", "-."),
+    "inputs": Look("by inputs", "#56B4E9", "s", "--"),
+    "information": Look("by both: information", "#0072B2", "D"),
 }
+LIMIT = Look("information, the limit", "#000000", "", (0, (1, 1)))
 # Ranks of the factors, each with a marker of its own.
 MARKERS = "osD^vP*X"
 FACTORS = {
-    "plain_quantized": ("plain SVD", "#D55E00", "--"),
-    "information_quantized": ("information", "#0072B2", "-"),
+    "plain_quantized": Look("plain SVD, factors rounded", "#D55E00", "", "--"),
+    "information_quantized": Look("information, factors rounded", "#0072B2", "", "-"),
 }
+WHOLE = Look("the matrix itself, rounded", "#E69F00", "x")
 STANDARD_ERRORS = 2
 # The range of risks that is drawn, in units of least squares'.
 REACH = 1.35
-WRAP = 160
 
 
 def draw_low_rank(table: pd.DataFrame, record: Mapping[str, Any], title: str = "") -> Figure:
@@ -37,29 +38,29 @@ def draw_low_rank(table: pd.DataFrame, record: Mapping[str, Any], title: str = "
 
     Args:
         table: the frame of :func:`ratedist.experiments.low_rank.run`.
-        record: the record beside it; its sentence stands below the panels.
-        title: a line below the panels, above the sentence.
+        record: the record beside it; its sentence says what is found.
+        title: a line above the panels.
 
     Returns:
-        The figure; error bars are two standard errors, in (a) of the difference from least squares.
+        The figure; error bars are two standard errors, in (a) of the difference from least squares. In (b)
+        the number beside a curve is the rank of its factors.
     """
     found = record["findings"]
     with house_style():
-        figure = plt.figure(figsize=(11.5, 6.4))
+        figure = plt.figure(figsize=(12.8, 7.2))
         ranks, bits = figure.subplots(1, 2)
         _ranks(ranks, table, found)
-        _bits(bits, table, found)
+        last = _bits(bits, table, found)
         for axes in (ranks, bits):
-            axes.axhline(found["erm"], color="black", linestyle=":", linewidth=1.0, label="least squares")
+            level(axes, found["erm"], "least\nsquares", ":")
             axes.set(ylim=(0, REACH * found["erm"]), ylabel="excess population risk")
-        ranks.set_title("(a) real numbers", loc="left")
-        bits.set_title("(b) in bits", loc="left")
-        ranks.legend(loc="lower right")
-        bits.legend(loc="lower right", ncols=2)
-        lines = [*title.splitlines(), *record["sentence"].splitlines()]
-        below = "\n".join(textwrap.fill(line, WRAP) for line in lines)
-        # Names of files are in it, which are no formulas.
-        figure.supxlabel(below, fontsize=8.5, ha="left", x=0.02, parse_math=False)
+            legend_below(axes, columns=1 + (axes is ranks))
+        ranks.set_title("(a) real numbers; grey line: the true rank")
+        bits.set_title("(b) in bits; at each curve its rank")
+        heading(figure, title)
+        settle(figure)
+        _name_points(ranks, table, found)
+        label_points(bits, last)
     return figure
 
 
@@ -76,44 +77,52 @@ def _ranks(axes: Axes, table: pd.DataFrame, found: Mapping[str, Any]) -> None:
         )  # fmt: skip
     limit = _rows(table, "information_asymptotic")
     axes.plot(
-        limit["rank"],
-        limit["excess_risk"],
-        color="black",
-        linestyle=(0, (1, 1)),
-        label="information in the limit, a formula",
+        limit["rank"], limit["excess_risk"], color=LIMIT.color, linestyle=LIMIT.linestyle, label=LIMIT.label
     )
-    chosen = _rows(table, "information_threshold")
-    axes.plot(
-        chosen["rank"], chosen["excess_risk"], marker="x", color="black", linestyle="none",
-        markersize=7, label="rank by a threshold, in the mean",
-    )  # fmt: skip
-    best = found["projections"]["information"]
-    axes.plot(
-        best["best_rank"], best["excess_risk"], marker="*", color="#0072B2", markersize=13, linestyle="none",
-        label=f"minimum: rank {best['best_rank']}, {best['excess_risk']:.3g}",
-    )  # fmt: skip
     axes.axvline(found["true_rank"], color="black", alpha=0.3, linewidth=1.0, zorder=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("rank")
 
 
-def _bits(axes: Axes, table: pd.DataFrame, found: Mapping[str, Any]) -> None:
-    rows = _rows(table, "rounded")
+def _name_points(axes: Axes, table: pd.DataFrame, found: Mapping[str, Any]) -> None:
+    """The least risk, and the rank that a threshold chooses."""
+    best = found["projections"]["information"]
+    color, point = PROJECTIONS["information"].color, (best["best_rank"], best["excess_risk"])
+    axes.plot(*point, marker="*", color=color, markersize=17, linestyle="none")
+    chosen = _rows(table, "information_threshold")
+    axes.plot(
+        chosen["rank"], chosen["excess_risk"], marker="x", color="black", linestyle="none", markersize=9,
+        markeredgewidth=2,
+    )  # fmt: skip
+    labels = [(f"minimum: rank {best['best_rank']}, {best['excess_risk']:.3g}", point, color)]
+    for _, row in chosen.iterrows():
+        labels.append(("× rank by a threshold, mean", (row["rank"], row["excess_risk"]), "black"))
+    label_points(axes, labels)
+
+
+def _bits(axes: Axes, table: pd.DataFrame, found: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
+    """The curves against bits; of each curve of factors the rank, the last point and the colour."""
+    rows, last = _rows(table, "rounded"), []
     axes.plot(
         rows["bits_per_weight"],
         rows["excess_risk"],
-        color="#E69F00",
-        marker="x",
-        label="the matrix itself, rounded",
+        color=WHOLE.color,
+        marker=WHOLE.marker,
+        label=WHOLE.label,
     )
-    for name, (words, color, style) in FACTORS.items():
+    for name, look in FACTORS.items():
         rows = _rows(table, name)
+        drawn = set(rows["rank"])
+        named = found["true_rank"] if found["true_rank"] in drawn else min(drawn, default=0)
         for place, (rank, own) in enumerate(rows.groupby("rank")):
             own = own.sort_values("bits_per_weight")
             axes.errorbar(
                 own["bits_per_weight"], own["excess_risk"], yerr=STANDARD_ERRORS * own["excess_risk_sem"],
-                label=f"{words}, rank {rank:.0f}", color=color, linestyle=style,
+                label=look.label if rank == named else "_", color=look.color, linestyle=look.linestyle,
                 marker=MARKERS[place % len(MARKERS)], markerfacecolor="white",
                 alpha=1.0 if rank == found["true_rank"] else 0.55,
             )  # fmt: skip
+            end = own.iloc[-1]
+            last.append((f"{rank:.0f}", (end["bits_per_weight"], end["excess_risk"]), look.color))
     axes.set(xlabel="bits a weight of the matrix", xlim=(0, None))
+    return last

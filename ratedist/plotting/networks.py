@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ratedist.plotting.style import house_style
+from ratedist.plotting.layout import figure_legend, legend_inside, level, settle
+from ratedist.plotting.style import heading, house_style
 
 STANDARD_ERRORS = 2
 BLACK, BLUE, ORANGE, PINK = "#000000", "#0072B2", "#D55E00", "#CC79A7"
@@ -41,11 +42,10 @@ class Curve:
 def hessian_weighted_curves(diameter_penalty: float, block_lengths: Sequence[int] = (1,)) -> list[Curve]:
     """The curves of Figures 3 to 5: without and with the diameter regulariser, for each block length."""
     curves = []
-    for m, marker, linestyle in zip(block_lengths, ("o", "s", "^"), ("-", "--", ":"), strict=False):
+    for m, markers, dashes in zip(block_lengths, ("o^", "sD", "vP"), ("-", "--", ":"), strict=False):
         block = f", m = {m}" if len(block_lengths) > 1 else ""
-        curves.append(Curve(f"β = 0{block}", "hessian_weighted", 0.0, m, BLUE, marker, linestyle))
-        penalized = f"β = {diameter_penalty:g}{block}"
-        curves.append(Curve(penalized, "hessian_weighted", diameter_penalty, m, ORANGE, marker, linestyle))
+        for beta, marker, color in zip((0.0, diameter_penalty), markers, (BLUE, ORANGE), strict=True):
+            curves.append(Curve(f"β = {beta:g}{block}", "hessian_weighted", beta, m, color, marker, dashes))
     return curves
 
 
@@ -54,9 +54,9 @@ def draw_against_ratio(
 ) -> Figure:
     """Risks against the compression ratio, in four panels, the last two with the control.
 
-    (a) empirical risk; (b) population risk (filled) and generalisation error (open); (c) population risk
-    when every network, compressed or not, has its logits divided by a temperature of its own; (d) what
-    compression changes, network by network: population risk as it is (filled), and with temperatures (open).
+    (a) Empirical risk. (b) Population risk (filled) and generalisation error (open). (c) Population risk when
+    every network has its logits divided by a temperature of its own. (d) What compression changes, network by
+    network: population risk as it is (filled), and with own temperatures (open).
 
     Args:
         summary: of ``ratedist.experiments.network_summary.summarize``.
@@ -75,8 +75,8 @@ def draw_against_ratio(
     ratios: Any = shown[(shown["quantity"] == "huffman_ratio") & (shown["mean"] > largest_ratio)]
     summary = _without(shown, ratios)
     with house_style():
-        figure, panels = plt.subplots(1, 4, figsize=(14.5, 4.2))
-        empirical, population, calibrated, change = panels
+        figure, panels = plt.subplots(2, 2, figsize=(12.8, 7.6), sharex=True)
+        empirical, population, calibrated, change = panels.flat
         for curve in curves:
             _ratio_curve(empirical, summary, curve, "train_loss")
             _ratio_curve(population, summary, curve, "test_loss")
@@ -84,18 +84,15 @@ def draw_against_ratio(
             _ratio_curve(calibrated, summary, curve, "calibrated_test_loss")
             _ratio_curve(change, summary, curve, "test_loss", values="change")
             _ratio_curve(change, summary, curve, "calibrated_test_loss", True, "change")
-        _level(empirical, summary, "train_loss", "original network")
-        _level(population, summary, "test_loss", "original network")
-        _level(calibrated, summary, "calibrated_test_loss", "original network")
-        empirical.set_title("(a) empirical risk", loc="left")
-        population.set_title("(b) population risk; gen. error: open", loc="left")
-        calibrated.set_title("(c) population risk, own temperature", loc="left")
-        change.axhline(0.0, color=BLACK, linestyle="--", linewidth=1.0)
-        change.set_title("(d) paired change; own temp.: open", loc="left")
-        for axes in panels:
-            axes.set_xlabel("compression ratio, Huffman code [%]")
-            axes.set_ylabel("cross-entropy [nats]")
-        _finish(figure, panels, title + remark)
+        _level(empirical, summary, "train_loss")
+        _level(population, summary, "test_loss")
+        _level(calibrated, summary, "calibrated_test_loss")
+        level(change, 0.0)
+        empirical.set_title("(a) empirical risk")
+        population.set_title("(b) population risk; generalisation error: open")
+        calibrated.set_title("(c) population risk, own temperature")
+        change.set_title("(d) paired change; with own temperature: open")
+        _finish(figure, panels, "compression ratio, Huffman code [%]", title + remark)
     return figure
 
 
@@ -121,7 +118,7 @@ def draw_penalty_sweep(summary: pd.DataFrame, num_clusters: int, title: str) -> 
         ("calibrated_test_loss", "(d) population risk, own temperature"),
     )
     with house_style():
-        figure, all_axes = plt.subplots(1, 4, figsize=(14.5, 4.2))
+        figure, panels_drawn = plt.subplots(2, 2, figsize=(12.8, 7.6), sharex=True)
         of_sweep = (summary["num_clusters"] == num_clusters) & (summary["block_length"] == 1)
         of_curves = summary["compressor"].isin([curve.compressor for curve in curves])
         shown, remark = _without_flattening(
@@ -131,20 +128,19 @@ def draw_penalty_sweep(summary: pd.DataFrame, num_clusters: int, title: str) -> 
         sweep = sweep.sort_values("diameter_penalty")
         penalties = sorted({beta for beta in sweep["diameter_penalty"] if beta > 0}) or [1.0]
         least = penalties[0]
-        for axes, (quantity, name) in zip(all_axes, panels, strict=True):
+        for axes, (quantity, name) in zip(panels_drawn.flat, panels, strict=True):
             for curve in curves:
                 rows = sweep[(sweep["compressor"] == curve.compressor) & (sweep["quantity"] == quantity)]
                 _errorbars(axes, rows["diameter_penalty"], rows, curve)
-            _level(axes, summary, quantity, "original network")
-            axes.set_title(name, loc="left")
-            axes.set_xlabel("diameter penalty β")
-            axes.set_ylabel("cross-entropy [nats]")
+            _level(axes, summary, quantity)
+            axes.set_title(name)
             axes.set_xscale("symlog", linthresh=least, linscale=0.5)
             axes.set_xlim(-0.3 * least, 1.5 * penalties[-1])
             axes.set_xticks(
                 [0.0, *(tick for tick in 10.0 ** np.arange(-9, 10) if least <= tick <= penalties[-1])]
             )
-        _finish(figure, all_axes, title + remark)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        _finish(figure, panels_drawn, "diameter penalty β", title + remark)
     return figure
 
 
@@ -160,7 +156,7 @@ def draw_reliability(
     """
     looks = ((BLACK, "s"), (BLACK, "D"), (BLUE, "o"), (ORANGE, "^"))
     with house_style():
-        figure, axes = plt.subplots(figsize=(5.4, 4.8))
+        figure, axes = plt.subplots(figsize=(7.2, 6.4))
         axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", label="calibrated perfectly")
         for (label, chosen), (color, marker) in zip(curves, looks, strict=False):
             rows: Any = diagrams
@@ -176,8 +172,9 @@ def draw_reliability(
         axes.set_xlabel("confidence (largest probability)")
         axes.set_ylabel("accuracy on the test set")
         axes.set_ylim(0, 1.05)
-        axes.legend(loc="upper left")
-        figure.suptitle(title, fontsize=9)
+        heading(figure, title)
+        settle(figure)
+        legend_inside(axes)
     return figure
 
 
@@ -213,9 +210,9 @@ def _errorbars(
     )  # fmt: skip
 
 
-def _level(axes: Axes, summary: pd.DataFrame, quantity: str, label: str) -> None:
+def _level(axes: Axes, summary: pd.DataFrame, quantity: str) -> None:
     rows: Any = summary[(summary["compressor"] == "original") & (summary["quantity"] == quantity)]
-    axes.axhline(float(rows["mean"].iloc[0]), color=BLACK, linestyle="--", linewidth=1.0, label=label)
+    level(axes, float(rows["mean"].iloc[0]), "original\nnetworks")
 
 
 def _without_flattening(summary: Any, varied: str) -> tuple[Any, str]:
@@ -239,10 +236,12 @@ def _without(summary: Any, points: Any) -> Any:
     return summary[[point not in keys for point in zip(*(summary[name] for name in POINT), strict=True)]]
 
 
-def _finish(figure: Figure, all_axes: Sequence[Axes], title: str) -> None:
-    """One title and one legend for all panels."""
-    entries: dict[str, Any] = {}
-    for axes in all_axes:
-        entries |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=5)
-    figure.suptitle(title, fontsize=9)
+def _finish(figure: Figure, panels: Any, abscissa: str, title: str) -> None:
+    """One title and one legend for all panels, labels at the edges."""
+    for axes in panels[-1]:
+        axes.set_xlabel(abscissa)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("loss [nats]")
+    figure_legend(figure, panels.flat)
+    heading(figure, title)
+    settle(figure)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from ratedist.plotting.style import house_style
+from ratedist.plotting.layout import figure_legend, label_points, settle
+from ratedist.plotting.style import Look, heading, house_style
 
 LOOKS = {
-    "paper": {"label": "papers' upper bound (24)", "color": "#D55E00", "linestyle": ":"},
-    "tight": {"label": "tight upper bound", "color": "#0072B2", "linestyle": "--"},
-    "envelope": {"label": "the same, convex envelope", "color": "#56B4E9", "linestyle": "-"},
-    "exact": {
-        "label": "exact, certified",
-        "color": "#000000",
-        "linestyle": "-",
-        "marker": "o",
-        "markersize": 3,
-    },
-    "asymptote": {"label": "high-rate asymptote", "color": "#777777", "linestyle": (0, (1, 1))},
-    "remark2": {"label": "Remark 2 (27): no lower bound", "color": "#CC79A7", "linestyle": "-."},
+    "paper": Look("papers' upper bound (24)", "#D55E00", "", ":"),
+    "remark2": Look("Remark 2 (27): no lower bound", "#CC79A7", "", "-."),
+    "tight": Look("tight upper bound", "#0072B2", "", "--"),
+    "envelope": Look("the same, convex envelope", "#56B4E9", "", "-"),
+    "exact": Look("exact, certified", "#000000", "o", "-"),
 }
+ASYMPTOTE = Look("asymptote at high rate", "#777777", "", (0, (1, 1)))
 
 
 def draw_rate_distortion(table: pd.DataFrame, title: str = "") -> Figure:
@@ -37,20 +36,40 @@ def draw_rate_distortion(table: pd.DataFrame, title: str = "") -> Figure:
     sizes = sorted(table["n"].unique())
     with house_style():
         figure, panels = plt.subplots(
-            2, len(sizes), figsize=(1.0 + 3.2 * len(sizes), 6.0), squeeze=False, sharex="col", sharey="row"
+            2, len(sizes), figsize=(1.2 + 2.9 * len(sizes), 7.2), squeeze=False, sharex="col", sharey="row"
         )
         for n, (curves, excesses) in zip(sizes, panels.T, strict=True):
-            for curve, look in LOOKS.items():
-                rows = table[(table["n"] == n) & (table["curve"] == curve)]
-                curves.plot(rows["rate_bits"], rows["distortion"], **look)
-                excesses.plot(rows["exact_rate_bits"], rows["excess_bits"], **look)
+            rows: Any = table[table["n"] == n]
+            for name, look in LOOKS.items():
+                _curve(curves, rows[rows["curve"] == name], "rate_bits", "distortion", look, look.label)
+                _curve(excesses, rows[rows["curve"] == name], "exact_rate_bits", "excess_bits", look)
+            asymptote = rows[rows["curve"] == "asymptote"]
+            _curve(curves, asymptote, "rate_bits", "distortion", ASYMPTOTE)
+            _curve(excesses, asymptote, "exact_rate_bits", "excess_bits", ASYMPTOTE)
             curves.set_yscale("log")
             excesses.set_yscale("symlog", linthresh=1.0)
-            curves.set_title(f"n = {n}", loc="left")
-            excesses.set_xlabel("rate of the whole weight vector [bits]")
+            curves.set_title(f"n = {n}")
+            excesses.set_xlabel("rate, all weights [bits]")
+        for axes in panels[:, 0]:
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        panels[0, 0].yaxis.set_minor_formatter(NullFormatter())
+        panels[0, 0].yaxis.set_major_locator(LogLocator())
         panels[0, 0].set_ylabel("distortion")
-        panels[1, 0].set_ylabel("rate above the exact one [bits]")
-        panels[0, -1].legend()
-        if title:
-            figure.suptitle(title, fontsize=9)
+        panels[1, 0].set_ylabel("rate above exact [bits]")
+        figure_legend(figure, panels[0])
+        heading(figure, title)
+        settle(figure)
+        named: Any = table[(table["n"] == sizes[0]) & (table["curve"] == "asymptote")]
+        named = named.dropna(subset="excess_bits")
+        if not named.empty:
+            last = named.sort_values("exact_rate_bits").iloc[-1]
+            place = (last["exact_rate_bits"], last["excess_bits"])
+            label_points(panels[1, 0], [(ASYMPTOTE.label, place, ASYMPTOTE.color)])
     return figure
+
+
+def _curve(axes: Axes, rows: Any, x: str, y: str, look: Look, label: str | None = None) -> None:
+    axes.plot(
+        rows[x], rows[y], label=label, color=look.color, marker=look.marker, linestyle=look.linestyle,
+        markersize=4,
+    )  # fmt: skip

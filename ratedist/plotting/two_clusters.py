@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ratedist.plotting.layout import figure_legend, settle
 from ratedist.plotting.style import house_style
 
-TEXT: dict[Any, Any] = {"font.size": 13, "axes.titlesize": 14, "axes.labelsize": 13, "legend.fontsize": 13}
 BARS = {"erm": ("fifty\nnumbers", "#BBBBBB", ""), "two_clusters": ("two\nnumbers", "#D55E00", "//")}
 BIN_WIDTH = 0.1
 STANDARD_ERRORS = 2
@@ -29,11 +29,13 @@ def draw_two_clusters(table: pd.DataFrame, record: Mapping[str, Any]) -> Figure:
     Returns:
         The figure; error bars are two standard errors, the numbers beside the bars ± one.
     """
-    with house_style(), plt.rc_context(TEXT):
-        figure = plt.figure(figsize=(10.0, 4.2))
+    with house_style():
+        figure = plt.figure(figsize=(10.5, 4.6))
         weights, risks = figure.subplots(1, 2, width_ratios=[1.25, 1])
         _weights(weights, table, record["centers"])
         _risks(risks, record["population_risk"], record["configuration"])
+        figure_legend(figure, [weights])
+        settle(figure)
     return figure
 
 
@@ -52,8 +54,7 @@ def _weights(axes: Axes, table: pd.DataFrame, centers: list[float]) -> None:
         linestyle="none", label="two centres of K-means",
     )  # fmt: skip
     axes.set(ylim=(0, top + 1.5), xlabel="weight", ylabel="how many")
-    axes.set_title("One fit", loc="left")
-    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    axes.set_title("One fit")
 
 
 def _risks(axes: Axes, risks: Mapping[str, Mapping[str, float]], setting: Mapping[str, Any]) -> None:
@@ -66,5 +67,5 @@ def _risks(axes: Axes, risks: Mapping[str, Mapping[str, float]], setting: Mappin
     axes.text(setting["noise_variance"] + 0.06, -0.5, "the noise alone", va="center")
     axes.set_yticks([-place for place in range(len(BARS))], [label for label, _, _ in BARS.values()])
     axes.set(xlim=(0, 1.6 * max(risk["mean"] for risk in risks.values())), xlabel="squared loss")
-    axes.set_title(f"Loss on new data, {setting['num_trials']:,} fits", loc="left")
+    axes.set_title(f"Loss on new data, {setting['num_trials']:,} fits")
     axes.grid(visible=False, axis="y")

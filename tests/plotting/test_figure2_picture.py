@@ -16,7 +16,9 @@ from ratedist.experiments.figure2 import COLUMNS, QUANTITIES
 from ratedist.plotting.figure2 import draw_figure2
 
 
-def table(risks: list[float], bound: float = 100.0, erm: float = 2.0) -> pd.DataFrame:
+def table(
+    risks: list[float], bound: float = 100.0, erm: float = 2.0, codebook_risk: float = 1.0
+) -> pd.DataFrame:
     """A frame like that of the experiment, with K-means of these population risks at K = 1, 2, …"""
     rows = [{"algorithm": "erm", "generalization_error": 1.0, "distortion": 0.0, "population_risk": erm}]
     for K, risk in enumerate(risks, 1):
@@ -27,7 +29,7 @@ def table(risks: list[float], bound: float = 100.0, erm: float = 2.0) -> pd.Data
         for name in ("bound_proposition1", "plug_in_proposition1"):
             value = bound * math.sqrt(math.log(K))
             rows.append({"algorithm": name, **rate, "generalization_error": value})
-        codebook = cells | {"population_risk": 1e3 * risk}
+        codebook = cells | {"population_risk": codebook_risk * risk}
         rows.append({"algorithm": "fixed_codebook", **rate, **codebook})
     for alpha, rate in ((1.0, 0.0), (0.5, 1.0), (0.1, math.log2(max(len(risks), 2)))):
         cells = dict.fromkeys(QUANTITIES, 1.0) | {f"{name}_sem": 0.01 for name in QUANTITIES}
@@ -58,31 +60,55 @@ def abscissas(figure: Figure, panel: int, label: str) -> list[float]:
     return np.asarray(line.get_xdata(), dtype=float).tolist()
 
 
-@pytest.mark.parametrize("bound", [0.7, 3.0, 99.0])
-def test_the_strip_of_bounds_is_logarithmic_and_labels_do_not_overprint(bound: float) -> None:
-    # K = 1 is drawn, and its bounds are zero: no line falls from the others to the bottom.
+@pytest.mark.parametrize("bound", [0.7, 3.0, 99.0, 1e6])
+def test_the_papers_comparison_is_in_one_panel(bound: float) -> None:
+    # K = 1 is in the table, and its bounds are zero: no line falls from the others to the bottom.
     figure, _ = drawn(table([2.2, 2.0, 1.9], bound))
     figure.draw_without_rendering()
-    strip = figure.axes[0]
-    for line in strip.lines:
-        assert np.all(np.asarray(line.get_ydata()) > 0)
-    low, high = strip.get_ylim()
+    panel = figure.axes[0]
+    low, high = panel.get_ylim()
+    for label in ("Proposition 1", "plug-in"):
+        (line,) = [one.lines[0] for one in panel.containers if one.get_label().startswith(label)]
+        values, bits = np.asarray(line.get_ydata(), float), np.asarray(line.get_xdata(), float)
+        assert np.all((values > 0) & (values < high))
+        assert np.all(bits > 0)
+        assert any(text.get_text().startswith(label) for text in panel.texts)
+    assert {one.get_label() for one in panel.containers} >= {"K-means, optimal", "oracle (knows w*)"}
+    assert "ERM" in [text.get_text() for text in panel.texts]
     labels = [
         label.get_window_extent()
-        for axis in (strip.yaxis,)
-        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        for tick in (*panel.yaxis.get_major_ticks(), *panel.yaxis.get_minor_ticks())
         if (label := tick.label1).get_text() and low <= tick.get_loc() <= high
     ]
-    assert len(labels) >= 2
+    assert len(labels) >= 3
     for one, other in itertools.combinations(labels, 2):
         assert not one.overlaps(other)
 
 
-def test_without_a_bound_above_zero_there_is_no_strip() -> None:
+@pytest.mark.parametrize(("bound", "scale"), [(0.7, "linear"), (99.0, "symlog"), (1e6, "symlog")])
+def test_only_far_bounds_make_the_axis_logarithmic_and_only_above(bound: float, scale: str) -> None:
+    panel = drawn(table([2.2, 2.0, 1.9], bound))[0].axes[0]
+    assert panel.get_yscale() == scale
+    assert ("logarithmic" in panel.get_ylabel()) == (scale == "symlog")
+    # Whatever is bounded is where the axis is linear.
+    heights = panel.transData.transform([(0, value) for value in (0.0, 0.5, 1.0)])[:, 1]
+    assert heights[2] - heights[1] == pytest.approx(heights[1] - heights[0])
+
+
+def test_without_a_bound_above_zero_the_axis_is_plain() -> None:
     figure, title = drawn(table([1.3]))
-    assert len(figure.axes) == 3
+    assert figure.axes[0].get_yscale() == "linear"
     assert figure.axes[0].get_title(loc="left") == "(a) generalisation error"
     assert title == ""
+
+
+def test_fixed_codebooks_are_in_all_panels_or_in_none() -> None:
+    for codebook_risk, there in ((1.0, True), (1e3, False)):
+        figure, title = drawn(table([2.2, 2.0, 1.9], codebook_risk=codebook_risk))
+        for axes in figure.axes:
+            labels = [one.get_label() for one in axes.containers]
+            assert any(label.startswith("fixed codebook") for label in labels) == there
+        assert ("fixed codebook off scale at K = 1, 2, 3" in title) != there
 
 
 @pytest.mark.parametrize(
@@ -100,7 +126,6 @@ def test_without_a_bound_above_zero_there_is_no_strip() -> None:
     ],
 )
 def test_few_clusters_never_flatten_the_panels(risks, left_out, words) -> None:
-    """Whatever the fixed codebook's risk is, which no panel shows."""
     figure, title = drawn(table(risks))
     assert words in title
     assert ("off scale" in title) == bool(left_out)
@@ -108,8 +133,9 @@ def test_few_clusters_never_flatten_the_panels(risks, left_out, words) -> None:
     rates = [math.log2(K) for K in range(left_out + 1, len(risks) + 1)]
     assert abscissas(figure, population, "K-means") == rates
     if len(risks) > 2:
-        codebooks = abscissas(figure, 1, "fixed codebook")
-        assert codebooks == [math.log2(K) for K in range(2 if left_out else 1, len(risks) + 1)]
+        codebooks = abscissas(figure, 0, "fixed codebook")
+        if left_out < 2:
+            assert codebooks == [math.log2(K) for K in range(2 if left_out else 1, len(risks) + 1)]
 
 
 @pytest.mark.parametrize("risks", [[9.0, 2.6, 2.5, 2.4], [2.6, 2.4, 2.2, 1.8, 2.0]])
@@ -117,7 +143,7 @@ def test_the_least_risk_is_named_within_its_panel(risks: list[float]) -> None:
     figure, _ = drawn(table(risks))
     figure.draw_without_rendering()
     panel = figure.axes[-1]
-    (text,) = panel.texts
+    (text,) = [text for text in panel.texts if text.get_text() != "ERM"]
     assert text.get_text() == f"minimum: K = {np.argmin(risks) + 1}, {min(risks):.4g}"
     box, frame = text.get_window_extent(), panel.get_window_extent()
     assert frame.x0 <= box.x0

@@ -66,7 +66,7 @@ def low_rank_table() -> tuple[pd.DataFrame, dict]:
 
 def within_the_page(figure: Figure) -> None:
     figure.draw_without_rendering()
-    for text in (figure._supxlabel, *figure.texts):
+    for text in (figure._suptitle, *figure.texts):
         if text is not None:
             box = text.get_window_extent()
             assert box.x0 >= 0
@@ -88,23 +88,45 @@ def test_curves_begin_at_nothing_sent_and_have_their_corners_alone() -> None:
     table, record = compare_table()
     figure = draw_compare(table, record, "w*: a we$^$ird_{ name\n" + "and a long note " * 20)
     within_the_page(figure)
+    assert len(figure.axes) == 8
+    drawn = set()
     for axes in figure.axes:
         for container in axes.containers:
-            line = container.lines[0]
-            assert np.asarray(line.get_xdata(), float).tolist() == [0.0, 0.7, 4.0]
-            assert np.asarray(line.get_ydata(), float)[0] == 20.0
-    assert figure._supxlabel is not None
-    assert record["sentence"].splitlines()[1] in figure._supxlabel.get_text()
+            line, name = container.lines[0], str(container.get_label())
+            drawn.add(name)
+            begins = [] if name.startswith("oracle") else [20.0]
+            bits = [0.0, 0.7, 4.0] if begins else [0.7, 1.5, 4.0]
+            assert np.asarray(line.get_xdata(), float).tolist() == bits
+            assert np.asarray(line.get_ydata(), float).tolist()[: len(begins)] == begins
+    assert drawn == {look.label for look in compare_picture.LOOKS.values()}
 
 
-def test_the_minimum_is_named_and_legends_cover_no_curve_of_information() -> None:
+def test_every_code_is_in_every_panel_and_in_colour_in_its_family() -> None:
+    table, record = compare_table()
+    figure = draw_compare(table, record)
+    for upper, (name, codes) in zip(figure.axes, compare_picture.FAMILIES.items(), strict=False):
+        assert upper.get_title(loc="left") == name
+        assert len(upper.containers) == len(codes)
+        grey = [line for line in upper.lines if line.get_color() == "#BBBBBB"]
+        assert len(grey) == len(ALGORITHMS) - len(codes)
+    assert sorted(code for codes in compare_picture.FAMILIES.values() for code in codes) == sorted(ALGORITHMS)
+    table = table[~table["algorithm"].str.startswith("low_rank")]
+    assert len(draw_compare(table, record).axes) == 6
+
+
+def test_the_minimum_is_named_and_each_curve_of_factors_has_its_rank() -> None:
     table, record = low_rank_table()
     figure = draw_low_rank(table, record, "a title")
     within_the_page(figure)
     ranks, bits = figure.axes
-    assert "minimum: rank 2, 4" in [text.get_text() for text in ranks.get_legend().get_texts()]
+    assert "minimum: rank 2, 4" in [text.get_text() for text in ranks.texts]
+    assert sorted(text.get_text() for text in bits.texts)[:4] == ["1", "1", "2", "2"]
     labels = {text.get_text() for text in bits.get_legend().get_texts()}
-    assert {"information, rank 2", "plain SVD, rank 1", "the matrix itself, rounded"} <= labels
+    assert labels == {
+        "information, factors rounded",
+        "plain SVD, factors rounded",
+        "the matrix itself, rounded",
+    }
     assert math.isclose(ranks.get_ylim()[1], bits.get_ylim()[1])
 
 
