@@ -13,7 +13,9 @@ def entry_point() -> None:
     _prepare_streams()
     end_on_signals()
     from ratedist.cli import main
+    from ratedist.compilation_cache import keep_compilations
 
+    keep_compilations()
     sys.exit(main())
 
 

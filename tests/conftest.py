@@ -3,10 +3,8 @@
 import contextlib
 import ctypes
 import gc
-import hashlib
 import os
 import pathlib
-import platform
 import shutil
 import signal
 
@@ -22,6 +20,8 @@ import hypothesis
 import jax
 import matplotlib as mpl
 import pytest
+
+from ratedist.compilation_cache import machine
 
 mpl.use("Agg")
 jax.config.update("jax_enable_x64", True)
@@ -119,7 +119,7 @@ def _share_compilations(config: pytest.Config) -> None:
     if not hasattr(config, "cache") or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     try:
-        folder = config.cache.mkdir(f"jax-{_machine()}")
+        folder = config.cache.mkdir(f"jax-{machine()}")
         if not hasattr(config, "workerinput"):
             _empty_if_large(folder)
     except OSError:
@@ -130,16 +130,6 @@ def _share_compilations(config: pytest.Config) -> None:
     }.items():
         jax.config.update(name, value)
         os.environ[name.upper()] = str(value)
-
-
-def _machine() -> str:
-    """A name for what this processor can do: programs compiled for another one may not run here."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        features = next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        features = platform.processor()
-    return hashlib.sha256(f"{platform.machine()} {features}".encode()).hexdigest()[:12]
 
 
 def _empty_if_large(folder: pathlib.Path) -> None:

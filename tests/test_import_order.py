@@ -14,6 +14,7 @@ LAYERS = [
     "_checks",
     "units",
     "interruption",
+    "compilation_cache",
     "files",
     "estimate",
     "codes",

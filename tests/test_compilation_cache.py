@@ -1,0 +1,160 @@
+"""Compiled programs are kept where a user's caches are, and nothing depends on it."""
+
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import warnings
+import zlib
+
+import pytest
+
+from ratedist import compilation_cache
+from ratedist.compilation_cache import keep_compilations, remove_oldest, remove_torn
+
+FOLDER = "JAX_COMPILATION_CACHE_DIR"
+# One program, compiled by XLA if it was not read.
+COMPILING = """
+import sys
+from ratedist.compilation_cache import keep_compilations
+keep_compilations()
+import jax, numpy as np
+seen, hit = [], "/jax/compilation_cache/cache_hits"
+jax.monitoring.register_event_listener(lambda event, **rest: seen.append(event))
+print(jax.jit(lambda x: x * 3 + 1)(np.arange(3.0, dtype=np.float32)), seen.count(hit))
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_folder_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.setenv(FOLDER, "")  # put back at the end, whatever is set meanwhile
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.delenv(FOLDER)
+    monkeypatch.delenv(compilation_cache.VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "platform", "linux")
+
+
+def chosen() -> pathlib.Path | None:
+    with warnings.catch_warnings():
+        keep_compilations()
+    return pathlib.Path(os.environ[FOLDER]) if FOLDER in os.environ else None
+
+
+def test_it_is_in_the_place_of_the_platform(monkeypatch, tmp_path) -> None:
+    folder = chosen()
+    assert folder is not None
+    assert folder.parent == tmp_path / "xdg" / "ratedist"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for platform, home in {"linux": ".cache", "darwin": "Library/Caches", "win32": "AppData/Local"}.items():
+        monkeypatch.setattr(sys, "platform", platform)
+        monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+        monkeypatch.delenv("LOCALAPPDATA", raising=False)
+        monkeypatch.delenv(FOLDER)
+        folder = chosen()
+        assert folder is not None
+        assert folder.parent == tmp_path / "home" / home / "ratedist"
+
+
+def test_a_variable_names_another_folder_or_none(monkeypatch, tmp_path) -> None:
+    for off in ("off", "OFF", "0", "no"):
+        monkeypatch.setenv(compilation_cache.VARIABLE, off)
+        assert chosen() is None
+    monkeypatch.setenv(compilation_cache.VARIABLE, str(tmp_path / "mine"))
+    folder = chosen()
+    assert folder is not None
+    assert folder.parent == tmp_path / "mine"
+    assert not (tmp_path / "xdg").exists()
+
+
+def test_a_folder_of_jax_is_left_as_it_is(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv(FOLDER, "elsewhere")
+    assert chosen() == pathlib.Path("elsewhere")
+    assert not (tmp_path / "xdg").exists()
+
+
+def test_where_it_cannot_be_nothing_is_said(monkeypatch, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    for impossible in (tmp_path / "file", pathlib.Path("/proc/nowhere"), tmp_path / ("x" * 300)):
+        monkeypatch.setenv(compilation_cache.VARIABLE, str(impossible))
+        assert chosen() is None
+    monkeypatch.delenv(compilation_cache.VARIABLE)
+    with monkeypatch.context() as read_only:
+        read_only.setattr(os, "access", lambda *_: False)
+        assert chosen() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files")
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_folder_that_others_write_to_is_refused(monkeypatch, mode: int) -> None:
+    """What is in it is run: another user could have it run anything."""
+    folder = chosen()
+    assert folder is not None
+    monkeypatch.delenv(FOLDER)
+    folder.chmod(mode)
+    assert chosen() is None
+
+
+def test_the_oldest_go_when_it_is_full(tmp_path) -> None:
+    for age in range(10):
+        path = tmp_path / f"jit_{age}-cache"
+        path.write_bytes(bytes(100))
+        os.utime(path, (1000 - age, 1000 - age))
+    (tmp_path / "something else").write_bytes(bytes(1000))
+    remove_oldest(tmp_path, 1000)
+    assert len(list(tmp_path.glob("*-cache"))) == 10
+    remove_oldest(tmp_path, 999)
+    assert sorted(path.name for path in tmp_path.glob("*-cache")) == [f"jit_{age}-cache" for age in range(4)]
+    assert (tmp_path / "something else").exists()
+
+
+def test_what_is_torn_goes_before_it_is_read(tmp_path) -> None:
+    whole = zlib.compress(bytes(range(256)) * 10)
+    flipped = whole[:20] + bytes([whole[20] ^ 1]) + whole[21:]
+    entries = {
+        "whole": whole,
+        "half": whole[:50],
+        "flipped": flipped,
+        "empty": b"",
+        "zstd": b"\x28\xb5\x2f\xfd",
+    }
+    for name, content in entries.items():
+        (tmp_path / f"{name}-cache").write_bytes(content)
+    remove_torn(tmp_path)
+    assert {path.name for path in tmp_path.glob("*-cache")} == {"whole-cache", "zstd-cache"}
+    old = tmp_path / "half-cache"
+    old.write_bytes(whole[:50])
+    os.utime(old, (1000, 1000))
+    remove_torn(tmp_path)  # looks at new ones only
+    assert old.exists()
+
+
+def test_two_processes_and_a_damaged_entry(tmp_path) -> None:
+    """Both compute, whoever writes first; a damaged entry is compiled instead, and written anew."""
+    command = [sys.executable, "-W", "error", "-c", COMPILING]
+    environment = {**os.environ, "XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def finish(*processes: subprocess.Popen[str]) -> list[str]:
+        texts = [process.communicate(timeout=300) for process in processes]
+        assert [complaint for _, complaint in texts] == [""] * len(texts)
+        return [printed.strip() for printed, _ in texts]
+
+    assert {line[:10] for line in finish(start(), start())} == {"[1. 4. 7.]"}
+    folder = next((tmp_path / "xdg" / "ratedist").iterdir())
+    entries = list(folder.glob("*-cache"))
+    assert entries
+    for entry in entries:
+        entry.write_bytes(entry.read_bytes()[:100])
+        os.utime(entry, (1000, 1000))  # as one that nobody has looked at
+    assert finish(start()) == ["[1. 4. 7.] 0"]
+    (folder / compilation_cache.CHECKED).unlink()
+    assert finish(start()) == ["[1. 4. 7.] 0"]
+    for entry in entries:
+        zlib.decompress(entry.read_bytes())
