@@ -25,7 +25,10 @@ LONGEST = 25
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",
-    *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md")),
+    # The site's copies of other pages are not documents of their own.
+    *sorted(
+        str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md") if path.parent.name != "repository"
+    ),
     *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("notebooks/*.ipynb")),
 ]
 ABBREVIATION = re.compile(
@@ -57,7 +60,7 @@ def blocks(markdown: str) -> Iterator[str]:
     lines: list[str] = []
     for line in [*text.splitlines(), ""]:
         item = re.match(r"\s*(?:[-*]|\d+\.)\s+", line)
-        apart = not line.strip() or line.lstrip().startswith(("|", "#", ">"))
+        apart = not line.strip() or line.lstrip().startswith(("|", "#", ">", ":::"))
         if item or apart:
             if lines:
                 yield " ".join(lines)
