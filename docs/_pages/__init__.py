@@ -9,9 +9,20 @@ if TYPE_CHECKING:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    from _pages import api, assets, citation, code_links, commands, docstrings, links, notebooks, verdicts
+    from _pages import (
+        api,
+        api_index,
+        assets,
+        citation,
+        code_links,
+        commands,
+        copies,
+        docstrings,
+        links,
+        verdicts,
+    )
 
-    app.connect("builder-inited", lambda app: notebooks.stage(app.srcdir))
+    app.connect("builder-inited", lambda app: copies.stage())
     app.connect("builder-inited", lambda app: api.write_pages(app.srcdir))
     app.connect("source-read", links.rewrite)
     app.connect("autodoc-process-docstring", docstrings.plain_text_as_markup, priority=400)
@@ -19,8 +30,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-signature", docstrings.without_empty_signature)
     app.connect("build-finished", assets.copy)
     app.connect("missing-reference", code_links.public_name)
-    app.add_post_transform(code_links.NamesToApi)
+    app.add_post_transform(code_links.NamesToPages)
     app.add_directive("command-reference", commands.CommandReference)
     app.add_directive("verdict-table", verdicts.VerdictTable)
+    app.add_directive("api-index", api_index.ApiIndex)
     app.add_directive("citation", citation.Citation)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

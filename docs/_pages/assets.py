@@ -7,7 +7,7 @@ import pathlib
 import shutil
 from typing import TYPE_CHECKING
 
-from _pages.notebooks import ROOT
+from _pages.copies import ROOT
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -8,7 +8,7 @@ import yaml
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from _pages.notebooks import ROOT
+from _pages.copies import ROOT
 
 CITATION = ROOT / "CITATION.cff"
 

@@ -1,4 +1,4 @@
-"""Names lead to their place in the API: `rd.simulate` in a sentence, and types in signatures."""
+"""Names lead to their pages: `rd.simulate`, `ratedist verify` and `lemma-2` in text, types in signatures."""
 
 from __future__ import annotations
 
@@ -12,25 +12,45 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
 NAME = re.compile(r"rd((?:\.\w+)+)(?:\(.*\))?")
+COMMAND = re.compile(r"ratedist ([a-z][\w-]*)(?: .*)?")
 
 
-class NamesToApi(SphinxPostTransform):
-    """Code that is a public name, or a call of one, becomes a link; anything else stays code."""
+class NamesToPages(SphinxPostTransform):
+    """Code that is a public name, a command or a claim becomes a link; anything else stays code."""
 
     default_priority = 400
 
     def run(self, **kwargs: Any) -> None:
-        names = self.env.domains.python_domain.objects
+        docname = self.env.current_document.docname
         for literal in list(self.document.findall(nodes.literal)):
-            found = NAME.fullmatch(literal.astext())
-            place = names.get(f"ratedist{found[1]}") if found else None
+            place = self.place(literal.astext())
             if place is None or isinstance(literal.parent, nodes.reference | nodes.title):
                 continue
-            docname = self.env.current_document.docname
-            link = make_refnode(
-                self.env.app.builder, docname, place.docname, place.node_id, literal.deepcopy()
-            )
-            literal.replace_self(link)
+            literal.replace_self(make_refnode(self.env.app.builder, docname, *place, literal.deepcopy()))
+
+    def place(self, code: str) -> tuple[str, str] | None:
+        """The page and the anchor that a piece of code leads to."""
+        if found := NAME.fullmatch(code):
+            named = self.env.domains.python_domain.objects.get(f"ratedist{found[1]}")
+            return (named.docname, named.node_id) if named else None
+        if (found := COMMAND.fullmatch(code)) and found[1] in _commands():
+            return "command-line", f"ratedist-{found[1]}"
+        return ("verdicts", f"claim-{code}") if code in _claims() else None
+
+
+@functools.cache
+def _commands() -> frozenset[str]:
+    from ratedist.cli.commands import COMMANDS
+
+    return frozenset(COMMANDS)
+
+
+@functools.cache
+def _claims() -> frozenset[str]:
+    """Ids of claims that are no common word, as ``lemma-2`` is none."""
+    from ratedist.claims import CLAIMS
+
+    return frozenset(claim.id for claim in CLAIMS if "-" in claim.id)
 
 
 def public_name(app: Any, env: Any, node: Any, text: nodes.Node) -> nodes.Node | None:

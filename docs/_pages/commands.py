@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 # Columns of a page on which no text of an option is broken.
 WIDE = "5000"
-OPTION = re.compile(r"  (?P<flags>[-A-Z]\S*(?: \S+)*)(?:  +(?P<text>.*))?")
+OPTION = re.compile(r"  (?P<flags>(?:-|[A-Z]{2})\S*(?: \S+)*)(?:  +(?P<text>.*))?")
 DEFAULT = re.compile(r" \((?P<what>default: (?!none\)).*|required)\)$| \(default: none\)$")
 # Said of every command.
 HELP = "-h, --help"

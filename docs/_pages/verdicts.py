@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from _pages.notebooks import ROOT
+from _pages.copies import ROOT
 
 VERDICTS = ROOT / "figures" / "verify.csv"
 COLUMNS = {"claim": 20, "what it says": 52, "where": 14, "verdict": 14}
