@@ -4,6 +4,7 @@ No network is asked for anything, by the build or by a reader: mathematics is se
 site, and its pages work from file://. `_pages/` makes what no person writes.
 """
 
+import os
 import pathlib
 import sys
 
@@ -47,6 +48,8 @@ nb_execution_raise_on_error = False  # a warning, which -W makes an error: the o
 nb_execution_show_tb = True
 nb_execution_in_temp = True
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 nb_ipywidgets_js = {}  # none are used, and these would come from a network
 
 # API.
@@ -77,3 +80,7 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5a8f", "color-brand-content": "#0b5a8f"},
     "dark_css_variables": {"color-brand-primary": "#7cc0ee", "color-brand-content": "#7cc0ee"},
 }
+if "RATEDIST_TRIALS" in os.environ:
+    html_theme_options["announcement"] = (
+        f"To be tried only: notebooks ran with {os.environ['RATEDIST_TRIALS']} trials, their text is about more."
+    )

@@ -65,7 +65,7 @@ def _theory() -> Iterator[Family]:
             else:
                 subtitle = line.strip()
         slug = re.sub(r"\W+", "-", re.split(r"[:,]", title)[0].lower()).strip("-")
-        yield Family(f"theory-{slug}", title, "", names)
+        yield Family(f"theory-{slug}", f"Theory: {title[0].lower()}{title[1:]}", "", names)
 
 
 def _room(name: str) -> Family:
