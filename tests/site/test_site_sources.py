@@ -11,6 +11,7 @@ import pytest
 import ratedist as rd
 from ratedist.claims import CLAIMS
 from ratedist.cli.commands import COMMANDS
+from ratedist.explorer.server import FOLDER
 from tests.public import DOORS, ROOMS, public_objects
 from tests.site.sources import DOCS, ROOT, pages
 
@@ -66,6 +67,17 @@ def test_the_front_page_says_what_the_readme_says() -> None:
             assert block in front
     assert "**A model is fitted to data" in readme
     assert readme.split("**")[1] in front.replace("\n", " ")
+
+
+def test_the_page_of_the_explorer_has_its_pages() -> None:
+    text = (DOCS / "explorer.md").read_text()
+    rows = re.findall(
+        r"^\| <a href=\"explorer/index.html#(\w+)\" .*?>(.*?)</a> \| (.*?) \|", text, flags=re.MULTILINE
+    )
+    scripts = [path.read_text() for path in FOLDER.glob("*_page.js")]
+    parts = (re.search(r"id: '(\w+)', title: '(.*?)', question: '(.*?)'", script) for script in scripts)
+    assert sorted(rows) == sorted(found.groups() for found in parts if found)
+    assert len(rows) == len(scripts)
 
 
 def test_every_page_of_docs_has_a_place_in_the_navigation() -> None:
