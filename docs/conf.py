@@ -80,7 +80,7 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5a8f", "color-brand-content": "#0b5a8f"},
     "dark_css_variables": {"color-brand-primary": "#7cc0ee", "color-brand-content": "#7cc0ee"},
 }
-if "RATEDIST_TRIALS" in os.environ:
+if trials := os.environ.get("RATEDIST_TRIALS"):
     html_theme_options["announcement"] = (
-        f"To be tried only: notebooks ran with {os.environ['RATEDIST_TRIALS']} trials, their text is about more."
+        f"To be tried only: notebooks ran with {trials} trials, and their text is about more."
     )
