@@ -54,7 +54,7 @@ def write_figure(
 
     import ratedist.plotting.style  # noqa: F401 - timed apart
 
-    stopwatch.lap("import of matplotlib and seaborn")
+    stopwatch.lap("import of matplotlib")
     files = drawn({name: draw(table)}) | {
         f"{name}.csv": table.csv().encode(),
         f"{name}.json": table.json().encode(),

@@ -34,21 +34,27 @@ BELOW = 0.72
 def settle(figure: Figure) -> None:
     """Solve the layout once and for good: a file of any kind has the same one, within the style or not.
 
-    Names of levels that would overprint each other are moved apart.
+    Names of levels that would overprint each other are moved apart, those of levels outside a panel hidden.
     """
+    names: dict[Axes, list[Annotation]] = {}
     for axes in figure.axes:
         # From these sizes Matplotlib knows how many ticks have room; else it asks its settings when it draws.
         axes.tick_params(axis="x", labelsize=plt.rcParams["xtick.labelsize"])
         axes.tick_params(axis="y", labelsize=plt.rcParams["ytick.labelsize"])
+        low, high = axes.get_ylim()
+        levels = [text for text in axes.texts if isinstance(text, Annotation) and text.get_gid() == LEVEL]
+        for text in levels:
+            text.set_visible(low <= text.xy[1] <= high)
+        names[axes] = [text for text in levels if text.get_visible()]
     if engine := figure.get_layout_engine():
         engine.execute(figure)
     figure.set_layout_engine("none")
-    for axes in figure.axes:
-        _spread([text for text in axes.texts if text.get_gid() == LEVEL])
+    for levels in names.values():
+        _spread(levels)
 
 
 def level(axes: Axes, value: float, label: str = "", linestyle: Any = "--", color: str = "black") -> None:
-    """A line across the panel, its name at the right of it, outside."""
+    """A line across the panel, its name at the right of it, outside; none if the line is not in the panel."""
     axes.axhline(value, color=color, linestyle=linestyle, linewidth=1.3)
     if label:
         axes.annotate(
@@ -229,13 +235,9 @@ def _filled(box: Bbox) -> np.ndarray:
 
 def _spread(labels: list[Any]) -> None:
     """Move names of levels up and down until no two overprint."""
-    if len(labels) < 2:
-        return
     labels = sorted(labels, key=lambda label: label.get_window_extent().y0)
-    heights = [label.get_window_extent().height + 2 for label in labels]
-    centers = [
-        label.get_window_extent().y0 + height / 2 for label, height in zip(labels, heights, strict=True)
-    ]
+    boxes = [label.get_window_extent() for label in labels]
+    heights, centers = [box.height + 2 for box in boxes], [(box.y0 + box.y1) / 2 for box in boxes]
     placed = list(centers)
     for _ in range(50):
         for i in range(len(placed) - 1):

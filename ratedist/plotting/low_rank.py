@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ratedist.plotting.layout import label_points, legend_below, level, settle
+from ratedist.plotting.layout import GROUND, label_points, legend_below, level, settle
 from ratedist.plotting.style import Look, heading, house_style
 
 PROJECTIONS = {
@@ -55,8 +55,8 @@ def draw_low_rank(table: pd.DataFrame, record: Mapping[str, Any], title: str = "
             level(axes, found["erm"], "least\nsquares", ":")
             axes.set(ylim=(0, REACH * found["erm"]), ylabel="excess population risk")
             legend_below(axes, columns=1 + (axes is ranks))
-        ranks.set_title("(a) real numbers; grey line: the true rank")
-        bits.set_title("(b) in bits; at each curve its rank")
+        ranks.set_title("(a) real numbers; ▼ the true rank", pad=12)
+        bits.set_title("(b) in bits; at each curve its rank", pad=12)
         heading(figure, title)
         settle(figure)
         _name_points(ranks, table, found)
@@ -79,7 +79,10 @@ def _ranks(axes: Axes, table: pd.DataFrame, found: Mapping[str, Any]) -> None:
     axes.plot(
         limit["rank"], limit["excess_risk"], color=LIMIT.color, linestyle=LIMIT.linestyle, label=LIMIT.label
     )
-    axes.axvline(found["true_rank"], color="black", alpha=0.3, linewidth=1.0, zorder=0)
+    axes.plot(
+        [found["true_rank"]], [1.0], "v", color="black", clip_on=False, gid=GROUND,
+        transform=axes.get_xaxis_transform(),
+    )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("rank")
 

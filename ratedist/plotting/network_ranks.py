@@ -80,8 +80,8 @@ def draw_network_ranks(table: pd.DataFrame, title: str = "", lines: Sequence[str
         settle(figure)
         level: Any = frame[(frame["method"] == WHOLE) & (frame["bits"] == FLOAT_BITS) & frame["fine_tuned"]]
         if not level.empty:
-            place = (float(np.median(sorted(set(frame["rank"]) - {0}))), float(level["calibrated_test_loss"].mean()))
-            label_points(panels[1, 1], [("full rank", place, "black")])
+            middle, height = np.median(sorted(set(frame["rank"]) - {0})), level["calibrated_test_loss"].mean()
+            label_points(panels[1, 1], [("full rank", (float(middle), float(height)), "black")])
     return figure
 
 

@@ -40,7 +40,8 @@ def faults(figure: Figure) -> list[str]:
             found.append(f"a legend of {len(labels)} entries: {labels}")
     found += [fault for axes in figure.axes for fault in _alike(axes)]
     boxes = [("the legend", legend.get_window_extent()) for legend in legends]
-    boxes += [(repr(text.get_text()), text_box(text)) for axes in figure.axes for text in axes.texts]
+    texts = [text for axes in figure.axes for text in axes.texts if _is_drawn(text)]
+    boxes += [(repr(text.get_text()), text_box(text)) for text in texts]
     for (one, box), (other, beside) in itertools.combinations(boxes, 2):
         if box.overlaps(beside):
             found.append(f"{one} lies on {other}")
@@ -53,6 +54,11 @@ def text_box(text: Text) -> Bbox:
     """Where a text stands, without the line that leads to its point."""
     text.get_window_extent()
     return Text.get_window_extent(text) if isinstance(text, Annotation) else text.get_window_extent()
+
+
+def _is_drawn(text: Text) -> bool:
+    """A label of a point outside its panel is not."""
+    return text.get_visible() and bool(np.isfinite(text.get_window_extent().y0))
 
 
 def _small_text(figure: Figure) -> list[str]:
@@ -68,7 +74,7 @@ def _small_text(figure: Figure) -> list[str]:
 
 def _off_the_page(figure: Figure) -> list[str]:
     page = figure.bbox.padded(1)
-    texts = [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]
+    texts = [*figure.texts, *(text for axes in figure.axes for text in axes.texts if _is_drawn(text))]
     texts += [axis.label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     boxes = [(text.get_text(), text_box(text)) for text in texts if text.get_text()]
     boxes += [("a legend", legend.get_window_extent()) for legend in figure.findobj(Legend)]

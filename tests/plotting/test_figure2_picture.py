@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from ratedist.cli.figure2 import summary
 from ratedist.experiments.figure2 import COLUMNS, QUANTITIES
 from ratedist.plotting.figure2 import draw_figure2
+from tests.plotting.readable import faults
 
 
 def table(
@@ -83,6 +84,7 @@ def test_the_papers_comparison_is_in_one_panel(bound: float) -> None:
     assert len(labels) >= 3
     for one, other in itertools.combinations(labels, 2):
         assert not one.overlaps(other)
+    assert faults(figure) == []
 
 
 @pytest.mark.parametrize(("bound", "scale"), [(0.7, "linear"), (99.0, "symlog"), (1e6, "symlog")])

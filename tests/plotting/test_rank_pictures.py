@@ -16,6 +16,7 @@ from ratedist.experiments.low_rank import COLUMNS as LOW_RANK
 from ratedist.plotting import compare as compare_picture
 from ratedist.plotting.compare import draw_compare
 from ratedist.plotting.low_rank import draw_low_rank
+from tests.plotting.readable import faults
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +100,16 @@ def test_curves_begin_at_nothing_sent_and_have_their_corners_alone() -> None:
             assert np.asarray(line.get_xdata(), float).tolist() == bits
             assert np.asarray(line.get_ydata(), float).tolist()[: len(begins)] == begins
     assert drawn == {look.label for look in compare_picture.LOOKS.values()}
+
+
+@pytest.mark.parametrize("levels", [{}, {"ridge": 1e3}, {"erm": 1e-3, "ridge": 1.5}, {"nothing": 1.0}])
+def test_whatever_the_levels_are_the_picture_can_be_read(levels: dict[str, float]) -> None:
+    table, record = compare_table()
+    record["levels"] |= levels
+    assert faults(draw_compare(table, record, "a title")) == []
+    table, record = low_rank_table()
+    record["findings"]["erm"] = levels.get("ridge", 10.0)
+    assert faults(draw_low_rank(table, record, "a title")) == []
 
 
 def test_every_code_is_in_every_panel_and_in_colour_in_its_family() -> None:
