@@ -63,7 +63,7 @@ napoleon_use_rtype = False
 napoleon_attr_annotations = False  # the record's signature has them
 napoleon_custom_sections = [("Attributes", "params_style")]
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 88
+python_maximum_signature_line_length = 110  # with full names of types, which are not shown
 toc_object_entries = False
 
 # Looks.
