@@ -49,7 +49,7 @@ def draw_description_length(table: pd.DataFrame, record: Mapping[str, Any], titl
     """
     found = record["findings"]
     with house_style():
-        figure = plt.figure(figsize=(4.27 * (1 + len(found)), 6.6))
+        figure = plt.figure(figsize=(round(12.8 / 3 * (1 + len(found)), 1), 6.6))
         panels = figure.subplots(1, 1 + len(found))
         _one_weight(panels[0], _named(table, "one_weight"), record["one_weight"])
         for number, (axes, one) in enumerate(zip(panels[1:], found, strict=True)):

@@ -20,7 +20,7 @@ LOOKS = {
     "envelope": Look("the same, convex envelope", "#56B4E9", "", "-"),
     "exact": Look("exact, certified", "#000000", "o", "-"),
 }
-ASYMPTOTE = Look("asymptote at high rate", "#777777", "", (0, (1, 1)))
+ASYMPTOTE = Look("asymptote at high rate", "#777777", "", (0, (5, 1, 1, 1, 1, 1)))
 
 
 def draw_rate_distortion(table: pd.DataFrame, title: str = "") -> Figure:
