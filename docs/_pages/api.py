@@ -33,6 +33,15 @@ ROOMS = {
 GUESTS = {"Estimate": "simulation"}
 
 
+# Numbers and tuples have no docstring of their own.
+CONSTANTS = {
+    "ratedist.claims.CLAIMS": "Every claim, in the order of :doc:`the table of verdicts </verdicts>`.",
+    "ratedist.theory.BITS_BACK_REFUND": "½ ln(2πe/12) nats a weight, 0.2546 bit: by so much bits back beats the "
+    "best two-part code at high resolution.",
+    "ratedist.units.NATS_PER_BIT": "ln 2, about 0.693.",
+}
+
+
 class Family(NamedTuple):
     """A page: its file, its title, what it says first, and names under subtitles ("" is none)."""
 
@@ -132,4 +141,4 @@ def entry(name: str) -> str:
         return f".. autoclass:: {name}\n   :members:"
     if callable(value):
         return f".. autofunction:: {name}"
-    return f".. autodata:: {name}\n   :no-value:"
+    return f".. py:data:: {name}\n\n   {CONSTANTS[name]}"

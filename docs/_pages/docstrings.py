@@ -16,7 +16,8 @@ SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Warns|Example):")
 def plain_text_as_markup(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Escape stars and bars outside of code; formulas that stand alone become literal blocks."""
     if what in ("attribute", "data", "property"):
-        lines.insert(0, "")  # or Napoleon takes what stands before a colon for a type
+        # An empty type, or Napoleon takes what stands before a colon for one.
+        lines[:1] = [f": {line}" for line in lines[:1]]
     lines[:] = [line for kept, part in _parts(lines) for line in (part if kept else _escaped(part))]
 
 
