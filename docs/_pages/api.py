@@ -36,8 +36,8 @@ GUESTS = {"Estimate": "simulation"}
 # Numbers and tuples have no docstring of their own.
 CONSTANTS = {
     "ratedist.claims.CLAIMS": "Every claim, in the order of :doc:`the table of verdicts </verdicts>`.",
-    "ratedist.theory.BITS_BACK_REFUND": "½ ln(2πe/12) nats a weight, 0.2546 bit: by so much bits back beats the "
-    "best two-part code at high resolution.",
+    "ratedist.theory.BITS_BACK_REFUND": "½ ln(2πe/12) nats a weight, 0.2546 bit: "
+    "by so much bits back beats the best two-part code at high resolution.",
     "ratedist.units.NATS_PER_BIT": "ln 2, about 0.693.",
 }
 
