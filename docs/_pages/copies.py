@@ -28,11 +28,11 @@ def originals() -> dict[pathlib.Path, pathlib.Path]:
 
 
 def _state() -> str:
-    """What decides the output of a notebook besides its own code: the package and the number of trials."""
-    code = hashlib.sha256()
-    for path in sorted((ROOT / "ratedist").rglob("*.py")):
-        code.update(path.read_bytes())
-    return f"{os.environ.get('RATEDIST_TRIALS', 'full')}-{code.hexdigest()[:12]}"
+    """What decides the output of a notebook besides its own code: the package, its tables, the trials."""
+    state = hashlib.sha256()
+    for path in sorted([*(ROOT / "ratedist").rglob("*.py"), *(ROOT / "figures").rglob("*.csv")]):
+        state.update(path.read_bytes())
+    return f"{os.environ.get('RATEDIST_TRIALS', 'full')}-{state.hexdigest()[:12]}"
 
 
 CACHE = ROOT / "build" / "notebooks" / _state()
