@@ -11,7 +11,7 @@ from ratedist.experiments.ahead import errors_ahead, in_words
 from ratedist.experiments.compare_curves import Curve, difference
 from ratedist.experiments.compare_names import ALGORITHMS, PRIOR
 
-# Relative differences below it are rounding.
+# Differences below this multiple of the larger risk, ERM's or their own, are rounding.
 SAME = 1e-9
 
 
@@ -34,12 +34,12 @@ def verdict(curves: Mapping[str, Curve], rate: float, erm: float) -> dict[str, A
     return {
         "rate": rate,
         "erm": erm,
-        **_ranked(curves, order, rate),
-        "without_prior": _ranked(curves, told_less, rate) if told_less else None,
+        **_ranked(curves, order, rate, erm),
+        "without_prior": _ranked(curves, told_less, rate, erm) if told_less else None,
     }
 
 
-def _ranked(curves: Mapping[str, Curve], order: Sequence[str], rate: float) -> dict[str, Any]:
+def _ranked(curves: Mapping[str, Curve], order: Sequence[str], rate: float, erm: float) -> dict[str, Any]:
     first = order[0]
     least = curves[first].at(rate)[0]
     rows, tied, num_trials = [], [], len(curves[first].at(rate)[1])
@@ -55,7 +55,9 @@ def _ranked(curves: Mapping[str, Curve], order: Sequence[str], rate: float) -> d
                 "behind_sem": behind.sem,
             }
         )
-        if name != first and behind.mean <= max(errors_ahead(num_trials) * behind.sem, SAME * abs(least)):
+        # A code may have no excess in any trial: then nothing but rounding is behind it, without an error.
+        rounding = SAME * max(abs(least), erm)
+        if name != first and behind.mean <= max(errors_ahead(num_trials) * behind.sem, rounding):
             tied.append(name)
     return {
         "order": rows,
@@ -78,17 +80,18 @@ def _at_rate(one: Mapping[str, Any]) -> str:
         place = "not told apart from"
     else:
         place = "below" if gap < 0 else "above"
-    text = f"At {rate:g} {unit} a weight {_outcome(one)}. That is {place} ERM's {_number(one['erm'])}."
+    text = f"At {rate:g} {unit} a weight {_outcome(one, one['erm'])}. "
+    text += f"That is {place} ERM's {_number(one['erm'])}."
     other = one["without_prior"]
     if other is not None and ALGORITHMS[one["order"][0]["algorithm"]].knows == PRIOR:
-        text += f" Without the prior {_outcome(other)}."
+        text += f" Without the prior {_outcome(other, one['erm'])}."
     return text
 
 
-def _outcome(one: Mapping[str, Any]) -> str:
+def _outcome(one: Mapping[str, Any], erm: float) -> str:
     """Who wins by how much, or who is level."""
     first, *others = one["order"]
-    least = _number(first["excess_risk"])
+    least = _number(first["excess_risk"] if abs(first["excess_risk"]) > SAME * erm else 0.0)
     if one["winner"] is None:
         names = [ALGORITHMS[name].name for name in one["tied"]]
         return f"there is no winner: {_listed(names)} are within {in_words(one['num_trials'])} at {least}"

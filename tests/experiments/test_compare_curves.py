@@ -119,6 +119,21 @@ def test_two_trials_name_no_winner() -> None:
         assert ("standard errors that 2 trials ask for" in sentence([one])) == (winner is None)
 
 
+@pytest.mark.parametrize(("behind", "winner"), [(2.6e-13, None), (1e-6, "kmeans")])
+def test_rounding_is_no_victory_where_no_trial_has_an_excess(behind: float, winner: str | None) -> None:
+    """Codes that are exact in every trial differ by rounding alone, and their standard errors are zero."""
+    points = [constant("kmeans", 1, 2.2e-16, 50), constant("pruned", 1, behind, 50)]
+    one = verdict(curves(points, nothing_sent(10.0, 50)), 1.0, 1.7)
+    assert one["winner"] == winner
+    if winner is None:
+        assert sentence([one]).startswith(
+            "At 1 bit a weight there is no winner: K-means and pruning are within"
+        )
+        assert " at 0. That is below ERM's 1.7." in sentence([one])
+    else:
+        assert "K-means wins with 0, 1e-06 ± 0 below pruning" in sentence([one])
+
+
 def test_who_is_told_the_prior_is_named_beside_the_best_that_is_not() -> None:
     points = [
         constant("remote_prior", 1, 1.0, 50),
