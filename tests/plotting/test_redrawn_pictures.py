@@ -1,0 +1,86 @@
+"""The pictures that are kept are those of the tables beside them, and one script draws them all."""
+
+import importlib.util
+import io
+import pathlib
+from collections.abc import Iterator
+from types import ModuleType
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from ratedist.plotting.style import figure_bytes
+
+FIGURES = pathlib.Path(__file__).parent.parent.parent / "figures"
+# Levels of 255, in the mean: other versions of Matplotlib smooth letters otherwise.
+NEAR = 1.5
+LARGEST = 250_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def redraw() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("redraw", FIGURES / "redraw.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def kept() -> list[str]:
+    return sorted(str(path.relative_to(FIGURES).with_suffix("")) for path in FIGURES.rglob("*.png"))
+
+
+def pixels(content: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), dtype=float)
+
+
+def test_the_script_draws_every_picture_and_no_picture_is_large(redraw: ModuleType) -> None:
+    assert sorted(redraw.PICTURES) == kept()
+    for name in kept():
+        assert (FIGURES / f"{name}.png").stat().st_size < LARGEST
+        assert (FIGURES / f"{name}.pdf").exists()
+
+
+def test_colours_and_text_survive_the_palette() -> None:
+    with plt.rc_context(), plt.style.context(FIGURES.parent / "ratedist" / "plotting" / "style.mplstyle"):
+        figure, axes = plt.subplots(figsize=(4, 3))
+        colors = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+        for height, color in enumerate(colors):
+            axes.axhspan(height, height + 1, color=color, linewidth=0)
+    found = {tuple(color) for color in pixels(figure_bytes(figure, "png")).reshape(-1, 3).astype(int)}
+    for color in colors:
+        wanted = [int(color.lstrip("#")[place : place + 2], 16) for place in (0, 2, 4)]
+        assert min(max(abs(np.subtract(one, wanted))) for one in found) <= 1, color
+
+
+def test_a_picture_is_the_same_each_time_it_is_made(redraw: ModuleType) -> None:
+    for kind in ("png", "pdf"):
+        first, second = (figure_bytes(redraw.PICTURES["two-clusters"]("two-clusters"), kind) for _ in "ab")
+        assert first == second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", kept())
+def test_a_picture_is_of_the_table_beside_it(redraw: ModuleType, name: str) -> None:
+    ours, theirs = pixels((FIGURES / f"{name}.png").read_bytes()), redraw.PICTURES[name](name)
+    again = pixels(figure_bytes(theirs, "png"))
+    assert ours.shape == again.shape
+    assert np.abs(ours - again).mean() < NEAR
+
+
+def test_another_table_is_another_picture(redraw: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = redraw.record("two-clusters")
+    record["population_risk"]["erm"]["mean"] *= 1.2
+    monkeypatch.setattr(redraw, "record", lambda _: record)
+    again = pixels(figure_bytes(redraw.PICTURES["two-clusters"]("two-clusters"), "png"))
+    ours = pixels((FIGURES / "two-clusters.png").read_bytes())
+    assert np.abs(ours - again).mean() > NEAR
