@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import chi2
 
 from ratedist import _checks
 from ratedist.compressors.base import (
@@ -25,6 +24,7 @@ from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import single_output
 from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.theory.mixture_prior import MixturePrior, require_mixture
+from ratedist.theory.numerics import chi_square_quantiles
 from ratedist.theory.remote import NODES_PER_DEVIATION, weight_noise_unit
 
 # The law of g is cut off where so much of it is left on either side.
@@ -119,7 +119,7 @@ class PosteriorMean:
         one = single_output("the posterior mean E[w*|W]", model)
         nu, d = one.degrees_of_freedom, one.d
         unit = weight_noise_unit(one)
-        low, high = np.log(chi2.ppf(CUT_OFF, nu)), np.log(chi2.isf(CUT_OFF, nu))
+        low, high = np.log(chi_square_quantiles(CUT_OFF, nu))
         wanted = (high - low) / np.sqrt(2 / (nu + d)) * NODES_PER_DEVIATION
         log_g = np.linspace(low, high, NODES_TOGETHER * int(wanted // NODES_TOGETHER + 1))
         arrays = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import gammainccinv, gammaincinv
 
 from ratedist import _checks
 
@@ -29,6 +30,15 @@ def log_slope_root(rate_per_sample: ArrayLike) -> np.ndarray:
         step = np.where(slope > 0, (exp_remainder(-z) - target) / np.where(slope > 0, slope, 1.0), 0.0)
         z = np.maximum(z - step, 0.0)
     return np.where(finite, z, np.inf)
+
+
+def chi_square_quantiles(probability: float, degrees_of_freedom: float) -> tuple[float, float]:
+    """Below the first and above the second number a χ² is with this probability each.
+
+    By special functions: importing the laws of ``scipy.stats`` takes half a second.
+    """
+    shape = degrees_of_freedom / 2
+    return 2 * float(gammaincinv(shape, probability)), 2 * float(gammainccinv(shape, probability))
 
 
 def exp_remainder(x: ArrayLike) -> np.ndarray:

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import root_scalar
 from scipy.special import gammaln, logsumexp
-from scipy.stats import chi2
 
 from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, require_model
-from ratedist.theory.numerics import exp_remainder
+from ratedist.theory.numerics import chi_square_quantiles, exp_remainder
 from ratedist.theory.oracle import oracle_gaussian_rate
 
 # Quadrature in the logarithm of a χ² variable. Its tails beyond this probability are dropped.
@@ -129,10 +128,9 @@ def _exact_rate(model: GaussianLinearModel, alpha: float) -> float:
     d = model.d
     offset, precision = oracle_output_mixture(model, alpha)
     # |x|² given g is χ²_d/(2 precision); the outer quadrature runs over its logarithm.
+    low, high = chi_square_quantiles(TAIL_PROBABILITY, d)
     log_square = _nodes(
-        float(np.log(chi2.ppf(TAIL_PROBABILITY, d) / (2 * precision.max()))),
-        float(np.log(chi2.isf(TAIL_PROBABILITY, d) / (2 * precision.min()))),
-        d,
+        float(np.log(low / (2 * precision.max()))), float(np.log(high / (2 * precision.min()))), d
     )
     step = log_square[1] - log_square[0]
     entropy = total = 0.0
@@ -152,11 +150,8 @@ def _exact_rate(model: GaussianLinearModel, alpha: float) -> float:
 def _log_chi_square_nodes(degrees_of_freedom: int, sharpness: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes t and log-weights of the law of ``t = ln g``, g ~ χ², for integrands of width √(2/sharpness)."""
     nu = degrees_of_freedom
-    x = _nodes(
-        float(np.log(chi2.ppf(TAIL_PROBABILITY, nu) / nu)),
-        float(np.log(chi2.isf(TAIL_PROBABILITY, nu) / nu)),
-        sharpness,
-    )
+    low, high = chi_square_quantiles(TAIL_PROBABILITY, nu)
+    x = _nodes(float(np.log(low / nu)), float(np.log(high / nu)), sharpness)
     # With x = ln(g/ν) the log-density is −(ν/2)(eˣ − 1 − x) and a constant: nothing large is subtracted.
     log_weight = -nu / 2 * exp_remainder(x)
     return x + np.log(nu), log_weight - np.asarray(logsumexp(log_weight))

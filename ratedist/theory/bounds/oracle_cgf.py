@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import chi2
 
 from ratedist import _checks
 from ratedist.linear_model.model import GaussianLinearModel, require_model
 from ratedist.theory.bounds.conditional_cgf import CgfBound, conditional_cgf_bound
+from ratedist.theory.numerics import chi_square_quantiles
 from ratedist.theory.oracle_information import oracle_rate
 
 # Quadrature in the logarithm of a χ² variable: tails dropped, nodes per standard deviation.
@@ -94,8 +94,8 @@ def _chi_square_quadrature(degrees_of_freedom: int, lower_tail: int) -> tuple[np
 
     ``lower_tail`` is the degrees of freedom of the χ² whose lower quantile starts the nodes.
     """
-    low = math.log(chi2.ppf(TAIL_PROBABILITY, lower_tail))
-    high = math.log(chi2.isf(TAIL_PROBABILITY, degrees_of_freedom + 4))
+    low = math.log(chi_square_quantiles(TAIL_PROBABILITY, lower_tail)[0])
+    high = math.log(chi_square_quantiles(TAIL_PROBABILITY, degrees_of_freedom + 4)[1])
     width = min(1.0, math.sqrt(2 / degrees_of_freedom))
     t = np.linspace(low, high, math.ceil(NODES_PER_WIDTH * (high - low) / width) + 1)
     log_weight = degrees_of_freedom / 2 * t - np.exp(t) / 2
