@@ -55,7 +55,7 @@ class CompareCommand:
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The levels, and the sentence below the figure."""
+    """The levels, and the sentence of the record."""
     levels = record["levels"]
     return (
         f"excess population risk: nothing sent {levels['nothing']:.4g}, ERM {levels['erm']:.4g}, "

@@ -56,7 +56,7 @@ class DescriptionLengthCommand:
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The refund, ridge and K-means at every scale, and the sentence below the figure."""
+    """The refund, ridge and K-means at every scale, and the sentence of the record."""
     lines = [
         f"one weight: bits back is {record['one_weight']['refund_bits']:.4f} bit below the best two parts"
     ]

@@ -57,7 +57,7 @@ class LowRankCommand:
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The sentence below the figure."""
+    """The sentence of the record."""
     return record["sentence"]
 
 

@@ -33,7 +33,7 @@ CLEAR = 3.0
 def findings(
     config: DescriptionLengthConfig, model: GaussianLinearModel, scale: float, rows: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The numbers that the sentence below the figure is made of, at one scale of the true weights."""
+    """The numbers that the sentence of the record is made of, at one scale of the true weights."""
     two_level = isinstance(config.w_star, str) and config.w_star == "two-level"
     kmeans = [row for row in rows if row["algorithm"] == "kmeans"]
     best = min(kmeans, key=_risk)

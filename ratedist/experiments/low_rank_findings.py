@@ -27,7 +27,7 @@ def estimate(values: np.ndarray) -> Estimate:
 def findings(
     model: MultiOutputLinearModel, excess: Mapping[str, np.ndarray], chosen: np.ndarray, erm: float
 ) -> dict[str, Any]:
-    """The numbers that the sentence below the figure is made of.
+    """The numbers that the sentence of the record is made of.
 
     Args:
         model: whose W* has the true rank.
