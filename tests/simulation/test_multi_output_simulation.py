@@ -102,8 +102,9 @@ ONE_OUTPUT = {
     "oracle": rd.Oracle(0.5),
     "oracle at a rate": rd.Oracle(rate=2.0),
 }
+# With the other samplers what sees the data; of what sees W alone, W being the same, a few.
 SEEING = {
-    **ONE_OUTPUT,
+    **{name: ONE_OUTPUT[name] for name in ("erm", "codebook", "uniform", "oracle")},
     "weighted": rd.HessianWeightedKMeans(2, 0.5),
     "ridge": rd.Ridge(2.0),
     "sample": rd.Ridge(1.0, posterior_variance=0.7),
