@@ -154,23 +154,24 @@ class PreparedOptimal:
         members: Mapping[str, PreparedOptimal], weights: jax.Array
     ) -> dict[tuple[str, ...], Compressed]:
         """Compress by every member, from one table."""
-        path = optimal_path(weights, max(member.settings.num_clusters for member in members.values()))
+        settings = {name: member.settings for name, member in members.items()}
+        wanted = sorted({one.num_clusters for one in settings.values()})
+        path = optimal_path(weights, wanted[-1], only=wanted)
         compressed = {}
-        if plain := {name: one.settings for name, one in members.items() if one.settings.center_bits is None}:
-            rows = np.array([settings.num_clusters - 1 for settings in plain.values()])
-            entropies = weights.shape[0] * jax.vmap(codes.empirical_entropy)(path.counts[rows])
-            rates = {"assignment_entropy": entropies}
-            compressed[tuple(plain)] = Compressed(path.reconstruction[rows], rates)
-        for name, member in members.items():
+        if plain := {name: one for name, one in settings.items() if one.center_bits is None}:
+            rows = [wanted.index(one.num_clusters) for one in plain.values()]
+            # Taking rows apart and together again costs as much as computing them.
+            all_rows = rows == list(range(len(wanted)))
+            counts, reconstruction = (
+                part if all_rows else part[np.array(rows)] for part in (path.counts, path.reconstruction)
+            )
+            entropies = weights.shape[0] * codes.entropy_of_few(counts, weights.shape[0])
+            compressed[tuple(plain)] = Compressed(reconstruction, {"assignment_entropy": entropies})
+        for name, one in settings.items():
             if name not in plain:
-                K = member.settings.num_clusters
-                one = encode(
-                    path.labels[K - 1],
-                    path.centers[K - 1, :K],
-                    path.counts[K - 1, :K],
-                    member.settings.center_bits,
-                )
-                compressed[(name,)] = jax.tree.map(lambda leaf: leaf[None], one)
+                K, row = one.num_clusters, wanted.index(one.num_clusters)
+                coded = encode(path.labels[row], path.centers[row, :K], path.counts[row, :K], one.center_bits)
+                compressed[(name,)] = jax.tree.map(lambda leaf: leaf[None], coded)
         return compressed
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:

@@ -47,6 +47,10 @@ class Plan:
     needs: tuple[tuple[str, frozenset[str]], ...]
     mesh: Mesh
 
+    def of_draws(self) -> Plan:
+        """What drawing and assessing depend on: they are compiled once, whatever compressors there are."""
+        return dataclasses.replace(self, needs=())
+
 
 def _over_trials(one_trial: Callable[[Any, Any, Plan], Any]) -> Callable[[Any, Any, Plan], Any]:
     """Map ``one_trial(own, shared, plan)`` over the first axis of ``own``, spread over the devices."""
@@ -111,11 +115,13 @@ def run_batch(
     compressors: dict[str, PreparedCompressor], plan: Plan,
 ) -> dict[str, trials.Column]:  # fmt: skip
     """Values of every quantity in the first ``count`` of the trials ``indices``."""
-    draws, keys = _draw(indices, (key, model), plan)
+    draws, keys = _draw(indices, (key, model), plan.of_draws())
     compressed = _compress((draws, keys), (model, compressors), plan)
-    risks = _assess((draws, compressed), model, plan)
+    risks = _assess((draws, compressed), model, plan.of_draws())
     all_rates = {names: group.rates for names, group in compressed.items()}
-    risks, all_rates = jax.device_get(_everywhere((risks, all_rates), plan.mesh))
+    if jax.process_count() > 1:
+        risks, all_rates = _everywhere((risks, all_rates), plan.mesh)
+    risks, all_rates = jax.device_get((risks, all_rates))
     columns = trials.by_quantity(all_rates, risks, count)
     trials.check_values(columns, draws.weights, indices)
     return columns
@@ -129,7 +135,7 @@ def traced_rates(
 
     Given the shardings that the draws will have, JAX keeps the traces: the first batch traces nothing again.
     """
-    own = jax.eval_shape(lambda own, shared: _draw(own, shared, plan), indices, (key, model))
+    own = jax.eval_shape(lambda own, shared: _draw(own, shared, plan.of_draws()), indices, (key, model))
     sharding = NamedSharding(plan.mesh, Spec("trials"))
     own = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), own)
     try:

@@ -29,7 +29,7 @@ from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import require_linear_model
 from ratedist.linear_model.quantities import SamplerName
 from ratedist.linear_model.samplers import arrays_of, samplers_of
-from ratedist.quantizers.traced.optimal import SHORT_VECTOR
+from ratedist.quantizers.traced.optimal import SHORT_VECTOR, quantized_side_by_side
 from ratedist.simulation import checkpoint, trials
 from ratedist.simulation.engine import Plan, limit_kept_compilations, run_batch, traced_rates, trial_indices
 from ratedist.simulation.estimates import Source
@@ -38,6 +38,8 @@ from ratedist.simulation.results import SimulationResult
 BATCH_BYTES = 64 * 2**20
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
 MAX_BATCH = 256
+# Trials whose values are looked at together: a batch of its own costs as much as the moments of all these.
+TRIALS_AT_ONCE = 1024
 CHECKPOINT_SECONDS = 15.0
 # A trial's key is folded from 32 bits of its number: beyond, trials would repeat.
 MAX_TRIALS = 2**32
@@ -144,20 +146,25 @@ def simulate(
             f"{checkpoint_path} already holds {done} trials, more than the {num_trials} asked for"
         )
 
-    saved = time.monotonic()
+    saved, waiting = time.monotonic(), []
     with tqdm(total=num_trials, initial=done, unit="trial", unit_scale=True, disable=not progress) as bar:
         for start in range(done, num_trials, batch_size):
-            count = min(batch_size, num_trials - start)
-            columns = run_batch(trial_indices(start, batch_size, mesh), count, key, arrays, prepared, plan)
-            if samples is not None:
-                for quantity, (_, values) in columns.items():
-                    samples[quantity][start : start + count] = values
-            batch = {quantity: Moments.of(*column) for quantity, column in columns.items()}
-            state = {quantity: state[quantity].merge(batch[quantity]) for quantity in state} or batch
-            bar.update(count)
-            if checkpoint_path is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
-                checkpoint.save(checkpoint_path, fingerprint, state)
+            end = min(start + batch_size, num_trials)
+            indices = trial_indices(start, batch_size, mesh)
+            waiting.append(run_batch(indices, end - start, key, arrays, prepared, plan))
+            due = time.monotonic() - saved > CHECKPOINT_SECONDS
+            if due or end == num_trials or len(waiting) * batch_size >= TRIALS_AT_ONCE:
+                columns, waiting = trials.joined(waiting), []
+                if samples is not None:
+                    for quantity, (_, values) in columns.items():
+                        samples[quantity][end - len(values) : end] = values
+                batch = {quantity: Moments.of(*column) for quantity, column in columns.items()}
+                state = {quantity: state[quantity].merge(batch[quantity]) for quantity in state} or batch
+            if due:
                 saved = time.monotonic()
+                if checkpoint_path is not None:
+                    checkpoint.save(checkpoint_path, fingerprint, state)
+            bar.update(end - start)
     if checkpoint_path is not None:
         checkpoint.save(checkpoint_path, fingerprint, state)
     return SimulationResult(
@@ -218,7 +225,8 @@ def _batch_size(
         _checks.integer("batch_size", asked, 1)
     o, d, weights = model.num_outputs, model.num_inputs, model.num_weights
     per_trial = weights * (6 * len(compressors) + 16)
-    per_trial += 3 * min(weights, SHORT_VECTOR) ** 2  # the tables of optimal K-means
+    if not quantized_side_by_side(weights, jnp.result_type(float)):
+        per_trial += 3 * min(weights, SHORT_VECTOR) ** 2  # the tables of optimal K-means
     per_trial += samplers_of(model)[sampler].numbers(o, d, model.n)
     if o > 1 and any("hessian" in one.needs for one in compressors.values()):
         per_trial += 4 * weights**2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -116,6 +116,14 @@ def by_quantity(
         values = np.concatenate(list(having.values()), axis=1)
         columns[RATE_PREFIX + rate] = Column(owners, values[:count])
     return columns
+
+
+def joined(batches: Sequence[Mapping[str, Column]]) -> dict[str, Column]:
+    """The values of several batches as those of one."""
+    return {
+        quantity: Column(names, np.concatenate([batch[quantity].values for batch in batches]))
+        for quantity, (names, _) in batches[0].items()
+    }
 
 
 def check_values(columns: Mapping[str, Column], weights: jax.Array, indices: jax.Array) -> None:

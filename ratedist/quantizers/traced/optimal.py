@@ -6,13 +6,17 @@ only shapes are checked. Long single vectors belong to ``ratedist.quantizers.kme
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ratedist.quantizers.traced.assignment import check_shapes, label_counts, lookup, nearest_labels
 from ratedist.quantizers.traced.run_moments import run_costs, run_means, scaled_entries
+from ratedist.quantizers.traced.side_by_side import MOST_WEIGHTS, optimal_side_by_side
 
 # Up to this many weights the dynamic programme with its d × d table runs inside the traced trial; above,
 # sorting and prefix sums in NumPy on the host are faster and need no table.
@@ -20,13 +24,13 @@ SHORT_VECTOR = 256
 
 
 class OptimalPath(NamedTuple):
-    """Optimal quantisers for every K = 1 … K_max; row K − 1 belongs to K clusters.
+    """Optimal quantisers for R numbers of clusters, a row each: K = 1 … K_max, or those asked for.
 
     Attributes:
-        labels: shape ``(K_max, d)``, int32, in the order of the weights; label k is the k-th smallest centre.
-        centers: shape ``(K_max, K_max)``, ascending in the first K entries of row K − 1, zero beyond them.
-        reconstruction: shape ``(K_max, d)``, the centre of each weight.
-        counts: shape ``(K_max, K_max)``, int32, |C_k|; zero beyond K.
+        labels: shape ``(R, d)``, int32, in the order of the weights; label k is the k-th smallest centre.
+        centers: shape ``(R, K_max)``, ascending in the first K entries of a row, zero beyond them.
+        reconstruction: shape ``(R, d)``, the centre of each weight.
+        counts: shape ``(R, K_max)``, int32, |C_k|; zero beyond K.
     """
 
     labels: jax.Array
@@ -35,7 +39,13 @@ class OptimalPath(NamedTuple):
     counts: jax.Array
 
 
-def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | None = None) -> OptimalPath:
+def optimal_path(
+    weights: jax.Array,
+    max_clusters: int,
+    importance: jax.Array | None = None,
+    *,
+    only: Sequence[int] | None = None,
+) -> OptimalPath:
     """Global minimisers of ``Σ_j h_j (w_j − c_{k(j)})²`` for every K up to ``max_clusters`` at once.
 
     The clusters of an optimal scalar quantiser are runs of the sorted weights, so with D_k[j] the least cost
@@ -44,11 +54,15 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
     The costs have a relative error of some d units in the last place. Those below the smallest normal number
     times the largest importance and the square of the range count as zero.
 
+    Under ``vmap``, up to 64 weights of equal importance in double precision are quantised side by side on
+    CPU, many times as quickly: see :func:`~ratedist.quantizers.traced.side_by_side.optimal_side_by_side`.
+
     Args:
         weights: shape ``(d,)``.
         max_clusters: K_max, static, at most d.
         importance: h, shape ``(d,)``, non-negative; ``None`` for equal importance. A weight of importance
             zero goes to the nearest centre.
+        only: the numbers of clusters that are wanted, the largest of them K_max; all by default.
 
     Raises:
         ValueError: K_max outside 1 … d, or shapes that disagree.
@@ -56,8 +70,41 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
     Source: the objective (30) of Entropy 2021; Wang & Song 2011 for the dynamic programme.
     """
     check_shapes(weights, max_clusters, importance, "max_clusters")
-    d, dtype = weights.size, weights.dtype
-    h = None if importance is None else importance.astype(dtype)
+    clusters = tuple(range(1, max_clusters + 1) if only is None else only)
+    if importance is not None:
+        return _of_one(weights, importance.astype(weights.dtype), clusters)
+    return _with_equal_importance(clusters)(weights)
+
+
+def quantized_side_by_side(num_weights: int, dtype: jax.typing.DTypeLike) -> bool:
+    """Whether many vectors of equal importance are quantised side by side, a number of them at a time."""
+    return num_weights <= MOST_WEIGHTS and dtype == jnp.float64 and jax.default_backend() == "cpu"
+
+
+@functools.cache
+def _with_equal_importance(clusters: tuple[int, ...]) -> jax.custom_batching.custom_vmap:
+    """The optimum of one vector; mapped over many of them, it takes them side by side where it can."""
+
+    @jax.custom_batching.custom_vmap
+    def path(weights: jax.Array) -> OptimalPath:
+        return _of_one(weights, None, clusters)
+
+    @path.def_vmap
+    def paths(count: int, in_batched: list[bool], weights: jax.Array) -> tuple[OptimalPath, Any]:
+        del count
+        if not in_batched[0]:
+            return path(weights), OptimalPath(*[False] * 4)  # pyright: ignore[reportArgumentType]
+        if quantized_side_by_side(weights.shape[-1], weights.dtype):
+            found = OptimalPath(*optimal_side_by_side(weights, clusters))
+        else:
+            found = jax.vmap(lambda one: _of_one(one, None, clusters))(weights)
+        return found, OptimalPath(*[True] * 4)  # pyright: ignore[reportArgumentType]
+
+    return path
+
+
+def _of_one(weights: jax.Array, h: jax.Array | None, clusters: Sequence[int]) -> OptimalPath:
+    d, dtype, max_clusters = weights.size, weights.dtype, max(clusters)
     if h is None:
         values = jnp.sort(weights)
     else:
@@ -97,7 +144,11 @@ def optimal_path(weights: jax.Array, max_clusters: int, importance: jax.Array | 
     centers = run_means(entries, is_start)[jnp.maximum(end, 1) - 1, row[:, None]]
     labels = jax.vmap(lambda c, u: nearest_labels(weights, jnp.where(u, c, jnp.inf)))(centers, used)
     centers = jnp.where(used, centers, 0)
-    reconstruction = jax.vmap(lookup)(centers, labels)
-    return OptimalPath(
-        labels, centers, reconstruction, jax.vmap(label_counts, (0, None))(labels, max_clusters)
+    path = OptimalPath(
+        labels,
+        centers,
+        jax.vmap(lookup)(centers, labels),
+        jax.vmap(label_counts, (0, None))(labels, max_clusters),
     )
+    rows = np.array(clusters) - 1
+    return path if rows.size == max_clusters else jax.tree.map(lambda leaf: leaf[rows], path)

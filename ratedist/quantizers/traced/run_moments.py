@@ -30,8 +30,8 @@ class Entries(NamedTuple):
 
 def scaled_entries(values: jax.Array, h: jax.Array | None) -> Entries:
     """``values`` ascending of shape ``(d,)``, importance ``h`` likewise, or ``None`` for ones."""
-    mass_unit = jnp.ones((), values.dtype) if h is None else _unit(jnp.max(h))
-    length_unit = _unit(values[-1] - values[0])
+    mass_unit = jnp.ones((), values.dtype) if h is None else power_of_two_below(jnp.max(h))
+    length_unit = power_of_two_below(values[-1] - values[0])
     mass = jnp.ones_like(values) if h is None else h / mass_unit
     return Entries(values, jnp.diff(values, prepend=values[:1]) / length_unit, mass, mass_unit, length_unit)
 
@@ -97,8 +97,8 @@ def run_means(entries: Entries, is_start: jax.Array) -> jax.Array:
     return jax.lax.scan(one_entry, (nothing,) * 4, given)[1]
 
 
-def _unit(largest: jax.Array) -> jax.Array:
-    """The power of two at or below a number, 1 for zero."""
+def power_of_two_below(largest: jax.Array) -> jax.Array:
+    """The power of two at or below each number, 1 for zero."""
     kind = jnp.finfo(largest.dtype)
     bits = jax.lax.bitcast_convert_type(largest, f"uint{kind.bits}")
     power = jax.lax.bitcast_convert_type(bits >> kind.nmant << kind.nmant, largest.dtype)

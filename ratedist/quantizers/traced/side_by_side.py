@@ -1,0 +1,223 @@
+"""Optimal quantisers of many short vectors at once: they lie side by side along the last axis of all arrays.
+
+Every operation then takes neighbouring vectors together, which is what a processor does quickly, and none of
+them depends on what is in a vector. ``ratedist.quantizers.traced.optimal`` has the same for one vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ratedist.quantizers.traced.run_moments import power_of_two_below
+from ratedist.quantizers.traced.sorting import sorted_columns
+
+# The last run's start is kept in that many of the 52 bits of a cost.
+START_BITS = 6
+MOST_WEIGHTS = 2**START_BITS
+# Vectors at a time, whose tables are a megabyte each: beyond it they leave the processor's cache.
+LANES = 128
+# Starts and ends of runs at a time.
+BLOCK = 10
+# Of what is no clustering; its multiples are still finite.
+IMPOSSIBLE = 1e300
+
+
+def optimal_side_by_side(
+    weights: jax.Array, clusters: Sequence[int]
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Global minimisers of ``Σ_j (w_j − c_{k(j)})²`` for T vectors and each K of ``clusters``.
+
+    The dynamic programme is that of :func:`~ratedist.quantizers.traced.optimal.optimal_path`. A cost carries
+    the start of its last run in its last six bits, so that one minimum finds both. That moves each least cost
+    by less than 2⁻⁴⁶ of itself and layer. What is found therefore costs at most ``1 + 2K·2⁻⁴⁶``, and some d
+    units in the last place, times the optimum. Where the best two clusterings differ by more, it is the best.
+    Of those that cost the same the last run is the longest, then the one before, and so on. Equal weights are
+    in one cluster, the lowest that could have them.
+
+    Args:
+        weights: shape ``(T, d)``, float64, d at most 64.
+        clusters: R numbers of clusters, each at most d, static.
+
+    Returns:
+        Labels ``(T, R, d)``, centres ``(T, R, K_max)``, reconstruction ``(T, R, d)`` and counts
+        ``(T, R, K_max)``, as ``OptimalPath`` has them for one vector. Besides, about 16(K_max + 15)d bytes of
+        working memory for each of at most 128 vectors, whatever T.
+    """
+    num_vectors, d = weights.shape
+    chunks = -(-num_vectors // LANES)
+    # As few lanes as do for them, in eights, which registers hold.
+    lanes = -(-num_vectors // (8 * chunks)) * 8
+    padded = jnp.pad(weights, ((0, chunks * lanes - num_vectors), (0, 0)))
+    found = jax.lax.map(lambda chunk: _of_one_chunk(chunk, clusters), padded.reshape(chunks, lanes, d))
+    thresholds, centers, counts = (
+        part.reshape(chunks * lanes, *part.shape[2:])[:num_vectors] for part in found
+    )
+    labels = jnp.zeros((num_vectors, len(clusters), d), jnp.int32)
+    reconstruction = jnp.broadcast_to(centers[:, :, :1], labels.shape)
+    for k in range(1, max(clusters)):
+        above = weights[:, None, :] > thresholds[:, :, k, None]
+        labels = jnp.where(above, k, labels)
+        reconstruction = jnp.where(above, centers[:, :, k, None], reconstruction)
+    return labels, centers, reconstruction, counts
+
+
+def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The highest weight below each cluster, its centre and its size, all of shape ``(T, R, K_max)``."""
+    (lanes, d), most = weights.shape, max(clusters)
+    values = sorted_columns(weights.T)
+    spread = values[-1] - values[0]
+    # A vector with a number that is not finite has no centre that is.
+    unit = jnp.where(jnp.isfinite(spread), power_of_two_below(spread), jnp.nan)
+    gaps = jnp.diff(values, axis=0, prepend=values[:1]) / unit[None, :]
+    starts, below, lower = _walk_back(_least_costs(gaps, most), values, clusters)
+    used = starts < d
+    ends = jnp.concatenate([starts[1:], jnp.full_like(starts[:1], d)])
+    highest = jnp.where(ends < d, jnp.concatenate([below[1:], below[:1]]), values[-1])
+    row, lane = jnp.arange(len(clusters))[None, :, None], jnp.arange(lanes)
+    offsets = _offsets(gaps, starts).at[ends - 1, row, lane].get(mode="promise_in_bounds")
+    centers = highest - unit[None, None, :] * (offsets / jnp.maximum(ends - starts, 1))
+    counts = jnp.diff(lower, axis=0, append=jnp.full_like(lower[:1], d))
+    thresholds, centers = jnp.where(used, below, jnp.inf), jnp.where(used, centers, 0)
+    return thresholds.T, centers.T, counts.astype(jnp.int32).T
+
+
+def _least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
+    """Least cost of the j lowest weights in k clusters, the start of the last one in its last bits.
+
+    Args:
+        gaps: from each weight to the next lower one, shape ``(d, T)``.
+        max_clusters: K.
+
+    Returns:
+        the bits of costs, int64 of shape ``(K + 1, d + 1 or a little more, T)``, in squares of the unit.
+    """
+    d, lanes = gaps.shape
+    num_blocks = -(-d // BLOCK)
+    block = -(-d // num_blocks)
+    padded = num_blocks * block
+    gaps = jnp.pad(gaps, ((0, padded - d), (0, 0)))
+    index = jnp.arange(padded)
+    impossible = _bits(jnp.asarray(IMPOSSIBLE, gaps.dtype))
+
+    def one_block(state: tuple, number: jax.Array) -> tuple[tuple, None]:
+        """The costs of all runs that end in a block, and what is least with one of them as the last."""
+        reach, before, least = state
+        first = number * block
+
+        def one_end(row: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            # As ``run_moments.run_costs``: R is the distance of the last weight from the mean of its run.
+            reach, cost = state
+            length = first + row - index
+            distance = reach + jax.lax.dynamic_slice_in_dim(gaps, first + row, 1)
+            reach = distance * jnp.where(length > 0, length / (length + 1), 0)[:, None]
+            longer = jax.lax.dynamic_index_in_dim(cost, row, keepdims=False) + distance * reach
+            own = jnp.where(length == 0, 0.0, IMPOSSIBLE)[:, None]
+            longer = jnp.where((length > 0)[:, None], longer, own)
+            return reach, jax.lax.dynamic_update_index_in_dim(cost, longer, row + 1, 0)
+
+        rows = jnp.concatenate([before[None], jnp.zeros((block, padded, lanes), gaps.dtype)])
+        reach, cost = jax.lax.fori_loop(0, block, one_end, (reach, rows))
+
+        def one_layer(k: jax.Array, least: jax.Array) -> jax.Array:
+            def some_starts(start_block: jax.Array, lowest: jax.Array) -> jax.Array:
+                for start in (start_block * block + offset for offset in range(block)):
+                    shorter = jax.lax.dynamic_slice(least, (k - 1, start, 0), (1, 1, lanes))[0]
+                    last = jax.lax.dynamic_slice(cost, (1, start, 0), (block, 1, lanes))[:, 0]
+                    lowest = jnp.minimum(lowest, _marked(_number(shorter) + last, start))
+                return lowest
+
+            nothing = jnp.full((block, lanes), impossible)
+            lowest = jax.lax.fori_loop((k - 1) // block, number + 1, some_starts, nothing)
+            return jax.lax.dynamic_update_slice(least, lowest[None], (k, first + 1, 0))
+
+        least = jax.lax.dynamic_update_slice(least, _marked(cost[1:, 0], 0)[None], (1, first + 1, 0))
+        # Nobody asks for the last layer but at the last end, and j weights have at most j clusters.
+        layers = jnp.where(number == num_blocks - 1, max_clusters, max_clusters - 1)
+        least = jax.lax.fori_loop(2, jnp.minimum(layers, first + block) + 1, one_layer, least)
+        return (reach, cost[block], least), None
+
+    nothing = jnp.zeros((padded, lanes), gaps.dtype)
+    least = jnp.full((max_clusters + 1, padded + 1, lanes), impossible)
+    return jax.lax.scan(one_block, (nothing, nothing, least), jnp.arange(num_blocks))[0][2]
+
+
+def _walk_back(
+    least: jax.Array, values: jax.Array, clusters: Sequence[int]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The runs of each optimum, in ascending order: where they start, and what lies below them.
+
+    Args:
+        least: from ``_least_costs``.
+        values: ascending, shape ``(d, T)``.
+        clusters: R numbers of clusters.
+
+    Returns:
+        the first entry of each run, d beyond K; the value before it; how many values are at most that. All
+        three have the shape ``(K_max, R, T)``.
+    """
+    d, lanes = values.shape
+    wanted = jnp.asarray(np.array(clusters))[:, None]
+    up_to_equal = _up_to_equal(values)
+
+    def one_layer(end: jax.Array, layer: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, tuple]:
+        k, costs = layer
+        found = jnp.take_along_axis(costs, end, axis=0, mode="promise_in_bounds") & (MOST_WEIGHTS - 1)
+        start = jnp.where(wanted >= k, found, d)
+        before = jnp.maximum(start, 1) - 1
+        below, lower = (
+            jnp.take_along_axis(table, before, axis=0, mode="promise_in_bounds")
+            for table in (values, up_to_equal)
+        )
+        lower = jnp.where(wanted >= k, jnp.where(start > 0, lower, 0), d)
+        return start, (start, below, lower)
+
+    whole = jnp.full((len(clusters), lanes), d, least.dtype)
+    layers = jnp.arange(1, least.shape[0]), least[1:]
+    return jax.lax.scan(one_layer, whole, layers, reverse=True)[1]
+
+
+def _offsets(gaps: jax.Array, starts: jax.Array) -> jax.Array:
+    """Σ(w_t − w_j) over the run up to each entry t, without a difference of sums: shape ``(d, R, T)``."""
+    # One bit an entry; those beyond K set none of them.
+    is_start = jnp.sum(1 << starts, axis=0)
+
+    def one_entry(before: tuple, entry: tuple) -> tuple[tuple, jax.Array]:
+        count, offset = before
+        t, gap = entry
+        new = (is_start >> t) & 1 == 1
+        offset = jnp.where(new, 0, offset + count * gap[None, :])
+        return (jnp.where(new, 1, count + 1), offset), offset
+
+    nothing = jnp.zeros(starts.shape[1:], gaps.dtype)
+    return jax.lax.scan(one_entry, (nothing, nothing), (jnp.arange(gaps.shape[0]), gaps))[1]
+
+
+def _up_to_equal(values: jax.Array) -> jax.Array:
+    """How many sorted values are at most each of them, shape ``(d, T)``."""
+
+    def one_entry(above: tuple, entry: tuple) -> tuple[tuple, jax.Array]:
+        t, value = entry
+        count = jnp.where(value == above[0], above[1], t + 1)
+        return (value, count), count
+
+    d, lanes = values.shape
+    nothing = jnp.full(lanes, jnp.nan), jnp.full(lanes, d)
+    return jax.lax.scan(one_entry, nothing, (jnp.arange(d), values), reverse=True)[1]
+
+
+def _bits(costs: jax.Array) -> jax.Array:
+    """Numbers of at least 0 as integers of the same order."""
+    return jax.lax.bitcast_convert_type(costs, jnp.int64)
+
+
+def _number(bits: jax.Array) -> jax.Array:
+    return jax.lax.bitcast_convert_type(bits, jnp.float64)
+
+
+def _marked(costs: jax.Array, start: int | jax.Array) -> jax.Array:
+    """The bits of costs with a start in the last of them."""
+    return (_bits(costs) & -MOST_WEIGHTS) | start

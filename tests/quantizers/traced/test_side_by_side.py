@@ -1,0 +1,181 @@
+"""Many vectors side by side: the optimum that one vector alone has, at any scale, and in any company."""
+
+import itertools
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import ratedist as rd
+from ratedist.quantizers import optimal_scalar_path
+from ratedist.quantizers.traced.optimal import OptimalPath, optimal_path, quantized_side_by_side
+from ratedist.quantizers.traced.side_by_side import START_BITS, optimal_side_by_side
+from ratedist.quantizers.traced.sorting import sorted_columns
+
+D, MOST, TRIALS = 12, 5, 8
+SMALL = jax.jit(lambda w: OptimalPath(*optimal_side_by_side(w, range(1, MOST + 1))))
+ONE_BY_ONE = jax.jit(lambda w: jax.lax.map(lambda one: optimal_path(one, 16), w))
+MAPPED = jax.jit(jax.vmap(lambda w: optimal_path(w, 16)))
+# Of the cost of what is found over the optimum, at K clusters: the starts in its last bits, and rounding.
+EXCESS = 2 * 2.0 ** (START_BITS - 52) + 100 * 2.0**-52
+
+
+def exact_cost(weights, labels):
+    """Σ(w − mean)² of every cluster, as a fraction."""
+    total = Fraction(0)
+    for label in set(labels.tolist()):
+        own = [Fraction(w) for w in weights[labels == label].tolist()]
+        mean = sum(own) / len(own)
+        total += sum((w - mean) ** 2 for w in own)
+    return total
+
+
+def least_cost(weights, num_clusters):
+    """Over all divisions of the sorted weights into runs, as a fraction."""
+    order = np.sort(weights)
+    costs = []
+    for cuts in itertools.combinations(range(1, order.size), min(num_clusters, order.size) - 1):
+        costs.append(exact_cost(order, np.searchsorted(cuts, np.arange(order.size), side="right")))
+    return min(costs)
+
+
+def check_one(weights, found, num_clusters):
+    """A row of what is found for one vector, against enumeration."""
+    labels, centers, reconstruction, counts = (np.asarray(leaf)[num_clusters - 1] for leaf in found)
+    assert exact_cost(weights, labels) <= least_cost(weights, num_clusters) * (
+        1 + Fraction(num_clusters * EXCESS)
+    )
+    np.testing.assert_array_equal(reconstruction, centers[labels])
+    np.testing.assert_array_equal(counts, np.bincount(labels, minlength=MOST))
+    assert np.unique(labels).size == min(num_clusters, np.unique(weights).size)
+    for label in np.unique(labels):
+        own = weights[labels == label]
+        mean = sum(map(Fraction, own.tolist())) / own.size
+        assert abs(Fraction(float(centers[label])) - mean) <= Fraction(1e-14) * Fraction(np.abs(own).max())
+
+
+# Of a scale at which squares are normal numbers.
+values = st.one_of(
+    st.integers(-4, 4).map(float),
+    st.floats(-1e6, 1e6).map(lambda x: round(x, 6)),
+    st.tuples(st.sampled_from([-1.0, 1.0]), st.floats(-20, 20)).map(lambda pair: pair[0] * 10.0 ** pair[1]),
+)
+
+
+@settings(max_examples=15)
+@given(arrays(np.float64, (TRIALS, 7), elements=values), st.sampled_from([1.0, 2.0**-200, 2.0**300]))
+def test_it_is_the_optimum_of_all_divisions(weights, scale):
+    """Seven weights and five padded on: exact ties, forty decades, repeated and constant vectors."""
+    far = np.repeat(weights[:, :1], D - 7, axis=1)
+    weights = scale * np.concatenate([weights, far], axis=1)
+    found = SMALL(weights)
+    for trial in range(0, TRIALS, 4):
+        for K in (2, MOST):
+            check_one(weights[trial], [leaf[trial] for leaf in found], K)
+
+
+def drawn(kind, size=50):
+    rng = np.random.default_rng(5)
+    weights = np.tile([1.0, -1.0], size // 2) + 0.2 * rng.normal(size=(40, size))
+    if kind == "far":
+        weights[:, 3] = -1e9
+    if kind == "near one":
+        weights = 1 + 1e-12 * weights
+    if kind == "decades":
+        weights = np.sign(weights) * 10.0 ** rng.uniform(-20, 20, weights.shape)
+    if kind == "tiny":
+        weights *= 1e-145
+    if kind == "huge":
+        weights *= 1e145
+    return weights
+
+
+@pytest.mark.parametrize("kind", ["plain", "far", "near one", "decades", "tiny", "huge"])
+def test_mapped_is_what_it_is_one_by_one_and_in_numpy(kind):
+    weights = drawn(kind)
+    mapped, alone = MAPPED(weights), ONE_BY_ONE(weights)
+    np.testing.assert_array_equal(mapped.labels, alone.labels)
+    np.testing.assert_array_equal(mapped.counts, alone.counts)
+    member = np.asarray(alone.labels)[:, :, None, :] == np.arange(16)[None, None, :, None]
+    largest = np.max(np.where(member, np.abs(weights)[:, None, None, :], 0), axis=3)
+    assert np.all(np.abs(mapped.centers - alone.centers) <= 1e-14 * largest)
+    for trial in range(0, 40, 8) if kind in ("plain", "tiny") else ():
+        for row, expected in enumerate(optimal_scalar_path(weights[trial], 16, np.ones(50))):
+            np.testing.assert_array_equal(mapped.labels[trial, row], expected.labels)
+            own = mapped.reconstruction[trial, row]
+            np.testing.assert_allclose(own, expected.reconstruction, rtol=1e-12)
+
+
+def test_company_and_order_do_not_matter():
+    weights = drawn("plain")
+    alone = MAPPED(weights)
+    more = MAPPED(np.tile(weights, (5, 1))[3:])
+    for part, whole in zip(more, alone, strict=True):
+        np.testing.assert_array_equal(part, np.tile(whole, (5, *[1] * (whole.ndim - 1)))[3:])
+    turned = np.random.default_rng(0).permutation(50)
+    np.testing.assert_array_equal(
+        MAPPED(weights[:, turned]).reconstruction, np.asarray(alone.reconstruction)[:, :, turned]
+    )
+
+
+def test_only_the_rows_asked_for_and_any_nesting_of_maps():
+    weights = drawn("plain")[:, :D]
+    every = SMALL(weights)
+    some = jax.jit(jax.vmap(jax.vmap(lambda w: optimal_path(w, 5, only=(2, 5)))))(weights.reshape(8, 5, D))
+    for part, whole in zip(some, every, strict=True):
+        np.testing.assert_array_equal(
+            np.reshape(part, (40, 2, *part.shape[3:])), np.asarray(whole)[:, [1, 4]]
+        )
+
+
+def test_numbers_that_are_not_finite_leave_none_unseen():
+    """A trial that drew one is refused by its risks, which must not look right."""
+    weights = drawn("plain")
+    expected = np.asarray(MAPPED(weights).reconstruction)
+    for bad in (np.nan, np.inf, -np.inf):
+        broken = weights.copy()
+        broken[3, 7] = bad
+        found = np.asarray(MAPPED(broken).reconstruction)
+        assert not np.any(np.all(np.isfinite(found[3]), axis=1))
+        np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(expected, 3, axis=0))
+
+
+def test_the_network_sorts_all_zeros_and_ones():
+    """Then it sorts everything (Knuth's 0-1 principle)."""
+    for size in (1, 2, 3, 7, 10):
+        columns = np.array(list(itertools.product([0.0, 1.0], repeat=size))).T
+        np.testing.assert_array_equal(sorted_columns(jnp.asarray(columns)), np.sort(columns, axis=0))
+
+
+def test_where_it_applies():
+    assert quantized_side_by_side(64, jnp.float64) == (jax.default_backend() == "cpu")
+    assert not quantized_side_by_side(65, jnp.float64)
+    assert not quantized_side_by_side(50, jnp.float32)
+
+
+def test_a_simulation_has_the_numbers_of_one_vector_after_another(monkeypatch):
+    """The figures of both roads, from the same draws, whatever the size of a batch."""
+    from ratedist.quantizers.traced import optimal
+
+    model = rd.GaussianLinearModel(20, rd.two_level_weights(D))
+    kinds = {"two": rd.KMeans(2), "four": rd.KMeans(4), "rounded": rd.KMeans(3, center_bits=16)}
+    quick = rd.simulate(model, kinds, 200, jax.random.key(1))
+    small = rd.simulate(model, kinds, 200, jax.random.key(1), batch_size=7)
+    monkeypatch.setattr(optimal, "quantized_side_by_side", lambda *arguments: False)
+    optimal._with_equal_importance.cache_clear()
+    slow = rd.simulate(model, kinds, 200, jax.random.key(1), batch_size=199)
+    optimal._with_equal_importance.cache_clear()
+    for name, quantity in itertools.product(kinds, ("population_risk", "distortion", "empirical_risk")):
+        numbers = [getattr(result[name], quantity) for result in (quick, small, slow)]
+        for number in numbers[1:]:
+            np.testing.assert_allclose(
+                (number.mean, number.sem), (numbers[0].mean, numbers[0].sem), rtol=1e-11
+            )
+    for rate in ("assignment_entropy", "description_length"):
+        numbers = [result["rounded"].rates[rate] for result in (quick, small, slow)]
+        np.testing.assert_allclose([n.mean for n in numbers], numbers[0].mean, rtol=1e-12)
