@@ -2,6 +2,7 @@
 
 import html.parser
 import pathlib
+import re
 import urllib.parse
 from collections.abc import Iterator
 
@@ -38,6 +39,7 @@ def faults(site: pathlib.Path) -> Iterator[str]:
         for link in page.gets | page.leads:
             if _is_outside(link) or link.startswith(("data:", "mailto:")):
                 continue
+            link = re.sub(r"(explorer/index.html)#.*", r"\1", link)  # what follows is a state, not a place
             parts = urllib.parse.urlsplit(link)
             target = (path.parent / urllib.parse.unquote(parts.path)).resolve() if parts.path else path
             place = urllib.parse.unquote(parts.fragment)
