@@ -38,6 +38,8 @@ from ratedist.simulation.results import SimulationResult
 BATCH_BYTES = 64 * 2**20
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
 MAX_BATCH = 256
+# Where they lie side by side, some at a time, in long runs. Short ones of any length share a compilation.
+LARGE_BATCH, MANY_TRIALS = 512, 8192
 # Trials whose values are looked at together: a batch of its own costs as much as the moments of all these.
 TRIALS_AT_ONCE = 1024
 CHECKPOINT_SECONDS = 15.0
@@ -72,7 +74,8 @@ def simulate(
         sampler: "erm" draws the weights from their own law and averages the data out: exact and fastest, for
             compressors that see W alone. "statistics" draws A, W and L_S(W), "dataset" the inputs and
             outputs. "auto" takes the first that shows the compressors what they need to see.
-        batch_size: trials at a time; by default as many as fit in about 64 MiB, at most 256.
+        batch_size: trials at a time; by default as many as fit in about 64 MiB, at most 256, or 512 of few
+            weights in a long run.
         progress: show a progress bar on standard error.
         checkpoint_path: file in which the state is saved every few seconds. A run goes on from it if it
             belongs to the same model, compressors, key, sampler and precision. It may hold fewer trials than
@@ -112,7 +115,7 @@ def simulate(
         raise ValueError(f"checkpoint_path must be a path, got {checkpoint_path!r}")
     _check_problem(model, compressors)
     chosen = _choose_sampler(sampler, model, compressors)
-    batch_size = min(_batch_size(batch_size, model, compressors, chosen), num_trials)
+    batch_size = min(_batch_size(batch_size, model, compressors, chosen, num_trials), num_trials)
     fixed_rates = _checked_answers(model, compressors)
     prepared = {name: compressor.prepare(model) for name, compressor in compressors.items()}
     mesh = Mesh(np.array(jax.devices()), ("trials",))
@@ -219,13 +222,18 @@ def _choose_sampler(sampler: str, model: LinearModel, compressors: Mapping[str, 
 
 
 def _batch_size(
-    asked: int | None, model: LinearModel, compressors: Mapping[str, Compressor], sampler: str
+    asked: int | None,
+    model: LinearModel,
+    compressors: Mapping[str, Compressor],
+    sampler: str,
+    num_trials: int,
 ) -> int:
     if asked is not None:
         _checks.integer("batch_size", asked, 1)
     o, d, weights = model.num_outputs, model.num_inputs, model.num_weights
     per_trial = weights * (6 * len(compressors) + 16)
-    if not quantized_side_by_side(weights, jnp.result_type(float)):
+    side_by_side = quantized_side_by_side(weights, jnp.result_type(float))
+    if not side_by_side:
         per_trial += 3 * min(weights, SHORT_VECTOR) ** 2  # the tables of optimal K-means
     per_trial += samplers_of(model)[sampler].numbers(o, d, model.n)
     if o > 1 and any("hessian" in one.needs for one in compressors.values()):
@@ -234,4 +242,5 @@ def _batch_size(
         f"a trial of the sampler {sampler!r} at {'' if o == 1 else f'o = {o}, '}d = {d}, n = {model.n}",
         8 * per_trial,
     )
-    return asked or int(min(max(BATCH_BYTES // (8 * per_trial), 1), MAX_BATCH))
+    most = LARGE_BATCH if side_by_side and num_trials >= MANY_TRIALS else MAX_BATCH
+    return asked or int(min(max(BATCH_BYTES // (8 * per_trial), 1), most))

@@ -21,7 +21,7 @@ MOST_WEIGHTS = 2**START_BITS
 # Vectors at a time, whose tables are a megabyte each: beyond it they leave the processor's cache.
 LANES = 128
 # Starts and ends of runs at a time.
-BLOCK = 10
+BLOCK = 5
 # Of what is no clustering; its multiples are still finite.
 IMPOSSIBLE = 1e300
 
