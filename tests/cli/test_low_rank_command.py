@@ -1,10 +1,7 @@
-"""Rank as a rate by the installed command."""
+"""Rank as a rate by its command."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sysconfig
 
 import numpy as np
 import pandas as pd
@@ -12,24 +9,17 @@ import pandas as pd
 from ratedist.cli.low_rank import describe
 from ratedist.experiments.low_rank_config import LowRankConfig
 
-PROGRAM = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
-IGNORED = "error,ignore:Error reading persistent compilation cache entry"
 
-
-def test_low_rank_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None:
+def test_low_rank_writes_picture_table_and_record(ratedist, tmp_path: pathlib.Path) -> None:
     small = ["--o", "3", "--d", "5", "--n", "12", "--rank", "1", "--trials", "30", "--scale", "1.0"]
-    done = subprocess.run(
-        [PROGRAM, "low-rank", *small, "--noise", "0.5", "2.0", "--out", str(tmp_path)],
-        capture_output=True, text=True, timeout=900, check=False,
-        env={**os.environ, "PYTHONWARNINGS": IGNORED},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    done = ratedist("low-rank", *small, "--noise", "0.5", "2.0", "--out", str(tmp_path))
+    assert done.status == 0, done.err
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"low-rank.{kind}" for kind in ("csv", "json", "pdf", "png")
     ]
     assert (tmp_path / "low-rank.png").read_bytes().startswith(b"\x89PNG")
     record = json.loads((tmp_path / "low-rank.json").read_text())
-    assert record["sentence"] in done.stdout
+    assert record["sentence"] in done.out
     assert record["precision"] == "float64"
     assert record["configuration"]["noise"] == [0.5, 2.0]
     frame = pd.read_csv(tmp_path / "low-rank.csv")
