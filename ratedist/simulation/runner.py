@@ -74,7 +74,7 @@ def simulate(
         sampler: "erm" draws the weights from their own law and averages the data out: exact and fastest, for
             compressors that see W alone. "statistics" draws A, W and L_S(W), "dataset" the inputs and
             outputs. "auto" takes the first that shows the compressors what they need to see.
-        batch_size: trials at a time; by default as many as fit in about 64 MiB, at most 256, or 512 of few
+        batch_size: trials at a time. By default as many as fit in about 64 MiB: at most 256, or 512 of few
             weights in a long run.
         progress: show a progress bar on standard error.
         checkpoint_path: file in which the state is saved every few seconds. A run goes on from it if it
