@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -46,7 +45,7 @@ def house_style() -> Iterator[None]:
     >>> legend.get_texts()[0].get_fontsize()
     13.0
     """
-    with sns.axes_style("ticks"), plt.style.context(STYLE):
+    with plt.style.context(STYLE):
         yield
 
 
