@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -45,7 +46,7 @@ def house_style() -> Iterator[None]:
     >>> legend.get_texts()[0].get_fontsize()
     13.0
     """
-    with plt.style.context(STYLE):
+    with sns.axes_style("ticks"), plt.style.context(STYLE):
         yield
 
 
