@@ -14,10 +14,13 @@ from pathlib import Path
 
 VARIABLE = "RATEDIST_CACHE"
 OFF = ("off", "0", "false", "no", "none")
-# What all programs together may take. Above it the oldest go, until half of it is free.
+# What all programs together, of all machines, may take when a command starts. Above it the oldest go,
+# until half of it is free.
 MOST_BYTES = 200_000_000
 SUFFIX = "-cache"
 CHECKED = "checked"
+# How a frame of Zstandard begins, by which JAX compresses where it can.
+ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 def keep_compilations() -> None:
@@ -32,12 +35,17 @@ def keep_compilations() -> None:
     if wanted.lower() in OFF or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     try:
-        folder = (Path(wanted).absolute() if wanted else _caches() / "ratedist") / f"jax-{machine()}"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = Path(wanted).expanduser().absolute() if wanted else _caches() / "ratedist"
+        folder = place / f"jax-{machine()}"
+        str(folder).encode()  # JAX takes no name that is not Unicode
+        if not place.is_absolute():  # as a home may be
+            return
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         if not _own(folder):
             return
         remove_torn(folder)
-        remove_oldest(folder, MOST_BYTES)
+        remove_oldest(place, MOST_BYTES)
     except (OSError, RuntimeError, ValueError):  # RuntimeError: a user without a home
         return
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
@@ -69,8 +77,8 @@ def remove_torn(folder: Path) -> None:
 
 
 def _whole(entry: bytes) -> bool:
-    """Whether it decompresses, its checksum included; another format than zlib's is believed."""
-    if entry[:1] not in (b"", b"\x78"):
+    """Whether it decompresses, its checksum included; what begins as Zstandard does is believed."""
+    if entry[:4] == ZSTANDARD:
         return True
     try:
         zlib.decompress(entry)
@@ -79,13 +87,14 @@ def _whole(entry: bytes) -> bool:
     return True
 
 
-def remove_oldest(folder: Path, most_bytes: int) -> None:
-    """Above ``most_bytes`` remove the oldest programs, until half of them is free again.
+def remove_oldest(place: Path, most_bytes: int) -> None:
+    """Above ``most_bytes`` in all folders of ``place`` remove the oldest programs, until half is free again.
 
+    A machine's name changes with what its kernel says of the processor: nobody else would clear the old one.
     Another process may be doing the same, or be reading one of them: it compiles what it does not find.
     """
     entries = []
-    for path in folder.glob(f"*{SUFFIX}"):
+    for path in place.glob(f"jax-*/*{SUFFIX}"):
         with contextlib.suppress(OSError):
             status = path.stat()
             entries.append((status.st_mtime, status.st_size, path))
@@ -112,10 +121,20 @@ def _caches() -> Path:
 
 
 def _own(folder: Path) -> bool:
-    """Whether the user may write there, and nobody else."""
+    """Whether the user may write there, and nobody else, nor any stranger above it put another there."""
     if not os.access(folder, os.W_OK | os.X_OK):
         return False
     if not hasattr(os, "getuid"):
         return True
     status = folder.stat()
-    return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return False
+    # A link would be somebody's choice of where programs are removed.
+    return not folder.is_symlink() and all(map(_kept_from_strangers, folder.resolve().parents))
+
+
+def _kept_from_strangers(folder: Path) -> bool:
+    """Whether it is the user's or the system's, and not everybody's to rename what is in it."""
+    status = folder.stat()
+    everybody = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+    return status.st_uid in (0, os.getuid()) and not everybody

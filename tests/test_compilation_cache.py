@@ -97,17 +97,62 @@ def test_a_folder_that_others_write_to_is_refused(monkeypatch, mode: int) -> Non
     assert chosen() is None
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files")
+def test_a_folder_where_others_can_put_another_is_refused(monkeypatch, tmp_path) -> None:
+    folder = chosen()
+    assert folder is not None
+    place = folder.parent
+    for mode, kept in {0o777: False, 0o1777: True}.items():  # as /tmp has, where each keeps his own
+        monkeypatch.delenv(FOLDER, raising=False)
+        place.chmod(mode)
+        assert (chosen() == folder) == kept
+    place.chmod(0o700)
+    monkeypatch.delenv(FOLDER)
+    elsewhere = tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    (elsewhere / "mine-cache").write_bytes(b"")
+    assert chosen() is None
+    assert (elsewhere / "mine-cache").exists()
+    folder.unlink()
+    owner = place.stat().st_uid
+    with monkeypatch.context() as stranger:  # whose folder it is not
+        stranger.setattr(os, "getuid", lambda: owner + 1)
+        assert chosen() is None
+
+
+def test_names_that_jax_cannot_take_and_homes_that_are_nowhere(monkeypatch, tmp_path) -> None:
+    """JAX ends with a ``TypeError`` at a name that is not Unicode, and a folder here is nobody's cache."""
+    monkeypatch.chdir(tmp_path)
+    for name, home in [("\udcff", str(tmp_path)), ("", "relative"), ("", "\udcff")]:
+        monkeypatch.setenv("XDG_CACHE_HOME", name and str(tmp_path / name))
+        monkeypatch.setenv("HOME", home)
+        assert chosen() is None
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(compilation_cache.VARIABLE, "~/mine")
+    folder = chosen()
+    assert folder is not None
+    assert folder.parent == tmp_path / "home" / "mine"
+
+
 def test_the_oldest_go_when_it_is_full(tmp_path) -> None:
+    """Of all machines together: what a processor was called before is never looked at again."""
     for age in range(10):
-        path = tmp_path / f"jit_{age}-cache"
+        path = tmp_path / f"jax-{age % 2}" / f"jit_{age}-cache"
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(100))
         os.utime(path, (1000 - age, 1000 - age))
-    (tmp_path / "something else").write_bytes(bytes(1000))
+    others = [tmp_path / "jax-0" / "something else", tmp_path / "not-ours" / "x-cache"]
+    for other in others:
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(bytes(1000))
     remove_oldest(tmp_path, 1000)
-    assert len(list(tmp_path.glob("*-cache"))) == 10
+    assert len(list(tmp_path.glob("jax-*/*-cache"))) == 10
     remove_oldest(tmp_path, 999)
-    assert sorted(path.name for path in tmp_path.glob("*-cache")) == [f"jit_{age}-cache" for age in range(4)]
-    assert (tmp_path / "something else").exists()
+    left = sorted(path.name for path in tmp_path.glob("jax-*/*-cache"))
+    assert left == [f"jit_{age}-cache" for age in range(4)]
+    assert all(other.exists() for other in others)
 
 
 def test_what_is_torn_goes_before_it_is_read(tmp_path) -> None:
@@ -118,6 +163,7 @@ def test_what_is_torn_goes_before_it_is_read(tmp_path) -> None:
         "half": whole[:50],
         "flipped": flipped,
         "empty": b"",
+        "zeros": bytes(2000),  # a file whose length alone was on the disk when the power went
         "zstd": b"\x28\xb5\x2f\xfd",
     }
     for name, content in entries.items():
