@@ -21,7 +21,7 @@
     const verdict = mean < found.clever ? 'beats' : 'does not beat';
     const count = words === 1 ? 'One word' : `${grouped(words)} words`;
     return (
-      `${count} drawn at random describe ${m === 1 ? `one of the ${WORDS[source].symbols}` : `${m} ${WORDS[source].symbols} together`}. ` +
+      `${count} drawn at random ${words === 1 ? 'describes' : 'describe'} ${m === 1 ? `one of the ${WORDS[source].symbols}` : `${m} ${WORDS[source].symbols} together`}. ` +
       `The distortion is ${format(mean, 3)}: it ${verdict} the clever scheme, ${format(found.clever, 3)}. No code gets below ${format(found.limit, 3)}.`
     );
   }
