@@ -38,6 +38,9 @@ def optimal_side_by_side(
     Of those that cost the same the last run is the longest, then the one before, and so on. Equal weights are
     in one cluster, the lowest that could have them.
 
+    XLA takes differences below the smallest normal number as zero: weights no further apart count as equal
+    in all costs and means.
+
     Args:
         weights: shape ``(T, d)``, float64, d at most 64.
         clusters: R numbers of clusters, each at most d, static.
@@ -48,7 +51,8 @@ def optimal_side_by_side(
         working memory for each of at most 128 vectors, whatever T.
     """
     num_vectors, d = weights.shape
-    chunks = -(-num_vectors // LANES)
+    # A map over no vectors has none of them, and still a shape.
+    chunks = max(-(-num_vectors // LANES), 1)
     # As few lanes as do for them, in eights, which registers hold.
     lanes = -(-num_vectors // (8 * chunks)) * 8
     padded = jnp.pad(weights, ((0, chunks * lanes - num_vectors), (0, 0)))

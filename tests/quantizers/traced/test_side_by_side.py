@@ -133,6 +133,12 @@ def test_only_the_rows_asked_for_and_any_nesting_of_maps():
         )
 
 
+def test_a_map_over_no_vectors_has_a_shape():
+    """As one vector after another has it."""
+    none = jax.vmap(lambda w: optimal_path(w, MOST))(np.zeros((0, D)))
+    assert [leaf.shape for leaf in none] == [(0, MOST, D), (0, MOST, MOST), (0, MOST, D), (0, MOST, MOST)]
+
+
 def test_numbers_that_are_not_finite_leave_none_unseen():
     """A trial that drew one is refused by its risks, which must not look right."""
     weights = drawn("plain")
