@@ -35,6 +35,7 @@ class Look:
 def house_style() -> Iterator[None]:
     """Draw inside this context; matplotlib's settings are as before when it ends.
 
+    A picture is the same whatever they were: what a user has set otherwise is not in it.
     Text has 13 points and more, colours are told apart by colour-blind readers, and the layout leaves room
     for what stands beside the panels. A figure up to 12.8 inches wide can be read on a slide.
 
@@ -46,7 +47,7 @@ def house_style() -> Iterator[None]:
     >>> legend.get_texts()[0].get_fontsize()
     13.0
     """
-    with sns.axes_style("ticks"), plt.style.context(STYLE):
+    with plt.style.context([], after_reset=True), sns.axes_style("ticks"), plt.style.context(STYLE):
         yield
 
 
@@ -61,7 +62,7 @@ def heading(figure: Figure, *lines: str) -> None:
 def figure_bytes(figure: Figure, kind: str) -> bytes:
     """The figure as the bytes of a file of ``kind`` ("png" or "pdf"), the same for the same figure."""
     buffer = io.BytesIO()
-    with plt.style.context(STYLE):
+    with house_style():
         if kind == "pdf":
             # Without a date two runs of one configuration give the same file.
             figure.savefig(buffer, format=kind, metadata={"CreationDate": None})

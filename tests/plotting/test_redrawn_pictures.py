@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ratedist.plotting.style import figure_bytes
+from ratedist.plotting.style import figure_bytes, house_style
 
 FIGURES = pathlib.Path(__file__).parent.parent.parent / "figures"
 # Levels of 255, in the mean: other versions of Matplotlib smooth letters otherwise.
@@ -66,6 +66,28 @@ def test_a_picture_is_the_same_each_time_it_is_made(redraw: ModuleType) -> None:
     for kind in ("png", "pdf"):
         first, second = (figure_bytes(redraw.PICTURES["two-clusters"]("two-clusters"), kind) for _ in "ab")
         assert first == second
+
+
+def test_nothing_of_a_users_settings_is_in_a_picture(redraw: ModuleType) -> None:
+    """Nor is anything of ours in them afterwards, if drawing fails too."""
+    picture = figure_bytes(redraw.PICTURES["two-clusters"]("two-clusters"), "png")
+    own = {
+        "text.usetex": True,  # without TeX nothing could be drawn at all
+        "axes.labelpad": 30,
+        "axes.xmargin": 0.4,
+        "font.weight": "bold",
+        "lines.scale_dashes": False,
+        "path.sketch": (5, 100, 2),
+        "savefig.bbox": "tight",
+        "savefig.transparent": True,
+        "xtick.minor.visible": True,
+    }
+    with plt.rc_context(own):
+        before = dict(plt.rcParams)
+        assert figure_bytes(redraw.PICTURES["two-clusters"]("two-clusters"), "png") == picture
+        with pytest.raises(ZeroDivisionError), house_style():
+            1 / 0  # noqa: B018
+        assert dict(plt.rcParams) == before
 
 
 @pytest.mark.slow
