@@ -20,7 +20,9 @@ EXAMPLES = ("description-length.md", "low-rank.md")
 SLOW, NOT_RUN, IN_KIND = "<!-- slow -->", "<!-- not run -->", "<!-- in kind -->"
 # Whole pages: networks are trained, or all that is shown needs a figure that is drawn first.
 SLOW_PAGES = {"choose-beta", "compare-compressors", "read-the-tables", "resume-a-long-run"}
-BLOCK = re.compile(r"(?:^(<!-- [^\n]* -->)\n)?^```(python|sh|text)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(
+    r"(?:^(<!-- [^\n]* -->)\n)?^```(python|sh|text)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE
+)
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 # How long it took.
 TIMES = re.compile(r"^seconds: .*\n", flags=re.MULTILINE)
