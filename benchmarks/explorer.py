@@ -10,18 +10,14 @@ from __future__ import annotations
 import argparse
 import pathlib
 import random
-import shutil
 import statistics
 import sys
 from typing import Any
 
+from browser import SIZES, add_options, chromium
+
 from ratedist.explorer.server import FOLDER
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SIZES = [(360, 740), (768, 1024), (1280, 720), (1920, 1080)]
 START_MS, STEP_MS, TEXT_PX, TARGET_PX = 1000, 100, 24, 44
 PROJECTOR, PHONE = (1920, 1080), (360, 740)
 
@@ -98,26 +94,15 @@ GO = """async (hash) => {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
+    add_options(parser)
     parser.add_argument("--settings", type=int, default=1000)
-    parser.add_argument("--shots", type=pathlib.Path)
     options = parser.parse_args()
-    try:
-        from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        print("the explorer was not looked at: there is no Playwright (pip install playwright)")
-        return 1
-    if not options.chromium:
-        print("the explorer was not looked at: there is no Chromium (apt-get install chromium)")
-        return 1
     faults: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=options.chromium, args=FLAGS)
+    with chromium(options.chromium, "the explorer") as browser:
         for size in SIZES:
             look_at_pages(browser, size, faults, options.shots)
         try_settings(browser, options.settings, faults)
         take_time(browser, faults)
-        browser.close()
     for fault in faults:
         print(f"fault: {fault}")
     print(f"{len(faults)} faults")

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import shutil
 import sys
 from typing import Any
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SIZES = [(360, 740), (768, 1024), (1280, 720), (1920, 1080)]
+from browser import SIZES, add_options, chromium
+
 THEMES = ("light", "dark")
 # Words to look for, each with a page that has to be found.
 SEARCHES = {"kmeans": "compressors", "oracle": "theory", "ridge": "description-length"}
@@ -47,18 +43,9 @@ MISSING = "[...document.images].filter((one) => one.complete && !one.naturalWidt
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--site", type=pathlib.Path, default=pathlib.Path("build/html"))
-    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
+    add_options(parser)
     parser.add_argument("--only", default="", help="only pages whose path has this in it")
-    parser.add_argument("--shots", type=pathlib.Path)
     options = parser.parse_args()
-    try:
-        from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        print("the site was not looked at: there is no Playwright (pip install playwright)")
-        return 1
-    if not options.chromium:
-        print("the site was not looked at: there is no Chromium (apt-get install chromium)")
-        return 1
     site = options.site.resolve()
     pages = [path for path in sorted(site.rglob("*.html")) if options.only in str(path.relative_to(site))]
     pages = [path for path in pages if path.relative_to(site).parts[0] not in ("_modules", "explorer")]
@@ -66,14 +53,12 @@ def main() -> int:
         print(f"the site was not looked at: there is none in {site} (sphinx-build -M html docs build)")
         return 1
     faults: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=options.chromium, args=FLAGS)
+    with chromium(options.chromium, "the site") as browser:
         for size in SIZES:
             for theme in THEMES if size[0] in (360, 1280) else THEMES[:1]:
                 look_at(browser, site, pages, size, theme, faults, options.shots)
         if not options.only:
             search(browser, site, faults)
-        browser.close()
     for fault in faults:
         print(f"fault: {fault}")
     print(f"{len(pages)} pages at {len(SIZES)} sizes, light and dark: {len(faults)} faults")
