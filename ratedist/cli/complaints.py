@@ -19,10 +19,13 @@ NO_NUMBERS = re.compile(
     rf"Error parsing (?P<flag>.*): Could not find valid parse for arguments: \[{QUOTED}\]"
 )
 NO_PAIR = re.compile(
-    r"Error parsing (?P<flag>.*): Could not parse arguments \[(?P<got>['\"].*['\"])\] into tuple type .*"
+    r"Error parsing (?P<flag>.*): Could not parse arguments \[(?P<got>.*)\] into tuple type .*"
 )
 KINDS = {"float": "a number", "int": "an integer"}
-NO_VALUE = re.compile(r"Missing value for argument '(?P<flag>[^']*)'\. Expected (?P<number>\d+) values\.")
+NO_VALUE = re.compile(r"Missing value for argument '(?P<flag>[^']*)'\. Expected \d+ values\.")
+NO_CHOICE = re.compile(
+    r"invalid choice (?P<got>.*) for argument '(?P<flag>[^']*)'\. Expected one of \((?P<choices>.*)\)\."
+)
 NOT_GIVEN = re.compile(r"Missing from ratedist (?P<command>\S+): (?P<what>.*?)\.? \(required\)")
 UNKNOWN = re.compile(r"Unrecognized (?:or misplaced )?options: (?P<words>.*)")
 # What the papers and other tools call what an option is about.
@@ -48,9 +51,12 @@ def in_plain_words(box: str, arguments: Sequence[str], flags: Iterable[str]) -> 
     elif found := NO_PAIR.fullmatch(sentence):
         sentence = f"{found['flag']} must be two numbers with a space between them, got [{found['got']}]"
     elif found := NO_VALUE.fullmatch(sentence):
-        one = found["number"] == "1"
-        values = "a value behind it, got none" if one else f"{found['number']} values behind it, got fewer"
-        sentence = f"{found['flag']} must have {values}"
+        sentence = f"{found['flag']} must have a value behind it, got none"
+    elif found := NO_CHOICE.fullmatch(sentence):
+        # A word that no flag stands before has the name of a field.
+        what = found["flag"].rpartition(".")[2]
+        choices = found["choices"].rstrip(",").replace("'", "")
+        sentence = f"{what} must be one of {choices}, got {found['got']}"
     elif found := NOT_GIVEN.fullmatch(sentence):
         sentence = f"{found['command']} needs: {found['what']}"
     for form in NO_NUMBER:

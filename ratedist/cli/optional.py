@@ -35,6 +35,12 @@ def _option_or_none(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     def suits(instance: Any) -> bool:
         return instance is None or bool(spec.is_instance(instance))
 
+    # A pair is two words, and its absence one.
+    several = isinstance(spec.nargs, int) and spec.nargs > 1
     return dataclasses.replace(
-        spec, instance_from_str=from_words, str_from_instance=to_words, is_instance=suits
+        spec,
+        nargs=(1, spec.nargs) if several else spec.nargs,
+        instance_from_str=from_words,
+        str_from_instance=to_words,
+        is_instance=suits,
     )

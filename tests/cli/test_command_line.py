@@ -63,7 +63,7 @@ def test_figure2_writes_picture_table_and_record(tmp_path: pathlib.Path) -> None
         (["--trials", "1"], "ratedist: --trials must be at least 2, got 1"),
         (["--d", "few"], "--d must be an integer, got 'few'"),
         (["--noise-variance", "it's"], """--noise-variance must be a number, got "it's\""""),
-        (["--method", "best"], "invalid choice 'best'"),
+        (["--method", "best"], "--method must be one of optimal, lloyd, both, got 'best'"),
         (["--seed", "9223372036854775808"], "seed must be at most 4294967295, got 9223372036854775808"),
         (["--n", "1000000000000000000000"], "n must be at most 9007199254740992"),
         (["--n", "1000000000000", "--sampler", "dataset"], "GiB, this machine has"),

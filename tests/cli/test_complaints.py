@@ -38,7 +38,8 @@ from ratedist.cli.commands import COMMANDS
         ("diameter --clusters 2.5", "--clusters must be integers with spaces between them, got ['2.5']"),
         ("diameter --diameter-penalties 1 x", "--diameter-penalties must be numbers with spaces"),
         ("figure2 --seed 1.5", "--seed must be an integer, got '1.5'"),
-        ("figure2 --sampler fast", "invalid choice 'fast' for argument '--sampler'. Expected one of"),
+        ("network-ranks nope", "data must be one of digits, mnist, got 'nope'"),
+        ("figure2 --sampler fast", "--sampler must be one of auto, erm, statistics, dataset, got 'fast'"),
     ],
 )  # fmt: skip
 def test_a_wrong_line_is_understood(line: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -68,6 +69,18 @@ def test_help_of_all_commands_has_no_example(capsys) -> None:
 @pytest.mark.parametrize(("given", "expected"), [([], None), (["--d", "7"], 7), (["--d", "none"], None)])
 def test_an_option_may_be_given_as_none(given: list[str], expected: int | None) -> None:
     assert parse(["figure2", *given]).config.d == expected
+
+
+@pytest.mark.parametrize(("given", "expected"), [("none", None), ("1 2", (1.0, 2.0))])
+def test_a_pair_may_be_given_as_none(given: str, expected: tuple[float, float] | None) -> None:
+    assert parse(["low-rank", "--noise", *given.split()]).config.noise == expected
+
+
+@pytest.mark.parametrize("given", [[], ["1"], ["a", "b"], ["1", "2", "3"]])
+def test_a_pair_is_two_numbers(given: list[str]) -> None:
+    words = re.escape(f"--noise must be two numbers with a space between them, got {given}")
+    with pytest.raises(ValueError, match=words):
+        parse(["low-rank", "--noise", *given])
 
 
 def test_a_path_or_none(tmp_path: pathlib.Path) -> None:
