@@ -22,7 +22,7 @@ class DiameterCommand:
     """Compare K-means, Hessian-weighted and diameter-regularised K-means on the linear model."""
 
     closing: ClassVar = Closing(
-        "Three minutes on two cores.",
+        "Two to three minutes on two cores.",
         (
             Example(
                 "A quick look",

@@ -24,7 +24,7 @@ class Figure2Command:
     """Draw Figure 2: generalisation error, distortion and population risk against rate."""
 
     closing: ClassVar = Closing(
-        "Fifteen seconds on two cores the first time; the trials themselves are a second.",
+        "Ten seconds on two cores the first time, half of it after that; the trials themselves are a second.",
         (
             Example(
                 "Inputs that are correlated, into a folder of your own",
