@@ -119,7 +119,7 @@ def run_batch(
     compressed = _compress((draws, keys), (model, compressors), plan)
     risks = _assess((draws, compressed), model, plan.of_draws())
     all_rates = {names: group.rates for names, group in compressed.items()}
-    if jax.process_count() > 1:
+    if plan.mesh.is_multi_process:
         risks, all_rates = _everywhere((risks, all_rates), plan.mesh)
     risks, all_rates = jax.device_get((risks, all_rates))
     columns = trials.by_quantity(all_rates, risks, count)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -58,6 +59,8 @@ def simulate(
     progress: bool = False,
     checkpoint_path: str | pathlib.Path | None = None,
     return_samples: bool = False,
+    first_trial: int = 0,
+    devices: Sequence[jax.Device] | None = None,  # pyright: ignore[reportInvalidTypeForm]
 ) -> SimulationResult:
     """Estimate the risks and rates of compressors of the ERM weights, all from the same draws.
 
@@ -83,6 +86,9 @@ def simulate(
         return_samples: keep the values of every trial too, as :meth:`RiskEstimates.generalization_bound`
             needs. Each compressor has five quantities besides its rates, of 8 bytes a trial, or 4 in single
             precision. More than 1 GiB is refused. A checkpoint holds none.
+        first_trial: number of the first trial. Runs of trials 0 to 99 and 100 to 199 draw what one of 0 to
+            199 draws.
+        devices: those of this process that share the trials; all of them if not given.
 
     Returns:
         Estimates with standard errors, by name: ``result["kmeans"].population_risk`` and so on, rates in
@@ -92,7 +98,7 @@ def simulate(
         ValueError: no compressor, arguments of another kind, a sampler that does not show a compressor what
             it needs, a number of trials or a batch size below 1, a compressor that does not fit the model,
             declares what cannot be or returns what it must not (also NaN, infinities and negative rates),
-            samples of more than 1 GiB or beside a checkpoint,
+            samples of more than 1 GiB or beside a checkpoint, devices that are not this process's,
             a trial that needs more memory than the machine has, or a checkpoint of another run.
 
     Example:
@@ -106,7 +112,8 @@ def simulate(
         >>> result.difference("kmeans", "erm").population_risk.mean < 0  # two clusters are better here
         True
     """
-    num_trials = _checks.integer("num_trials", num_trials, 1, MAX_TRIALS)
+    first_trial = _checks.integer("first_trial", first_trial, 0, MAX_TRIALS - 1)
+    num_trials = _checks.integer("num_trials", num_trials, 1, MAX_TRIALS - first_trial)
     key = trials.checked_key(key)
     for option, value in {"progress": progress, "return_samples": return_samples}.items():
         if not isinstance(value, bool | np.bool_):
@@ -118,7 +125,7 @@ def simulate(
     batch_size = min(_batch_size(batch_size, model, compressors, chosen, num_trials), num_trials)
     fixed_rates = _checked_answers(model, compressors)
     prepared = {name: compressor.prepare(model) for name, compressor in compressors.items()}
-    mesh = Mesh(np.array(jax.devices()), ("trials",))
+    mesh = _mesh(devices)
     arrays = arrays_of(model)
     needs = tuple((name, frozenset(compressor.needs)) for name, compressor in compressors.items())
     # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
@@ -141,7 +148,8 @@ def simulate(
     if checkpoint_path is not None:
         require_target(checkpoint_path)
         trials.check_recognisable(prepared)
-        fingerprint = checkpoint.fingerprint(arrays, prepared, key, chosen, model.n)
+        first = (first_trial,) if first_trial else ()
+        fingerprint = checkpoint.fingerprint(arrays, prepared, key, chosen, model.n, *first)
         state = checkpoint.load(checkpoint_path, fingerprint)
     done = next(iter(state.values())).count if state else 0
     if done > num_trials:
@@ -153,7 +161,7 @@ def simulate(
     with tqdm(total=num_trials, initial=done, unit="trial", unit_scale=True, disable=not progress) as bar:
         for start in range(done, num_trials, batch_size):
             end = min(start + batch_size, num_trials)
-            indices = trial_indices(start, batch_size, mesh)
+            indices = trial_indices(first_trial + start, batch_size, mesh)
             waiting.append(run_batch(indices, end - start, key, arrays, prepared, plan))
             due = time.monotonic() - saved > CHECKPOINT_SECONDS
             if due or end == num_trials or len(waiting) * batch_size >= TRIALS_AT_ONCE:
@@ -182,6 +190,16 @@ def simulate(
         {name: Source(name, model, compressor) for name, compressor in compressors.items()},
         samples,
     )
+
+
+def _mesh(devices: Sequence[Any] | None) -> Mesh:
+    if devices is not None:
+        here = jax.local_devices()
+        if not isinstance(devices, Sequence) or not devices or any(one not in here for one in devices):
+            raise ValueError(f"devices must be some of {here}, got {devices!r}")
+        if len(set(devices)) < len(devices):
+            raise ValueError(f"devices must be named once each, got {devices!r}")
+    return Mesh(np.array(jax.devices() if devices is None else devices), ("trials",))
 
 
 def _check_problem(model: LinearModel, compressors: Mapping[str, Compressor]) -> None:
