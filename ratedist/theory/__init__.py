@@ -37,6 +37,9 @@ Bounds on rate and distortion of ERM's weights, closed forms
     what Remark 2 says, which is no lower bound for the model's distortion
         remark2_lower_bound, erm_gaussian_divergence
 
+Compressors that see the data
+        rate_given_gram, data_aware_rate_bound, data_aware_bracket, gram_information, data_aware_gain
+
 Bounds on the generalisation error
     from the rate and a radius
         sub_gaussian_bound, proposition1_bound, exact_cgf_bound, exact_cgf_factor, codebook_radius,

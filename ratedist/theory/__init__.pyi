@@ -11,6 +11,11 @@ from .bounds.corollary1 import Corollary1Minimum as Corollary1Minimum
 from .bounds.corollary1 import corollary1_bound as corollary1_bound
 from .bounds.corollary1 import corollary1_minimizer as corollary1_minimizer
 from .bounds.corollary1 import corollary1_stationary_rate as corollary1_stationary_rate
+from .bounds.data_aware import data_aware_bracket as data_aware_bracket
+from .bounds.data_aware import data_aware_gain as data_aware_gain
+from .bounds.data_aware import data_aware_rate_bound as data_aware_rate_bound
+from .bounds.data_aware import gram_information as gram_information
+from .bounds.data_aware import rate_given_gram as rate_given_gram
 from .bounds.gaussian_mean import gaussian_mean_generalization_error as gaussian_mean_generalization_error
 from .bounds.gaussian_mean import gaussian_mean_individual_bound as gaussian_mean_individual_bound
 from .bounds.gaussian_mean import gaussian_mean_individual_information as gaussian_mean_individual_information
