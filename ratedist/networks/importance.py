@@ -68,8 +68,9 @@ def in_proportion(importance: Mapping[str, Any], diagonal: Mapping[str, Any]) ->
         importance: of ``normalized``.
         diagonal: the curvature it was made of.
     """
+    # In float64: NumPy adds bfloat16 one by one in bfloat16, and a sum of many stays where it is.
     means = {
-        name: float(np.mean(leaf))
+        name: float(np.asarray(leaf, np.float64).mean())
         for name, leaf in diagonal.items()
         if is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
     }

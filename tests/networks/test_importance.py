@@ -32,6 +32,14 @@ def test_layers_have_mean_one():
     np.testing.assert_allclose(scaled["dense2"]["weight"] + 1e-6, found["dense2"]["weight"], rtol=1e-12)
 
 
+def test_proportions_of_half_precision_are_means_of_all_entries():
+    tenths = jnp.full(50_000, 0.1, jnp.bfloat16)
+    for leaf in (tenths, np.asarray(tenths)):
+        found = importances.in_proportion({"a": 1.0, "b": 1.0}, {"a": leaf, "b": np.full(3, 0.1)})
+        assert found["a"] == pytest.approx(float(tenths[0]), rel=1e-12)
+        assert found["b"] == pytest.approx(0.1, rel=1e-12)
+
+
 def test_a_layer_without_curvature_has_equal_importances():
     np.testing.assert_array_equal(importances.normalized_importance(np.zeros(3)), np.full(3, 1 + 1e-6))
 

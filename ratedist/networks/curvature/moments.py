@@ -147,7 +147,7 @@ def _step(
     sums, squares, totals = {}, {}, {}
     for layer, (inputs, deltas) in zip(architecture.layers, gradients, strict=True):
         moments = _dense if isinstance(layer, Dense) else _convolution
-        sums[layer.name], squares[layer.name], totals[layer.name] = moments(inputs, deltas)
+        sums[layer.name], squares[layer.name], totals[layer.name] = moments(wide(inputs), wide(deltas))
     return (sums, squares), totals
 
 
@@ -189,6 +189,11 @@ def layer_gradients(
         (before,) = jax.vmap(pullback)(deltas[-1])
         deltas.append(before)
     return list(zip(inputs, reversed(deltas), strict=True))
+
+
+def wide(array: jax.Array) -> jax.Array:
+    """In single precision at least: squares of what half precision holds would underflow in it."""
+    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
 
 
 def _dense(inputs: jax.Array, deltas: jax.Array) -> Any:

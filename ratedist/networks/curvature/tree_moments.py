@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ratedist import _checks
 from ratedist.networks.curvature import checks
+from ratedist.networks.curvature.moments import wide
 
 Outputs = Callable[[Any, Any], jax.Array]
 Root = Callable[[jax.Array, jax.Array], jax.Array]
@@ -81,7 +82,7 @@ def tree_moments(
 
             values, pullback = jax.vjp(outputs, chosen)
             (gradients,) = jax.vmap(pullback)(root(values, y[None]))
-            return {i: weight * jnp.sum(_wide(g) ** 2, axis=0) for i, g in gradients.items()}
+            return {i: weight * jnp.sum(wide(g) ** 2, axis=0) for i, g in gradients.items()}
 
         h = jax.vmap(of_sample)(xs, ys, valid)
         sums = {i: jnp.sum(leaf, axis=0) for i, leaf in h.items()}
@@ -129,8 +130,3 @@ def _column(loss_fn: Outputs) -> Outputs:
 def _one(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     del labels
     return jnp.ones_like(outputs)[None]
-
-
-def _wide(gradient: jax.Array) -> jax.Array:
-    """Squares of half-precision gradients would underflow."""
-    return gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32))

@@ -7,7 +7,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from ratedist.networks import losses
-from ratedist.networks.architecture import logits
+from ratedist.networks.architecture import logits, mlp
 from ratedist.networks.curvature import architectures
 from ratedist.networks.curvature import pytrees as generic
 
@@ -89,6 +89,9 @@ def test_half_precision_does_not_underflow():
     inputs = np.full((2, 3), 1e-4, np.float16)
     found = generic.gauss_newton_diagonal(lambda model, x: x @ model["w"], model, inputs)
     np.testing.assert_allclose(found["w"], 0.25e-8, rtol=1e-2)
+    layers = {"dense1": {"weight": model["w"], "bias": jnp.zeros(2, jnp.float16)}}
+    found = architectures.gauss_newton_diagonal(mlp(3, (), 2), layers, inputs)
+    np.testing.assert_allclose(found["dense1"]["weight"], 0.25e-8, rtol=1e-2)
 
 
 @pytest.mark.parametrize(
