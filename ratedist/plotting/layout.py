@@ -205,7 +205,9 @@ def _drawn(axes: Axes) -> np.ndarray:
                 pieces += [points + radius * (np.asarray(way) - 1) for way in np.ndindex(3, 3)]
         elif isinstance(artist, LineCollection):
             transform = artist.get_transform()
-            pieces += [_along(transform.transform(segment), axes.bbox) for segment in artist.get_segments()]
+            # An error bar that is not known has no points.
+            segments = [segment for segment in artist.get_segments() if len(segment)]
+            pieces += [_along(transform.transform(segment), axes.bbox) for segment in segments]
         elif isinstance(artist, Rectangle | Legend):
             pieces.append(_filled(artist.get_window_extent()))
         elif isinstance(artist, Annotation):
@@ -229,6 +231,8 @@ def _along(points: np.ndarray, frame: Bbox) -> np.ndarray:
 
 
 def _filled(box: Bbox) -> np.ndarray:
+    if not np.isfinite(box.extents).all():  # a bar of no height
+        return np.empty((0, 2))
     x, y = np.arange(box.x0, box.x1, CELL), np.arange(box.y0, box.y1, CELL)
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 

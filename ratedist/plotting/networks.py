@@ -165,9 +165,9 @@ def draw_reliability(
             rows = rows[rows["count"] >= LEAST_COUNT]
             dashes = "--" if chosen.get("logits") == "calibrated" else "-"
             axes.errorbar(
-                rows["confidence"], rows["accuracy"], yerr=STANDARD_ERRORS * rows["gap_sem"], label=label,
-                color=color, marker=marker, linestyle=dashes,
-                markerfacecolor="white" if dashes == "--" else color,
+                rows["confidence"], rows["accuracy"], label=label, color=color, marker=marker,
+                linestyle=dashes, markerfacecolor="white" if dashes == "--" else color,
+                **_known(rows["gap_sem"]),
             )  # fmt: skip
         axes.set_xlabel("confidence (largest probability)")
         axes.set_ylabel("accuracy on the test set")
@@ -201,13 +201,17 @@ def _errorbars(
     axes: Axes, x: Any, rows: Any, curve: Curve, open_marker: bool = False, values: str = "mean"
 ) -> None:
     sem = rows["sem" if values == "mean" else f"{values}_sem"]
-    errors = {} if sem.isna().all() else {"yerr": STANDARD_ERRORS * sem.to_numpy()}
     axes.errorbar(
         x.to_numpy(), rows[values].to_numpy(), label=None if open_marker else curve.label,
         color=curve.color, marker=curve.marker, linestyle=curve.linestyle,
         markerfacecolor="white" if open_marker else curve.color, linewidth=0.8 if open_marker else None,
-        **errors,
+        **_known(sem),
     )  # fmt: skip
+
+
+def _known(sem: Any) -> dict[str, Any]:
+    """Error bars of two standard errors, or none: of one network nothing is known."""
+    return {} if sem.isna().all() else {"yerr": STANDARD_ERRORS * sem.to_numpy()}
 
 
 def _level(axes: Axes, summary: pd.DataFrame, quantity: str) -> None:
