@@ -17,6 +17,8 @@ from matplotlib.path import Path
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox, ScaledTranslation
 
+from ratedist.plotting.style import NO_LAYOUT
+
 # Side of a square of the raster of what is taken, and free space around a label: pixels at 100 an inch.
 CELL = 3.0
 MARGIN = 5.0
@@ -48,7 +50,9 @@ def settle(figure: Figure) -> None:
         names[axes] = [text for text in levels if text.get_visible()]
     if engine := figure.get_layout_engine():
         engine.execute(figure)
-    figure.set_layout_engine("none")
+    # With a layout engine of any kind every file would be drawn twice, the first time for nothing.
+    with plt.rc_context(NO_LAYOUT):
+        figure.set_layout_engine(None)
     for levels in names.values():
         _spread(levels)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -19,6 +18,8 @@ STYLE = Path(__file__).with_name("style.mplstyle")
 # Letters of twelve points that fit in an inch of the house's font, with some to spare.
 LETTERS_PER_INCH = 10.6
 COLORS = 256
+# Settings under which a figure without a layout engine keeps none.
+NO_LAYOUT = {"figure.constrained_layout.use": False, "figure.autolayout": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ def house_style() -> Iterator[None]:
     >>> legend.get_texts()[0].get_fontsize()
     13.0
     """
-    with plt.style.context([], after_reset=True), sns.axes_style("ticks"), plt.style.context(STYLE):
+    with plt.style.context(STYLE, after_reset=True):
         yield
 
 
@@ -62,7 +63,8 @@ def heading(figure: Figure, *lines: str) -> None:
 def figure_bytes(figure: Figure, kind: str) -> bytes:
     """The figure as the bytes of a file of ``kind`` ("png" or "pdf"), the same for the same figure."""
     buffer = io.BytesIO()
-    with house_style():
+    # A figure whose layout is settled has no engine, and gets none while it is drawn: see ``layout.settle``.
+    with house_style(), plt.rc_context(NO_LAYOUT):
         if kind == "pdf":
             # Without a date two runs of one configuration give the same file.
             figure.savefig(buffer, format=kind, metadata={"CreationDate": None})
