@@ -1,7 +1,7 @@
 """Traced batches: what one trial computes, spread over the devices, with a bounded number of compilations.
 
-One trial is a pure function of its index: its key is ``fold_in(key, index)``. Results therefore do not
-depend on the batch size, on how many devices share a batch, or on interruptions, except through the
+One trial is a pure function of its number: its key is that of the run, folded with it. Results therefore do
+not depend on the batch size, on how many devices share a batch, or on interruptions, except through the
 rounding of sums.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.random import threefry_2x32
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
@@ -36,6 +37,8 @@ from ratedist.simulation.estimates import SQUARED_DISTANCE
 Arrays = ModelArrays | MultiOutputArrays
 # Each compilation keeps some 600 memory maps, of which Linux gives a process 65,530.
 MAX_KEPT = 40
+# Of one run; 64 bits would do for more.
+MOST_TRIALS = 2**63
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +73,27 @@ def _over_trials(one_trial: Callable[[Any, Any, Plan], Any]) -> Callable[[Any, A
     return batch
 
 
+def trial_key(key: jax.Array, index: jax.Array) -> jax.Array:
+    """The key of the trial whose number has these upper and lower 32 bits.
+
+    Below 2³² it is ``fold_in(key, number)``, which enciphers ``(0, number)`` by threefry. Beyond, the upper
+    bits take the place of the 0: no two numbers have the same key. Keys of other kinds take 32 bits.
+    """
+    if _has_64_bits(key):
+        data = threefry_2x32(jax.random.key_data(key), index)
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(key))
+    return jax.random.fold_in(key, index[1])
+
+
+def most_trials(key: jax.Array) -> int:
+    """How many trials have keys of their own."""
+    return MOST_TRIALS if _has_64_bits(key) else 2**32
+
+
+def _has_64_bits(key: jax.Array) -> bool:
+    return str(jax.random.key_impl(key)) == "threefry2x32"
+
+
 # Three compilations rather than one: in one, XLA computes every draw again inside each of its uses.
 
 
@@ -77,7 +101,7 @@ def _over_trials(one_trial: Callable[[Any, Any, Plan], Any]) -> Callable[[Any, A
 def _draw(index: jax.Array, shared: tuple[jax.Array, Arrays], plan: Plan) -> tuple[Any, jax.Array]:
     """The draw of one trial, and the key of its compressors."""
     key, model = shared
-    draw_key, compress_key = jax.random.split(jax.random.fold_in(key, index))
+    draw_key, compress_key = jax.random.split(trial_key(key, index))
     return plan.sampler.draw(draw_key, model, plan.num_samples), compress_key
 
 
@@ -174,12 +198,13 @@ def limit_kept_compilations(signature: Hashable) -> None:
 
 
 def trial_indices(start: int, count: int, mesh: Mesh) -> jax.Array:
-    """Indices of trials from ``start`` on, padded to a multiple of the devices.
+    """Numbers of trials from ``start`` on, as upper and lower 32 bits, padded to a multiple of the devices.
 
     Every batch has this one shape, so that one compilation serves them all; the surplus is dropped.
     """
     padded = -(-count // mesh.size) * mesh.size
-    indices = np.arange(start, start + padded).astype(np.uint32)
+    numbers = np.uint64(start) + np.arange(padded, dtype=np.uint64)
+    indices = np.stack([numbers >> np.uint64(32), numbers], axis=1).astype(np.uint32)
     return jax.make_array_from_callback(
         indices.shape, NamedSharding(mesh, Spec("trials")), lambda part: indices[part]
     )

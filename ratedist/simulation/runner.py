@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from tqdm import tqdm
 
 from ratedist import _checks
 from ratedist.compressors.base import HESSIAN_NAMES, Compressor
@@ -24,28 +23,34 @@ from ratedist.compressors.declaration import (
     refuse_rate_names,
 )
 from ratedist.compressors.tails import infinite_expectations, interval_notes
-from ratedist.estimate import Moments
-from ratedist.files import require_target
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import require_linear_model
 from ratedist.linear_model.quantities import SamplerName
 from ratedist.linear_model.samplers import arrays_of, samplers_of
 from ratedist.quantizers.traced.optimal import SHORT_VECTOR, quantized_side_by_side
 from ratedist.simulation import checkpoint, trials
-from ratedist.simulation.engine import Plan, limit_kept_compilations, run_batch, traced_rates, trial_indices
+from ratedist.simulation.engine import (
+    Plan,
+    limit_kept_compilations,
+    most_trials,
+    run_batch,
+    traced_rates,
+    trial_indices,
+)
 from ratedist.simulation.estimates import Source
+from ratedist.simulation.identity import identity_of
+from ratedist.simulation.loop import run_trials
 from ratedist.simulation.results import SimulationResult
+from ratedist.simulation.target import target_of
 
 BATCH_BYTES = 64 * 2**20
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
 MAX_BATCH = 256
 # Where they lie side by side, some at a time, in long runs. Short ones of any length share a compilation.
 LARGE_BATCH, MANY_TRIALS = 512, 8192
-# Trials whose values are looked at together: a batch of its own costs as much as the moments of all these.
-TRIALS_AT_ONCE = 1024
-CHECKPOINT_SECONDS = 15.0
-# A trial's key is folded from 32 bits of its number: beyond, trials would repeat.
-MAX_TRIALS = 2**32
+CHECKPOINT_SECONDS = 5.0
+# At which a run with a target ends, unless it is told otherwise.
+MOST_WITH_TARGET = 10**7
 
 
 def simulate(
@@ -59,6 +64,8 @@ def simulate(
     progress: bool = False,
     checkpoint_path: str | pathlib.Path | None = None,
     return_samples: bool = False,
+    target_sem: float | None = None,
+    max_trials: int = MOST_WITH_TARGET,
     first_trial: int = 0,
     devices: Sequence[jax.Device] | None = None,  # pyright: ignore[reportInvalidTypeForm]
 ) -> SimulationResult:
@@ -72,7 +79,8 @@ def simulate(
         model: the Gaussian linear model that data sets are drawn from, n ≥ d, with one output or several. Of
             several the compressors see the weights row by row, all in one vector of shape ``(o·d,)``.
         compressors: by the names under which the result is asked.
-        num_trials: independent data sets (or draws of their statistics), from 1 to 2³².
+        num_trials: independent data sets (or draws of their statistics), at least 1. With ``target_sem`` the
+            fewest.
         key: one JAX random key, ``jax.random.key(seed)``.
         sampler: "erm" draws the weights from their own law and averages the data out: exact and fastest, for
             compressors that see W alone. "statistics" draws A, W and L_S(W), "dataset" the inputs and
@@ -81,11 +89,16 @@ def simulate(
             weights in a long run.
         progress: show a progress bar on standard error.
         checkpoint_path: file in which the state is saved every few seconds. A run goes on from it if it
-            belongs to the same model, compressors, key, sampler and precision. It may hold fewer trials than
-            are now asked for, never more.
+            belongs to the same model, compressors, key, sampler and precision, and ends with the numbers of
+            one that was never stopped, bit for bit. It may hold fewer trials than are now asked for, never
+            more. Another run at the same time is refused.
         return_samples: keep the values of every trial too, as :meth:`RiskEstimates.generalization_bound`
             needs. Each compressor has five quantities besides its rates, of 8 bytes a trial, or 4 in single
             precision. More than 1 GiB is refused. A checkpoint holds none.
+        target_sem: the run ends at the first multiple of 1,024 trials, from ``num_trials`` on, at which no
+            risk of any compressor has a larger standard error, in units of the loss. Stopping by the error
+            biases a mean by about −γ/√N of it, γ the skewness of one trial and N their number.
+        max_trials: the most that a run with ``target_sem`` has; if they are not enough, a warning says so.
         first_trial: number of the first trial. Runs of trials 0 to 99 and 100 to 199 draw what one of 0 to
             199 draws.
         devices: those of this process that share the trials; all of them if not given.
@@ -98,8 +111,9 @@ def simulate(
         ValueError: no compressor, arguments of another kind, a sampler that does not show a compressor what
             it needs, a number of trials or a batch size below 1, a compressor that does not fit the model,
             declares what cannot be or returns what it must not (also NaN, infinities and negative rates),
-            samples of more than 1 GiB or beside a checkpoint, devices that are not this process's,
-            a trial that needs more memory than the machine has, or a checkpoint of another run.
+            samples of more than 1 GiB or beside a checkpoint, a target of risks without variance, devices
+            that are not this process's, a trial that needs more memory than the machine has, or a checkpoint
+            of another run or in use.
 
     Example:
         >>> import jax
@@ -112,9 +126,12 @@ def simulate(
         >>> result.difference("kmeans", "erm").population_risk.mean < 0  # two clusters are better here
         True
     """
-    first_trial = _checks.integer("first_trial", first_trial, 0, MAX_TRIALS - 1)
-    num_trials = _checks.integer("num_trials", num_trials, 1, MAX_TRIALS - first_trial)
     key = trials.checked_key(key)
+    limit = most_trials(key)
+    first_trial = _checks.integer("first_trial", first_trial, 0, limit - 1)
+    num_trials = _checks.integer("num_trials", num_trials, 1, limit - first_trial)
+    if target_sem is not None:
+        max_trials = _checks.integer("max_trials", max_trials, num_trials, limit - first_trial)
     for option, value in {"progress": progress, "return_samples": return_samples}.items():
         if not isinstance(value, bool | np.bool_):
             raise ValueError(f"{option} must be True or False, got {value!r}")
@@ -122,8 +139,10 @@ def simulate(
         raise ValueError(f"checkpoint_path must be a path, got {checkpoint_path!r}")
     _check_problem(model, compressors)
     chosen = _choose_sampler(sampler, model, compressors)
-    batch_size = min(_batch_size(batch_size, model, compressors, chosen, num_trials), num_trials)
     fixed_rates = _checked_answers(model, compressors)
+    target = target_of(target_sem, num_trials, model, compressors)
+    most = max_trials if target else num_trials
+    batch_size = min(_batch_size(batch_size, model, compressors, chosen, most), most)
     prepared = {name: compressor.prepare(model) for name, compressor in compressors.items()}
     mesh = _mesh(devices)
     arrays = arrays_of(model)
@@ -138,51 +157,44 @@ def simulate(
             refuse_rate_names(f"compressor {name!r}", fixed_rates[name], counted, kinds)
     samples = None
     if return_samples:
-        samples = trials.room_for_samples(groups, num_trials, np.dtype(arrays.w_star.dtype), checkpoint_path)
+        samples = trials.room_for_samples(groups, most, np.dtype(arrays.w_star.dtype), checkpoint_path)
 
     leaves, structure = jax.tree.flatten((arrays, prepared))
     shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
     limit_kept_compilations((plan, batch_size, structure, shapes))
-    state: dict[str, Moments] = {}
-    fingerprint = ""
-    if checkpoint_path is not None:
-        require_target(checkpoint_path)
-        trials.check_recognisable(prepared)
-        first = (first_trial,) if first_trial else ()
-        fingerprint = checkpoint.fingerprint(arrays, prepared, key, chosen, model.n, *first)
-        state = checkpoint.load(checkpoint_path, fingerprint)
-    done = next(iter(state.values())).count if state else 0
-    if done > num_trials:
-        raise ValueError(
-            f"{checkpoint_path} already holds {done} trials, more than the {num_trials} asked for"
+    with contextlib.ExitStack() as stack:
+        kept = None
+        if checkpoint_path is not None:
+            trials.check_recognisable(prepared)
+            identity = identity_of(model, arrays, compressors, prepared, key, chosen, first_trial)
+            kept = stack.enter_context(checkpoint.opened(checkpoint_path, identity))
+            if kept.state.num_trials > most:
+                raise ValueError(
+                    f"{checkpoint_path} already holds {kept.state.num_trials} trials, more than the {most} "
+                    "asked for"
+                )
+        total = run_trials(
+            lambda start, count: run_batch(
+                trial_indices(first_trial + start, batch_size, mesh), count, key, arrays, prepared, plan
+            ),
+            most,
+            batch_size,
+            kept=kept,
+            save_seconds=CHECKPOINT_SECONDS,
+            target=target,
+            samples=samples,
+            progress=progress,
         )
-
-    saved, waiting = time.monotonic(), []
-    with tqdm(total=num_trials, initial=done, unit="trial", unit_scale=True, disable=not progress) as bar:
-        for start in range(done, num_trials, batch_size):
-            end = min(start + batch_size, num_trials)
-            indices = trial_indices(first_trial + start, batch_size, mesh)
-            waiting.append(run_batch(indices, end - start, key, arrays, prepared, plan))
-            due = time.monotonic() - saved > CHECKPOINT_SECONDS
-            if due or end == num_trials or len(waiting) * batch_size >= TRIALS_AT_ONCE:
-                columns, waiting = trials.joined(waiting), []
-                if samples is not None:
-                    for quantity, (_, values) in columns.items():
-                        samples[quantity][end - len(values) : end] = values
-                batch = {quantity: Moments.of(*column) for quantity, column in columns.items()}
-                state = {quantity: state[quantity].merge(batch[quantity]) for quantity in state} or batch
-            if due:
-                saved = time.monotonic()
-                if checkpoint_path is not None:
-                    checkpoint.save(checkpoint_path, fingerprint, state)
-            bar.update(end - start)
-    if checkpoint_path is not None:
-        checkpoint.save(checkpoint_path, fingerprint, state)
+    num_trials = total.num_trials
+    if samples is not None:
+        samples = {quantity: values[:num_trials] for quantity, values in samples.items()}
+    if target is not None:
+        target.warn_if_missed(total, most)
     return SimulationResult(
         tuple(compressors),
         num_trials,
         chosen,
-        state,
+        total.moments(),
         fixed_rates,
         {name: infinite_expectations(compressor, model) for name, compressor in compressors.items()},
         str(jnp.result_type(float)),

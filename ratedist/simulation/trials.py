@@ -25,7 +25,7 @@ SAMPLES_BYTES = 2**30
 LARGEST_VALUE = 1e140
 # Rounding times the condition number of Σ: beyond it risks lose the digits that a simulation shows.
 LARGEST_ERROR = 0.1
-# The generalisation error as a share of the noise, in roundings: below, it is wrong by 1/1000 and more.
+# What the fit adds to the noise as a share of it, in roundings: below, it is wrong by 1/1000 and more.
 LEAST_ROUNDINGS = 100
 
 
@@ -63,12 +63,12 @@ def warn_of_few_digits(model: LinearModel) -> None:
             f"{remedy}",
             stacklevel=4,
         )
-    # The difference of two risks that are both about the variance of the noise.
+    # Population risks are all about the variance of the noise, and differ by what the fit adds to it.
     share = model.num_inputs / model.n
     if model.bayes_risk > 0 and share < LEAST_ROUNDINGS * eps:
         warnings.warn(
-            f"the generalisation error is about d/n = {share:.1g} of the risks whose difference it is, and "
-            f"{dtype} rounds to {eps:.1g}, so that it loses its digits: {remedy}",
+            f"the fit adds about d/n = {share:.1g} of itself to the population risk, and {dtype} rounds to "
+            f"{eps:.1g}, so that differences of population risks lose their digits: {remedy}",
             stacklevel=4,
         )
     # A rounded entry of Σ is measured against its smallest eigenvalue, along which the weights vary most.
@@ -132,7 +132,7 @@ def check_values(columns: Mapping[str, Column], weights: jax.Array, indices: jax
     Args:
         columns: of the trials, by quantity.
         weights: those that were compressed, shape ``(at least num_trials, num_weights)``.
-        indices: of the trials, the same length.
+        indices: of the trials, upper and lower 32 bits, the same length.
     """
     for quantity, (names, values) in columns.items():
         bad, expected = ~np.isfinite(values), "finite"
@@ -145,7 +145,8 @@ def check_values(columns: Mapping[str, Column], weights: jax.Array, indices: jax
         if not bad.any():
             continue
         row, column = np.argwhere(bad)[0]
-        trial = int(np.asarray(indices)[row])
+        high, low = np.asarray(indices)[row].tolist()
+        trial = (high << 32) + low
         if not np.all(np.isfinite(np.asarray(weights[row]))):
             raise ValueError(f"trial {trial} drew weights that are not finite in {weights.dtype}")
         what = f"the reconstruction, and with it its {quantity}," if rate == quantity else f"rate {rate!r}"
