@@ -34,7 +34,7 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def test_what_is_appended_is_read(path: pathlib.Path) -> None:
-    journal = Appending(path, path.read_bytes())
+    journal = Appending(path)
     journal.append(encoded("more"))
     journal.close()
     assert decoded(path.read_bytes()) == ([*RECORDS, "more"], 0, False)
@@ -66,7 +66,7 @@ def test_every_cut_costs_the_last_record_at_most() -> None:
 
 def test_a_line_without_an_end_is_removed_before_the_next(path: pathlib.Path) -> None:
     path.write_bytes(path.read_bytes()[:-7])
-    journal = Appending(path, path.read_bytes())
+    journal = Appending(path)
     journal.append(encoded("next"))
     journal.close()
     assert decoded(path.read_bytes()) == ([*RECORDS[:-1], "next"], 0, False)
@@ -76,7 +76,7 @@ def test_a_line_without_an_end_is_removed_before_the_next(path: pathlib.Path) ->
 def test_a_full_disk_leaves_what_was_there(path: pathlib.Path) -> None:
     """The limit on the size of a file is met in the middle of a record."""
     before = path.read_bytes()
-    journal = Appending(path, before)
+    journal = Appending(path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
     try:
@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_what_was_there(path: pathlib.Path) -> None:
 
 def test_nothing_is_appended_behind_the_words_of_somebody_else(path: pathlib.Path) -> None:
     """Without locks two may have a file open: the second to write sees that it is not alone."""
-    one, two = (Appending(path, path.read_bytes()) for _ in range(2))
+    one, two = (Appending(path) for _ in range(2))
     one.append(encoded("one"))
     with pytest.raises(ValueError, match="somebody else has changed it"):
         two.append(encoded("two"))

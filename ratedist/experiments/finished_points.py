@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,35 @@ import jax
 import numpy as np
 
 from ratedist.files import write_together
+from ratedist.files.journal import Appending, decoded, encoded
+from ratedist.files.lock import locked
+from ratedist.files.writing import make_folder_of
+
+TITLE = b"ratedist finished points 2\n"
 
 
 class FinishedPoints:
-    """Rows of one network by point; written after each new one.
+    """Rows by point, in a journal to which each new one is added.
+
+    Several processes may keep their points in one file: each adds its own, and sees those of the others.
+    A row that is damaged is not there, and a warning says so. Rows of another identity are left alone.
 
     Args:
         path: of the file; ``None`` for memory alone.
         identity: what has to agree for the rows of a file to be read, as JSON can hold it.
 
     Raises:
-        ValueError: a file that is not as it was written.
+        ValueError: a file of something else.
     """
 
     def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
-        self._identity, self._path = identity, path
+        self._identity, self._path = _checksum(identity), path
         self._rows: dict[str, dict[str, Any]] = {}
-        if path is not None and path.exists():
-            content = _unsealed(path)
-            if content["identity"] == identity:
-                self._rows = content["rows"]
+        self._read = 0
+        self._look()
 
     def __contains__(self, point: object) -> bool:
+        self._look()
         return str(point) in self._rows
 
     def __getitem__(self, point: object) -> dict[str, Any]:
@@ -41,10 +48,50 @@ class FinishedPoints:
 
     def __setitem__(self, point: object, row: dict[str, Any]) -> None:
         self._rows[str(point)] = row
-        if self._path is not None:
-            content = {"identity": self._identity, "rows": self._rows}
-            sealed = {"sha256": _checksum(content), "content": content}
-            write_together({self._path: json.dumps(sealed).encode()})  # NaN and all, read by us alone
+        if self._path is None:
+            return
+        line = encoded({"identity": self._identity, "point": str(point), "row": row})
+        make_folder_of(self._path)
+        with locked(self._path, wait=True):
+            if not self._path.exists() or not self._path.stat().st_size:
+                write_together({self._path: TITLE + line})
+                return
+            journal = Appending(self._path)
+            try:
+                journal.append(line)
+            finally:
+                journal.close()
+
+    def _look(self) -> None:
+        """Read what is in the file and was not when it was read last."""
+        try:
+            size = 0 if self._path is None else self._path.stat().st_size
+        except FileNotFoundError:
+            size = 0
+        if self._path is None or size == self._read:
+            return
+        if size < self._read:  # it is another file
+            self._read = 0
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            content = file.read()
+        if self._read == 0 and not content.startswith(TITLE):
+            raise ValueError(
+                f"{self._path} is damaged or of another version: remove it, and its points are computed again"
+            )
+        content = content[: content.rfind(b"\n") + 1]  # a line that is being written is read when it is whole
+        lines = content if self._read else content[len(TITLE) :]
+        self._read += len(content)
+        whole, damaged, _ = decoded(lines)
+        for record in whole:
+            if record["identity"] == self._identity:
+                self._rows[record["point"]] = record["row"]
+        if damaged:
+            warnings.warn(
+                f"{self._path}: {damaged} of {damaged + len(whole)} rows are damaged, and their points are "
+                "computed again",
+                stacklevel=3,
+            )
 
 
 def parameters_digest(parameters: Any) -> str:
@@ -57,12 +104,3 @@ def parameters_digest(parameters: Any) -> str:
 
 def _checksum(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _unsealed(path: Path) -> dict[str, Any]:
-    """The content of a file of finished points, or ``ValueError`` if it is not as it was written."""
-    with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
-        sealed = json.loads(path.read_bytes())
-        if sealed["sha256"] == _checksum(sealed["content"]):
-            return sealed["content"]
-    raise ValueError(f"{path} is damaged or of another version: remove it, and its points are computed again")

@@ -20,6 +20,9 @@ from typing import Any, NamedTuple
 
 from ratedist.files.targets import cannot_write
 
+# Bytes that are read together in search of the last line.
+AT_ONCE = 2**16
+
 
 class Records(NamedTuple):
     """What is in a journal.
@@ -63,31 +66,24 @@ class Appending:
     The one who appends must be alone (``locked``). Without locks that cannot be known, but it is seen if
     somebody else has written: then nothing is appended any more.
 
-    Args:
-        path: of the journal.
-        content: what was read from it. A line without an end is removed.
+    A line without an end is removed.
 
     Raises:
-        ValueError: a file that cannot be opened for writing, or holds something else by now.
+        ValueError: a file that cannot be opened for writing.
     """
 
-    def __init__(self, path: pathlib.Path, content: bytes) -> None:
+    def __init__(self, path: pathlib.Path) -> None:
         self._path = path
-        self.size = len(content)
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise cannot_write(path, error) from None
         try:
-            self._require_alone()
-            self.size = content.rfind(b"\n") + 1
+            self.size = self._end_of_lines()
             os.ftruncate(self._descriptor, self.size)
         except OSError as error:
             self.close()
             raise cannot_write(path, error) from None
-        except ValueError:
-            self.close()
-            raise
 
     def append(self, line: bytes) -> None:
         """Add an encoded record, or raise ``ValueError`` and leave the file as it was."""
@@ -106,6 +102,18 @@ class Appending:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+    def _end_of_lines(self) -> int:
+        """Where the last line that has an end ends."""
+        end = os.lseek(self._descriptor, 0, os.SEEK_END)
+        while end > 0:
+            start = max(end - AT_ONCE, 0)
+            os.lseek(self._descriptor, start, os.SEEK_SET)
+            place = os.read(self._descriptor, end - start).rfind(b"\n")
+            if place >= 0:
+                return start + place + 1
+            end = start
+        return 0
 
     def _require_alone(self) -> None:
         try:

@@ -50,10 +50,7 @@ def write_together(contents: Mapping[pathlib.Path, bytes], create_folders: bool 
     """
     for path in contents:
         if create_folders:
-            try:
-                pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise cannot_write(path, error) from None
+            make_folder_of(path)
         require_target(path)
     with contextlib.ExitStack() as cleaning:
         finished = []
@@ -65,6 +62,14 @@ def write_together(contents: Mapping[pathlib.Path, bytes], create_folders: bool 
             finished.append(beside)
         for beside in finished:
             beside.rename()
+
+
+def make_folder_of(path: pathlib.Path) -> None:
+    """Make the folder of ``path``, with those that it is in, or raise ``ValueError``."""
+    try:
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 @contextlib.contextmanager

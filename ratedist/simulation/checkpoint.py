@@ -76,7 +76,7 @@ class Checkpoint:
             state: of all trials up to now.
             with_rest: whether the values behind its whole blocks are saved too.
         """
-        line = encoded(_packed(state, with_rest))
+        line = encoded(packed(state, with_rest))
         try:
             if self._file is None or self._is_long():
                 self._write_anew(line)
@@ -106,7 +106,7 @@ class Checkpoint:
         content = TITLE + b"".join(lines)
         write_together({self.path: content}, create_folders=False)
         self.close()
-        self._file, self._num_records = Appending(self.path, content), len(lines) - 1
+        self._file, self._num_records = Appending(self.path), len(lines) - 1
 
     def _read(self, content: bytes) -> None:
         _check_kind(self.path, content)
@@ -118,7 +118,7 @@ class Checkpoint:
             )
         try:
             told = differences(self._identity, whole[0]["run"])
-            states = [_unpacked(record) for record in whole[1:]]
+            states = [unpacked(record) for record in whole[1:]]
         except (ValueError, TypeError, LookupError, AttributeError):
             # A checksum keeps faults out, not forgers: anybody can compute one over anything.
             raise ValueError(f"{self.path} is not a simulation checkpoint: it holds something else") from None
@@ -135,7 +135,7 @@ class Checkpoint:
                 f"held is computed again: the run goes on from trial {self.state.num_trials}",
                 stacklevel=6,
             )
-        self._file, self._num_records = Appending(self.path, content), len(states) + damaged
+        self._file, self._num_records = Appending(self.path), len(states) + damaged
 
 
 def _check_kind(path: pathlib.Path, content: bytes) -> None:
@@ -151,7 +151,8 @@ def _check_kind(path: pathlib.Path, content: bytes) -> None:
     raise ValueError(f"{path} is not a simulation checkpoint: it does not begin as one of this version does")
 
 
-def _packed(state: Accumulation, with_rest: bool) -> dict[str, Any]:
+def packed(state: Accumulation, with_rest: bool = True) -> dict[str, Any]:
+    """A state as JSON can hold it, to the last bit."""
     rest = state.rest if with_rest else {}
     return {
         "whole": {
@@ -166,7 +167,8 @@ def _packed(state: Accumulation, with_rest: bool) -> dict[str, Any]:
     }
 
 
-def _unpacked(record: Mapping[str, Any]) -> Accumulation:
+def unpacked(record: Mapping[str, Any]) -> Accumulation:
+    """The state of a record; ``ValueError`` and the like for what is none."""
     whole, rest = {}, {}
     for quantity, entry in record["whole"].items():
         names = tuple(map(str, entry["names"]))

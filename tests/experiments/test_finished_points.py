@@ -1,7 +1,8 @@
 """Finished points on disk: read back as they were written, or refused."""
 
-import json
 import pathlib
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -34,13 +35,18 @@ def test_read_back(path: pathlib.Path) -> None:
     assert POINT not in cache(path.parent, seed=1)
 
 
-def test_one_changed_digit_is_seen(path: pathlib.Path) -> None:
+def test_a_row_with_a_changed_digit_is_computed_again(path: pathlib.Path) -> None:
+    other = Point("kmeans", 8)
+    cache(path.parent)[other] = ROW | {"test_loss": 0.5}
     path.write_text(path.read_text().replace("0.25", "0.26"))
-    with pytest.raises(ValueError, match="is damaged or of another version: remove it"):
-        cache(path.parent)
+    with pytest.warns(UserWarning, match=r"rows.json: 1 of 2 rows are damaged, and their points are comp"):
+        back = cache(path.parent)
+    assert POINT not in back
+    assert back[other]["test_loss"] == 0.5
 
 
-DAMAGED = ["", "[]", "null", "{}", "[" * 100_000, "\xff"]
+DAMAGED = ["[]", "null", "{}", "[" * 100_000, "\xff", "ratedist finished points 2"]
+# As it was once: one text for all rows.
 DAMAGED += ['{"content": null, "sha256": 1}', '{"sha256": "' + "0" * 64 + '"}']
 
 
@@ -51,7 +57,47 @@ def test_anything_else_is_refused(path: pathlib.Path, content: str) -> None:
         cache(path.parent)
 
 
-def test_rows_of_another_version_are_refused(path: pathlib.Path) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text())["content"]))
-    with pytest.raises(ValueError, match="another version"):
-        cache(path.parent)
+def test_an_empty_file_is_a_place_for_points(path: pathlib.Path) -> None:
+    path.write_bytes(b"")
+    cache(path.parent)[POINT] = ROW
+    assert cache(path.parent)[POINT]["test_loss"] == 0.25
+
+
+def test_a_row_that_is_cut_counts_as_never_written(path: pathlib.Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+    back = cache(path.parent)
+    assert POINT not in back
+    back[POINT] = ROW
+    assert cache(path.parent)[POINT]["diagrams"] == ROW["diagrams"]
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_rows_of_another_configuration_are_left_alone(path: pathlib.Path) -> None:
+    cache(path.parent, seed=1)[POINT] = ROW | {"test_loss": 0.75}
+    assert cache(path.parent)[POINT]["test_loss"] == 0.25
+    assert cache(path.parent, seed=1)[POINT]["test_loss"] == 0.75
+
+
+PROGRAM = """
+import os, sys, pathlib, warnings
+from ratedist.experiments.finished_points import FinishedPoints
+warnings.simplefilter("ignore")  # JAX, of which nothing is used here, does not like processes that fork
+name = "b" if os.fork() else "a"
+for number in range(50):
+    FinishedPoints(pathlib.Path(sys.argv[1]), {})[f"{name} {number}"] = {"number": number}
+if name == "b":
+    sys.exit(os.wait()[1])
+os._exit(0)
+"""
+
+
+def test_several_processes_lose_nothing(tmp_path: pathlib.Path) -> None:
+    """The file does not exist when they begin."""
+    path = tmp_path / "folder" / "rows"
+    points = FinishedPoints(path, {})
+    subprocess.run([sys.executable, "-c", PROGRAM, str(path)], check=True)
+    for name in ("a", "b"):
+        for number in range(50):
+            assert f"{name} {number}" in points
+            assert points[f"{name} {number}"] == {"number": number}
+    assert [one.name for one in path.parent.iterdir()] == ["rows"]
