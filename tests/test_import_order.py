@@ -15,6 +15,7 @@ LAYERS = [
     "units",
     "interruption",
     "compilation_cache",
+    "processes",
     "files",
     "estimate",
     "codes",
