@@ -58,6 +58,12 @@ class Accumulation:
         self._waiting = [part(columns, slice(BLOCK, None))] if _length(columns) > BLOCK else []
         return True
 
+    def add_whole(self, block: Mapping[str, Moments]) -> None:
+        """Take the moments of the block that comes next; behind the whole blocks there must be nothing."""
+        self.whole = {
+            quantity: self.whole[quantity].merge(block[quantity]) for quantity in self.whole
+        } or dict(block)
+
     def drop_rest(self) -> None:
         """Leave out the trials behind the whole blocks."""
         self._waiting = []

@@ -128,12 +128,6 @@ def _assess(
     return {**risks._asdict(), SQUARED_DISTANCE: squared_distance}
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _everywhere(tree: Any, mesh: Mesh) -> Any:
-    """Give every process the whole of what the devices computed."""
-    return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, Spec()))
-
-
 def run_batch(
     indices: jax.Array, count: int, key: jax.Array, model: Arrays,
     compressors: dict[str, PreparedCompressor], plan: Plan,
@@ -143,8 +137,6 @@ def run_batch(
     compressed = _compress((draws, keys), (model, compressors), plan)
     risks = _assess((draws, compressed), model, plan.of_draws())
     all_rates = {names: group.rates for names, group in compressed.items()}
-    if plan.mesh.is_multi_process:
-        risks, all_rates = _everywhere((risks, all_rates), plan.mesh)
     risks, all_rates = jax.device_get((risks, all_rates))
     columns = trials.by_quantity(all_rates, risks, count)
     trials.check_values(columns, draws.weights, indices)
@@ -191,7 +183,7 @@ _kept: set[Hashable] = set()
 def limit_kept_compilations(signature: Hashable) -> None:
     """Before the run of one more ``signature``, drop all compilations if there are too many."""
     if signature not in _kept and len(_kept) >= MAX_KEPT:
-        for stage in (_draw, _compress, _assess, _everywhere):
+        for stage in (_draw, _compress, _assess):
             stage.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
         _kept.clear()
     _kept.add(signature)

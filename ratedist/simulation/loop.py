@@ -47,7 +47,7 @@ def run_trials(
         What the trials came to.
     """
     total = kept.state if kept else Accumulation()
-    saved = _Saved(kept, total, save_seconds)
+    saved = Saved(kept, total, save_seconds)
     unknown = target is not None
     with tqdm(
         total=None if unknown else num_trials, initial=total.num_trials, unit="trial", unit_scale=True,
@@ -69,7 +69,7 @@ def run_trials(
     return total
 
 
-class _Saved:
+class Saved:
     """When a state is saved: every few seconds, and at the end if it is another by then.
 
     The values of a block that is not whole are saved where blocks take longer than that, and at the end.

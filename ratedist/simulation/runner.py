@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from ratedist import _checks
+from ratedist import _checks, processes
 from ratedist.compressors.base import HESSIAN_NAMES, Compressor
 from ratedist.compressors.declaration import (
     bounding_rates,
@@ -38,9 +39,10 @@ from ratedist.simulation.engine import (
     trial_indices,
 )
 from ratedist.simulation.estimates import Source
-from ratedist.simulation.identity import identity_of
+from ratedist.simulation.identity import Identity, identity_of
 from ratedist.simulation.loop import run_trials
 from ratedist.simulation.results import SimulationResult
+from ratedist.simulation.shared_loop import run_shared
 from ratedist.simulation.target import target_of
 
 BATCH_BYTES = 64 * 2**20
@@ -101,7 +103,8 @@ def simulate(
         max_trials: the most that a run with ``target_sem`` has; if they are not enough, a warning says so.
         first_trial: number of the first trial. Runs of trials 0 to 99 and 100 to 199 draw what one of 0 to
             199 draws.
-        devices: those of this process that share the trials; all of them if not given.
+        devices: those of this process that share the trials, and then no other process does. If not given,
+            all devices of all processes of ``jax.distributed`` share them, and every process gets the result.
 
     Returns:
         Estimates with standard errors, by name: ``result["kmeans"].population_risk`` and so on, rates in
@@ -142,9 +145,10 @@ def simulate(
     fixed_rates = _checked_answers(model, compressors)
     target = target_of(target_sem, num_trials, model, compressors)
     most = max_trials if target else num_trials
-    batch_size = min(_batch_size(batch_size, model, compressors, chosen, most), most)
     prepared = {name: compressor.prepare(model) for name, compressor in compressors.items()}
     mesh = _mesh(devices)
+    several = devices is None and processes.count() > 1
+    batch_size = min(_batch_size(batch_size, model, compressors, chosen, most, mesh.size), most)
     arrays = arrays_of(model)
     needs = tuple((name, frozenset(compressor.needs)) for name, compressor in compressors.items())
     # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
@@ -167,13 +171,10 @@ def simulate(
         if checkpoint_path is not None:
             trials.check_recognisable(prepared)
             identity = identity_of(model, arrays, compressors, prepared, key, chosen, first_trial)
-            kept = stack.enter_context(checkpoint.opened(checkpoint_path, identity))
-            if kept.state.num_trials > most:
-                raise ValueError(
-                    f"{checkpoint_path} already holds {kept.state.num_trials} trials, more than the {most} "
-                    "asked for"
-                )
-        total = run_trials(
+            opened = functools.partial(_opened, stack, checkpoint_path, identity, most)
+            kept = processes.in_first(opened) if several else opened()
+        run = run_shared if several else run_trials
+        total = run(
             lambda start, count: run_batch(
                 trial_indices(first_trial + start, batch_size, mesh), count, key, arrays, prepared, plan
             ),
@@ -204,6 +205,18 @@ def simulate(
     )
 
 
+def _opened(
+    stack: contextlib.ExitStack, path: str | pathlib.Path, identity: Identity, most: int
+) -> checkpoint.Checkpoint:
+    """The checkpoint of a run, until ``stack`` closes it."""
+    kept = stack.enter_context(checkpoint.opened(path, identity))
+    if kept.state.num_trials > most:
+        raise ValueError(
+            f"{path} already holds {kept.state.num_trials} trials, more than the {most} asked for"
+        )
+    return kept
+
+
 def _mesh(devices: Sequence[Any] | None) -> Mesh:
     if devices is not None:
         here = jax.local_devices()
@@ -211,7 +224,7 @@ def _mesh(devices: Sequence[Any] | None) -> Mesh:
             raise ValueError(f"devices must be some of {here}, got {devices!r}")
         if len(set(devices)) < len(devices):
             raise ValueError(f"devices must be named once each, got {devices!r}")
-    return Mesh(np.array(jax.devices() if devices is None else devices), ("trials",))
+    return Mesh(np.array(jax.local_devices() if devices is None else devices), ("trials",))
 
 
 def _check_problem(model: LinearModel, compressors: Mapping[str, Compressor]) -> None:
@@ -257,6 +270,7 @@ def _batch_size(
     compressors: Mapping[str, Compressor],
     sampler: str,
     num_trials: int,
+    num_devices: int,
 ) -> int:
     if asked is not None:
         _checks.integer("batch_size", asked, 1)
@@ -273,4 +287,4 @@ def _batch_size(
         8 * per_trial,
     )
     most = LARGE_BATCH if side_by_side and num_trials >= MANY_TRIALS else MAX_BATCH
-    return asked or int(min(max(BATCH_BYTES // (8 * per_trial), 1), most))
+    return asked or num_devices * int(min(max(BATCH_BYTES // (8 * per_trial), 1), most))

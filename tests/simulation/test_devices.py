@@ -24,10 +24,18 @@ import ratedist as rd
 model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
 kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, rd.Lloyd("quantile"))}
 kinds = {name: kinds[name] for name in settings.get("kinds", kinds)}
-result = rd.simulate(model, kinds, 256, jax.random.key(5), batch_size=33)
-risks = {name: result[name].population_risk for name in kinds}
-print(json.dumps({name: [risk.mean, risk.sem] for name, risk in risks.items()}))
+found = {}
+for number in settings.get("each", [None]):
+    devices = number and jax.devices()[:number]
+    result = rd.simulate(model, kinds, settings["trials"], jax.random.key(5), batch_size=100, devices=devices)
+    risks = {name: result[name].population_risk for name in kinds}
+    found[str(number)] = {name: [risk.mean, risk.sem] for name, risk in risks.items()}
+print(json.dumps(found))
 """
+
+
+# Three blocks of the sum, of which the last is not whole: with two processes, one has two of them.
+TRIALS = 2500
 
 
 def start(**settings) -> subprocess.Popen[str]:
@@ -50,7 +58,7 @@ def finish(process: subprocess.Popen[str]) -> dict[str, list[float]]:
 def simulated() -> dict[str, list[float]]:
     model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
     kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "long": rd.KMeans(2, rd.Lloyd("quantile"))}
-    result = rd.simulate(model, kinds, 256, jax.random.key(5))
+    result = rd.simulate(model, kinds, TRIALS, jax.random.key(5), batch_size=100)
     assert result.precision == jax.numpy.result_type(float)
     risks = {name: result[name].population_risk for name in kinds}
     return {name: [risk.mean, risk.sem] for name, risk in risks.items()}
@@ -61,20 +69,26 @@ def here() -> dict[str, list[float]]:
     return simulated()
 
 
-def test_two_devices(here) -> None:
-    numbers = finish(start(x64=True, devices=2, devices_here=2))
-    for name, values in here.items():
-        assert numbers[name] == pytest.approx(values, rel=1e-10)
+def test_one_to_eight_devices() -> None:
+    """Of one process: trials are summed in the same order, so that only their own rounding differs."""
+    found = finish(
+        start(x64=True, devices=8, devices_here=8, trials=100, each=[1, 2, 4, 8], kinds=["erm", "kmeans"])
+    )
+    for number in ("2", "4", "8"):
+        assert found[number] == {
+            name: pytest.approx(values, rel=1e-12) for name, values in found["1"].items()
+        }
 
 
-def test_two_processes(here) -> None:
+def test_two_processes_have_the_bits_of_one(here) -> None:
+    """Blocks are computed by either, a block that is not whole among them, and summed in one order."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     common = {"x64": True, "devices": 2, "devices_here": 1, "num_processes": 2, "address": address}
-    common |= {"kinds": ["erm", "long"]}  # each process compiles them
+    common |= {"trials": TRIALS}
     for numbers in map(finish, [start(**common, process=process) for process in range(2)]):
-        assert numbers == {name: pytest.approx(here[name], rel=1e-10) for name in ("erm", "long")}
+        assert numbers == {"None": here}
 
 
 def test_single_precision_runs(here) -> None:

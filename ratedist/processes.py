@@ -1,0 +1,185 @@
+"""Several processes of one run: connected by JAX, units of work shared, what they found gathered.
+
+Process 0 is the one that writes and prints. Without others every function does what a process alone needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+# After how many seconds without a sign of life a process counts as dead, and its run as failed.
+SILENCE = 30
+# Seconds that the processes wait for each other at the start.
+PATIENCE = 120
+
+
+class LostError(RuntimeError):
+    """Another process is gone, or does something else: this one cannot go on."""
+
+
+class AgreedError(ValueError):
+    """A refusal that all processes raise at the same place."""
+
+
+def connect(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
+    """Join the other processes, before JAX computes anything.
+
+    Args:
+        coordinator: HOST:PORT of process 0, or ``None`` for what JAX finds out under SLURM, Open MPI,
+            Kubernetes or on TPUs.
+        num_processes: how many there are.
+        process_id: number of this one, from 0 on.
+
+    Raises:
+        ValueError: JAX finds nothing out.
+        LostError: the others do not come.
+    """
+    import jax
+
+    # On CPUs; on other devices it is not used.
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            num_processes,
+            process_id,
+            initialization_timeout=PATIENCE,
+            heartbeat_timeout_seconds=SILENCE,
+            shutdown_timeout_seconds=SILENCE,
+        )
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"JAX did not find out which processes there are: {reason}") from None
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise LostError(f"the processes of this run did not come together: {reason}") from None
+    with _words_to_standard_error():
+        gathered(b"")
+
+
+def count() -> int:
+    """How many processes there are."""
+    import jax
+
+    return jax.process_count()
+
+
+def number() -> int:
+    """Which of them this one is, from 0 on."""
+    import jax
+
+    return jax.process_index()
+
+
+def first() -> bool:
+    """Whether this process is the one that writes."""
+    return number() == 0
+
+
+def connected() -> bool:
+    """Whether there are others, without an import of JAX."""
+    jax = sys.modules.get("jax")
+    return jax is not None and jax.distributed.is_initialized()
+
+
+def gathered(content: bytes) -> list[bytes]:
+    """What every process has to say, by their numbers; all have to ask at once.
+
+    Raises:
+        LostError: one of them is gone.
+    """
+    if count() == 1:
+        return [content]
+    from jax.experimental import multihost_utils
+
+    try:
+        lengths = np.ravel(multihost_utils.process_allgather(np.array([len(content)], np.int32)))
+        # Of few lengths, so that JAX compiles few programs.
+        room = 1 << int(max(lengths.max(), 1) - 1).bit_length()
+        padded = np.zeros(room, np.uint8)
+        padded[: len(content)] = np.frombuffer(content, np.uint8)
+        rows = np.reshape(multihost_utils.process_allgather(padded), (count(), room))
+    except (RuntimeError, ValueError) as error:  # JAX has both of them for a connection that is closed
+        raise LostError(f"another process of this run is gone: {str(error).splitlines()[0]}") from None
+    return [row[:length].tobytes() for row, length in zip(rows, lengths.tolist(), strict=True)]
+
+
+def from_first(content: Any) -> Any:
+    """What process 0 has to say, as JSON can hold it; what others pass is not looked at."""
+    if count() == 1:
+        return content
+    return json.loads(gathered(json.dumps(content).encode() if first() else b"")[0])
+
+
+def by_first(work: Callable[[], object]) -> bool:
+    """Have process 0 alone do something, while the others wait; whether this process is it.
+
+    Raises:
+        AgreedError: in all processes, what ``work`` raises as a ``ValueError`` or ``OSError`` in process 0.
+    """
+    complaint = None
+    if first():
+        try:
+            work()
+        except (ValueError, OSError) as error:
+            complaint = str(error)
+    complaint = from_first(complaint)
+    if complaint is not None:
+        raise AgreedError(complaint)
+    return first()
+
+
+def in_first(work: Callable[[], Result]) -> Result | None:
+    """As :func:`by_first`, with what ``work`` returns in process 0, and nothing in the others."""
+    found: list[Result] = []
+    by_first(lambda: found.append(work()))
+    return found[0] if found else None
+
+
+def shared(work: Callable[[Unit], Any], units: Sequence[Unit]) -> Iterator[list[tuple[Unit, Any]]]:
+    """Do units of work, one a process at a time, and give every process the results of each round.
+
+    Args:
+        work: of one unit, a result that JSON can hold.
+        units: the same in every process, and best of about the same cost in a row.
+
+    Raises:
+        AgreedError: in all processes, the first ``ValueError`` of any process's work.
+    """
+    for start in range(0, len(units), count()):
+        now = units[start : start + count()]
+        if count() == 1:
+            yield [(now[0], work(now[0]))]
+            continue
+        said: dict[str, Any] = {}
+        if number() < len(now):
+            try:
+                said = {"found": work(now[number()])}
+            except ValueError as error:
+                said = {"complaint": str(error)}
+        answers = [json.loads(one) for one in gathered(json.dumps(said).encode())]
+        if complaint := next((one["complaint"] for one in answers if "complaint" in one), None):
+            raise AgreedError(complaint)
+        yield [(unit, answer["found"]) for unit, answer in zip(now, answers, strict=False)]
+
+
+@contextlib.contextmanager
+def _words_to_standard_error() -> Iterator[None]:
+    """What libraries print while processes connect is no result, and does not stand on standard output."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
