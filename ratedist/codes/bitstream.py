@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist.codes.entropy import label_counts
 from ratedist.codes.huffman import huffman_codewords, huffman_lengths
+from ratedist.codes.segment_walk import WINDOW, WORD, Table, as_windows, walk
 
 # Labels in a segment. A decoder that walks all segments at once is as fast as NumPy is on vectors of that
 # many entries; the index costs two bytes and the padding up to one, under 0.006 bits a label.
 SEGMENT = 4096
-INDEX = np.dtype("<u2")  # bytes of a segment: 4096 codewords of at most 63 bits are fewer than 2^15
+INDEX = np.dtype("<u2")  # bytes of a segment: 4096 codewords of at most 57 bits are fewer than 2^15
 # Segments coded at once, which bounds the memory needed beyond input and output.
 BATCH = 256
-# Codewords up to this long are decoded by one look into a table, longer ones by a search.
-TABLE_BITS = 16
-WORD = 64
+# Segments decoded at once: more, as the interpreter is called a few times for every symbol of a segment.
+LANES = 4 * BATCH
 MAX_SYMBOLS = 1 << 16
+OTHER_COUNTS = "the Huffman code does not decode to labels with these counts"
 
 
 def huffman_encode(labels: ArrayLike, counts: ArrayLike) -> bytes:
@@ -43,18 +46,7 @@ def huffman_encode(labels: ArrayLike, counts: ArrayLike) -> bytes:
     """
     frequencies = checked_symbols(counts)
     symbols = checked_labels(labels, frequencies)
-    lengths = huffman_lengths(frequencies)
-    if not lengths.any():
-        return b""
-    # Codewords moved to the top of a machine word.
-    spare = np.where(lengths > 0, WORD - lengths, 0).astype(np.uint64)
-    codewords = huffman_codewords(lengths) << spare
-    sizes, body = [], []
-    for start in range(0, symbols.size, SEGMENT * BATCH):
-        size, packed = _pack(symbols[start : start + SEGMENT * BATCH], codewords, lengths)
-        sizes.append(size.astype(INDEX))
-        body.append(packed)
-    return b"".join([size.tobytes() for size in sizes] + body)
+    return encode_symbols(symbols, huffman_lengths(frequencies), SEGMENT)
 
 
 def huffman_decode(payload: bytes | memoryview, counts: ArrayLike) -> np.ndarray:
@@ -72,31 +64,75 @@ def huffman_decode(payload: bytes | memoryview, counts: ArrayLike) -> np.ndarray
             the labels), segments that do not end where the index says, or labels with other counts. Flipped
             bits may still decode to labels in another order: keep a checksum.
     """
+    return huffman_stream(payload, counts).decode()
+
+
+class SymbolStream(NamedTuple):
+    """A payload with all that is needed to decode it.
+
+    Attributes:
+        payload: of ``encode_symbols``.
+        num_symbols: in it.
+        lengths: of the codewords, bits; all 0 where one symbol alone occurs.
+        num_bits: the fewest and the most that the codewords can take.
+        segment: symbols in a segment.
+        labels: what makes labels of the symbols, and compares their counts.
+    """
+
+    payload: bytes | memoryview
+    num_symbols: int
+    lengths: np.ndarray
+    num_bits: tuple[int, int]
+    segment: int
+    labels: Callable[[np.ndarray], np.ndarray]
+
+    def decode(self) -> np.ndarray:
+        """The labels."""
+        if not self.lengths.any():
+            if self.payload:
+                raise ValueError(
+                    f"a constant label sequence has an empty payload, got {len(self.payload)} bytes"
+                )
+            return self.labels(np.zeros(0, np.uint8))
+        sizes, body = split_segments(self)
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
+        table = Table.of(self.lengths)
+        symbols = np.empty(self.num_symbols, table.symbols.dtype)
+        for first in range(0, sizes.size, LANES):
+            last = min(first + LANES, sizes.size)
+            here = starts[first]
+            windows = as_windows(body[here : ends[last - 1]])
+            piece = symbols[first * self.segment : last * self.segment]
+            walk(table, windows, starts[first:last] - here, ends[first:last] - here, piece, self.segment)
+        return self.labels(symbols)
+
+
+def huffman_stream(payload: bytes | memoryview, counts: ArrayLike) -> SymbolStream:
+    """A payload of ``huffman_encode``, to be decoded."""
     frequencies = checked_symbols(counts)
-    num_labels, lengths = int(frequencies.sum()), huffman_lengths(frequencies)
+    lengths = huffman_lengths(frequencies)
+    num_bits = int(frequencies @ lengths)
+    labels = functools.partial(_compared, frequencies)
+    return SymbolStream(payload, int(frequencies.sum()), lengths, (num_bits, num_bits), SEGMENT, labels)
+
+
+def _compared(frequencies: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Labels once their counts are the right ones; none stand for one label alone."""
     dtype = np.min_scalar_type(frequencies.size - 1)
-    if not lengths.any():
-        if payload:
-            raise ValueError(f"a constant label sequence has an empty payload, got {len(payload)} bytes")
-        return np.full(num_labels, np.flatnonzero(frequencies)[0], dtype)
-    sizes, body = split_segments(payload, num_labels, int(frequencies @ lengths))
-    table = _Table.of(lengths)
-    ends = np.cumsum(sizes)
-    starts = ends - sizes
-    labels = np.empty(num_labels, dtype)
-    found = np.zeros(frequencies.size, dtype=np.int64)
-    # Wider batches than the encoder's: the interpreter is called once a symbol of a segment.
-    batch = 16 * BATCH
-    for first in range(0, sizes.size, batch):
-        last = min(first + batch, sizes.size)
-        words = as_words(body[starts[first] : ends[last - 1]])
-        piece = labels[first * SEGMENT : last * SEGMENT]
-        _walk(table, words, starts[first:last] - starts[first], ends[first:last] - starts[first], piece)
-        for start in range(0, piece.size, SEGMENT * BATCH):  # bincount wants 8 bytes a label
-            found += np.bincount(piece[start : start + SEGMENT * BATCH], minlength=found.size)
-    if not np.array_equal(found, frequencies):
-        raise ValueError("the Huffman code does not decode to labels with these counts")
-    return labels
+    if labels.size == 0:
+        return np.full(int(frequencies.sum()), np.flatnonzero(frequencies)[0], dtype)
+    if not np.array_equal(counted(labels, frequencies.size), frequencies):
+        raise ValueError(OTHER_COUNTS)
+    return labels.astype(dtype, copy=False)
+
+
+def counted(labels: np.ndarray, num_symbols: int) -> np.ndarray:
+    """How often each label occurs, int64 of shape ``(num_symbols,)``."""
+    found = np.zeros(num_symbols, dtype=np.int64)
+    for start in range(0, labels.size, SEGMENT * BATCH):  # bincount wants 8 bytes a label
+        found += np.bincount(labels[start : start + SEGMENT * BATCH], minlength=num_symbols)
+    return found
 
 
 def checked_symbols(counts: ArrayLike) -> np.ndarray:
@@ -118,26 +154,50 @@ def checked_labels(labels: ArrayLike, frequencies: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"labels must lie in 0 … {frequencies.size - 1}, got {symbols.min()} … {symbols.max()}"
         )
-    found = np.zeros(frequencies.size, dtype=np.int64)
-    for start in range(0, symbols.size, SEGMENT * BATCH):  # bincount wants 8 bytes a label
-        found += np.bincount(symbols[start : start + SEGMENT * BATCH], minlength=frequencies.size)
-    if not np.array_equal(found, frequencies):
+    if not np.array_equal(counted(symbols, frequencies.size), frequencies):
         raise ValueError("counts must be those of the labels")
     return symbols
 
 
-def _pack(symbols: np.ndarray, codewords: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, bytes]:
+def encode_symbols(symbols: np.ndarray, lengths: np.ndarray, segment: int) -> bytes:
+    """The sizes of all segments of so many symbols, and the segments; empty if no codeword has a length."""
+    if not lengths.any():
+        return b""
+    # Codewords moved to the top of a machine word.
+    spare = np.where(lengths > 0, WORD - lengths, 0).astype(np.uint64)
+    codewords = huffman_codewords(checked_lengths(lengths)) << spare
+    sizes, body = [], []
+    for start in range(0, symbols.size, segment * BATCH):
+        size, packed = _pack(symbols[start : start + segment * BATCH], codewords, lengths, segment)
+        sizes.append(size.astype(INDEX))
+        body.append(packed)
+    return b"".join([size.tobytes() for size in sizes] + body)
+
+
+def checked_lengths(lengths: np.ndarray) -> np.ndarray:
+    """Lengths of codewords that are in one window of the decoder, or ``ValueError``."""
+    if int(lengths.max()) > WINDOW:
+        raise ValueError(
+            f"codewords have at most {WINDOW} bits, these counts need {int(lengths.max())}; "
+            "fewer than 10^12 labels never do"
+        )
+    return lengths
+
+
+def _pack(
+    symbols: np.ndarray, codewords: np.ndarray, lengths: np.ndarray, segment: int
+) -> tuple[np.ndarray, bytes]:
     """Sizes in bytes of the segments of ``symbols``, and the segments."""
     bits = lengths[symbols]
     total = np.cumsum(bits)
-    opening = np.arange(0, symbols.size, SEGMENT)
+    opening = np.arange(0, symbols.size, segment)
     before = np.concatenate([[0], total[opening[1:] - 1]])
     sizes = (np.diff(before, append=total[-1]) + 7) >> 3
     starts = 8 * (np.cumsum(sizes) - sizes)
     offsets = total
     offsets -= bits
-    for segment, position in enumerate(opening):
-        offsets[position : position + SEGMENT] += starts[segment] - before[segment]
+    for number, position in enumerate(opening):
+        offsets[position : position + segment] += starts[number] - before[number]
     high = codewords[symbols]
     word = offsets >> 6
     offsets &= 63
@@ -153,134 +213,18 @@ def _pack(symbols: np.ndarray, codewords: np.ndarray, lengths: np.ndarray) -> tu
     return sizes, words.astype(">u8").tobytes()[: int(sizes.sum())]
 
 
-def split_segments(
-    payload: bytes | memoryview, num_labels: int, num_bits: int
-) -> tuple[np.ndarray, np.ndarray]:
+def split_segments(stream: SymbolStream) -> tuple[np.ndarray, np.ndarray]:
     """Sizes of the segments, and their bytes, once they are known to be as many as they should."""
-    num_segments = -(-num_labels // SEGMENT)
+    checked_lengths(stream.lengths)
+    size, num_segments = len(stream.payload), -(-stream.num_symbols // stream.segment)
     index_size = num_segments * INDEX.itemsize
-    least = index_size + (num_bits + 7) // 8
     # Padding is what the counts do not tell: up to seven bits a segment.
-    if not least <= len(payload) <= least + num_segments:
+    least, most = (index_size + (bits + 7) // 8 for bits in stream.num_bits)
+    if not least <= size <= most + num_segments:
         raise ValueError(
-            f"the counts imply {least} … {least + num_segments} bytes of Huffman code, got {len(payload)}"
+            f"the counts imply {least} … {most + num_segments} bytes of Huffman code, got {size}"
         )
-    sizes = np.frombuffer(payload, INDEX, num_segments).astype(np.int64)
-    if int(sizes.sum()) != len(payload) - index_size:
+    sizes = np.frombuffer(stream.payload, INDEX, num_segments).astype(np.int64)
+    if int(sizes.sum()) != size - index_size:
         raise ValueError("the segments of the Huffman code do not fill the payload")
-    return sizes, np.frombuffer(payload, np.uint8, offset=index_size)
-
-
-def as_words(body: np.ndarray) -> np.ndarray:
-    """Bytes as 64-bit words, most significant byte first, with words of zeros behind them."""
-    padded = np.zeros(-(-body.size // 8) * 8 + 16, dtype=np.uint8)
-    padded[: body.size] = body
-    return padded.view(">u8").astype(np.uint64)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Table:
-    """Decoding tables of a canonical code.
-
-    ``entries[w]`` is ``symbol·64 + length`` of the codeword that the ``bits`` first bits w of the stream
-    begin with, or 0 if that is longer. Then ``limits`` are the first codewords of each longer length, moved
-    to the top of a machine word, and ``ordered`` the entries of all symbols in the order of their codewords.
-    """
-
-    bits: int
-    longest: int
-    entries: np.ndarray
-    limits: np.ndarray
-    long_lengths: np.ndarray
-    first_codewords: np.ndarray
-    first_indices: np.ndarray
-    ordered: np.ndarray
-
-    @classmethod
-    def of(cls, lengths: np.ndarray) -> _Table:
-        longest = int(lengths.max())
-        bits = min(longest, TABLE_BITS)
-        order = np.argsort(lengths, kind="stable")
-        order = order[lengths[order] > 0]
-        ordered_lengths = lengths[order]
-        ordered = (order.astype(np.uint64) << np.uint64(6)) | ordered_lengths.astype(np.uint64)
-        codewords = huffman_codewords(lengths)[order]
-        # In the order of the code the entries of short codewords follow each other without a gap.
-        short = int(np.searchsorted(ordered_lengths, bits, side="right"))
-        filled = np.repeat(ordered[:short], 1 << (bits - ordered_lengths[:short]))
-        entries = np.zeros(1 << bits, dtype=np.uint64)
-        entries[: filled.size] = filled
-        long_lengths, first = np.unique(ordered_lengths[short:], return_index=True)
-        first_codewords = codewords[short + first]
-        limits = first_codewords << (WORD - long_lengths).astype(np.uint64)
-        return cls(bits, longest, entries, limits, long_lengths, first_codewords, short + first, ordered)
-
-    def search(self, window: np.ndarray) -> np.ndarray:
-        """Entries of codewords longer than the table, from the next 64 bits of the stream."""
-        group = np.searchsorted(self.limits, window, side="right") - 1
-        prefix = window >> (WORD - self.long_lengths[group]).astype(np.uint64)
-        index = self.first_indices[group] + (prefix - self.first_codewords[group]).astype(np.int64)
-        return self.ordered[np.minimum(index, self.ordered.size - 1)]
-
-
-def _walk(table: _Table, words: np.ndarray, starts: np.ndarray, ends: np.ndarray, labels: np.ndarray) -> None:
-    """Decode segments between bytes ``starts`` and ``ends`` side by side into ``labels``."""
-    lanes = starts.size
-    remainder = labels.size - (lanes - 1) * SEGMENT
-    decoded = np.empty((SEGMENT, lanes), dtype=labels.dtype)
-    position = (8 * starts).astype(np.uint64)
-    _advance(table, words, position, decoded[:remainder])
-    _advance(table, words, position[:-1], decoded[remainder:, :-1])
-    # Padding is less than a byte, so a walk that went astray ends elsewhere.
-    if not np.array_equal((position + np.uint64(7)) >> np.uint64(3), ends.astype(np.uint64)):
-        raise ValueError("a segment of the Huffman code does not end where the index says")
-    full = lanes if remainder == SEGMENT else lanes - 1
-    labels[: full * SEGMENT].reshape(full, SEGMENT)[:] = decoded[:, :full].T
-    labels[full * SEGMENT :] = decoded[:remainder, full:].ravel()
-
-
-def load_windows(
-    words: np.ndarray,
-    position: np.ndarray,
-    window: np.ndarray,
-    spare: np.ndarray,
-    index: np.ndarray,
-    entry: np.ndarray,
-) -> None:
-    """The 64 bits from each ``position`` on into ``window``; the last three are room to work in."""
-    one, six, low = np.uint64(1), np.uint64(6), np.uint64(63)
-    np.right_shift(position, six, out=index)
-    np.bitwise_and(position, low, out=spare)
-    np.take(words, index.view(np.int64), out=window, mode="clip")
-    np.left_shift(window, spare, out=window)
-    index += one
-    np.take(words, index.view(np.int64), out=entry, mode="clip")
-    np.subtract(low, spare, out=spare)
-    entry >>= one
-    entry >>= spare
-    window |= entry
-
-
-def _advance(table: _Table, words: np.ndarray, position: np.ndarray, decoded: np.ndarray) -> None:
-    """Decode ``len(decoded)`` labels in every lane; ``position`` in bits moves on."""
-    if decoded.size == 0:
-        return
-    six, low = np.uint64(6), np.uint64(63)
-    top = np.uint64(WORD - table.bits)
-    # So many codewords are sure to be in a window of 64 bits.
-    at_once = WORD // table.longest
-    window, spare, index, entry, size = (np.empty_like(position) for _ in range(5))
-    for start in range(0, len(decoded), at_once):
-        load_windows(words, position, window, spare, index, entry)
-        for row in decoded[start : start + at_once]:
-            np.right_shift(window, top, out=index)
-            np.take(table.entries, index.view(np.int64), out=entry, mode="clip")
-            if table.limits.size:
-                beyond = np.flatnonzero(entry == 0)
-                if beyond.size:
-                    entry[beyond] = table.search(window[beyond])
-            np.bitwise_and(entry, low, out=size)
-            window <<= size
-            position += size
-            entry >>= six
-            row[:] = entry
+    return sizes, np.frombuffer(stream.payload, np.uint8, offset=index_size)

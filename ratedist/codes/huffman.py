@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -37,19 +35,40 @@ def huffman_lengths(counts: ArrayLike) -> np.ndarray:
     """
     frequencies = label_counts(counts)
     symbols = np.flatnonzero(frequencies)
-    heap = [(int(frequencies[symbol]), leaf) for leaf, symbol in enumerate(symbols)]
-    heapq.heapify(heap)
-    parent = np.zeros(2 * len(heap) - 1, dtype=np.int64)
-    for node in range(len(symbols), parent.size):
-        (first_weight, first), (second_weight, second) = heapq.heappop(heap), heapq.heappop(heap)
-        parent[first] = parent[second] = node
-        heapq.heappush(heap, (first_weight + second_weight, node))
-    depth = np.zeros(parent.size, dtype=np.int64)
-    for node in range(parent.size - 2, -1, -1):
-        depth[node] = depth[parent[node]] + 1
+    order = np.argsort(frequencies[symbols], kind="stable")
+    leaves = frequencies[symbols][order].tolist()
+    depth = np.zeros(len(leaves), dtype=np.int64)
+    depth[order] = _depths(leaves)
     lengths = np.zeros(frequencies.size, dtype=np.int64)
-    lengths[symbols] = depth[: len(symbols)]
+    lengths[symbols] = depth
     return lengths
+
+
+def _depths(leaves: list[int]) -> list[int]:
+    """Depths in Huffman's tree of leaves whose weights rise.
+
+    Nodes come to be with rising weights too. So the lightest is the next leaf or the next node: the leaf
+    where they are equal.
+    """
+    size, nodes = len(leaves), []
+    parent = [0] * (2 * size - 1)
+    leaf = node = 0
+    for new in range(size, 2 * size - 1):
+        weight = 0
+        for _ in range(2):
+            if node == len(nodes) or (leaf < size and leaves[leaf] <= nodes[node]):
+                weight += leaves[leaf]
+                parent[leaf] = new
+                leaf += 1
+            else:
+                weight += nodes[node]
+                parent[size + node] = new
+                node += 1
+        nodes.append(weight)
+    depth = [0] * (2 * size - 1)
+    for place in range(2 * size - 3, -1, -1):
+        depth[place] = depth[parent[place]] + 1
+    return depth[:size]
 
 
 def huffman_codewords(lengths: ArrayLike) -> np.ndarray:

@@ -11,123 +11,117 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ratedist.codes.bitstream import (
-    SEGMENT,
-    TABLE_BITS,
-    WORD,
-    as_words,
-    checked_symbols,
-    huffman_decode,
-    load_windows,
-    split_segments,
-)
-from ratedist.codes.huffman import huffman_lengths
+from ratedist.codes.bitstream import SymbolStream, huffman_stream, split_segments
+from ratedist.codes.segment_walk import TABLE_BITS, WINDOW, WORD, as_windows, load_windows
 
-# Streams longer than this have segments enough to be walked by themselves.
-MOST_LABELS = 16 * SEGMENT
-# Labels (as if all segments had the length of the longest), and entries of tables, that are decoded at once.
-BATCH_LABELS = 1 << 20
+# Streams of more segments have enough to be walked by themselves.
+MOST_SEGMENTS = 16
+# Symbols (as if all segments had the length of the longest), and entries of tables, that are decoded at once.
+BATCH_SYMBOLS = 1 << 20
 BATCH_ENTRIES = 1 << 20
 
 
 def huffman_decode_many(
     payloads: Sequence[bytes | memoryview], counts: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """``[huffman_decode(p, c) for p, c in zip(payloads, counts)]``, faster where the streams are short.
+    """``[huffman_decode(p, c) for p, c in zip(payloads, counts)]``, faster where the streams are short."""
+    return decode_many([huffman_stream(*one) for one in zip(payloads, counts, strict=True)])
 
-    Args:
-        payloads: what ``huffman_encode`` returned, one for each stream.
-        counts: |C_k| of each stream, integers of shape ``(K,)``.
+
+def decode_many(streams: Sequence[SymbolStream]) -> list[np.ndarray]:
+    """``[stream.decode() for stream in streams]``, faster where the streams are short.
 
     Returns:
         Labels of each stream in the smallest unsigned type that holds its K − 1. Besides them memory is
-        needed for tables of 2^20 entries and for 2^20 labels in work, some 40 MB.
+        needed for tables of 2^20 entries and for 2^20 symbols in work, some 40 MB.
 
     Raises:
-        ValueError: as ``huffman_decode``; which stream it was is not said.
+        ValueError: as ``SymbolStream.decode``; which stream it was is not said.
     """
-    labels = [np.empty(0, np.uint8)] * len(payloads)
+    labels = [np.empty(0, np.uint8)] * len(streams)
     short: list[_Stream] = []
-    for index, (payload, one) in enumerate(zip(payloads, counts, strict=True)):
-        frequencies = checked_symbols(one)
-        num_labels = int(frequencies.sum())
-        lengths = huffman_lengths(frequencies) if num_labels <= MOST_LABELS else np.zeros(1, np.int64)
-        longest = int(lengths.max())
-        if not 0 < longest <= TABLE_BITS:
-            labels[index] = huffman_decode(payload, frequencies)
-            continue
-        sizes, body = split_segments(payload, num_labels, int(frequencies @ lengths))
-        short.append(_Stream(index, frequencies, num_labels, lengths, longest, sizes, body))
+    for number, stream in enumerate(streams):
+        longest = int(stream.lengths.max())
+        if 0 < longest <= TABLE_BITS and stream.num_symbols <= MOST_SEGMENTS * stream.segment:
+            short.append(_Stream(number, stream, longest, *split_segments(stream)))
+        else:
+            labels[number] = stream.decode()
     for batch in _batches(short):
-        for stream, found in zip(batch, _decode(batch), strict=True):
-            labels[stream.index] = found
+        for one, symbols in zip(batch, _decode(batch), strict=True):
+            labels[one.number] = one.stream.labels(symbols)
     return labels
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class _Stream:
-    """A stream whose payload has the size that its counts imply; ``sizes`` in bytes of its segments."""
+    """A stream whose payload has a size that it may have; ``sizes`` in bytes of its segments."""
 
-    index: int
-    counts: np.ndarray
-    num_labels: int
-    lengths: np.ndarray
+    number: int
+    stream: SymbolStream
     longest: int
     sizes: np.ndarray
     body: np.ndarray
+
+    @property
+    def num_symbols(self) -> int:
+        """In all segments."""
+        return self.stream.num_symbols
+
+    @property
+    def first_segment(self) -> int:
+        """Symbols of its first segment, no other has more."""
+        return min(self.stream.segment, self.num_symbols)
 
 
 def _batches(streams: list[_Stream]) -> Iterator[list[_Stream]]:
     """Streams of like length together, as many as the limits allow, at least one."""
     batch: list[_Stream] = []
     segments = entries = longest = 0
-    for stream in sorted(streams, key=lambda one: -one.num_labels):
-        longest = longest if batch else min(SEGMENT, stream.num_labels)
+    for stream in sorted(streams, key=lambda one: (-one.first_segment, -one.num_symbols)):
+        longest = longest if batch else stream.first_segment
         segments, entries = segments + stream.sizes.size, entries + (1 << stream.longest)
-        if batch and (segments * longest > BATCH_LABELS or entries > BATCH_ENTRIES):
+        if batch and (segments * longest > BATCH_SYMBOLS or entries > BATCH_ENTRIES):
             yield batch
             batch, segments, entries = [], stream.sizes.size, 1 << stream.longest
-            longest = min(SEGMENT, stream.num_labels)
+            longest = stream.first_segment
         batch.append(stream)
     if batch:
         yield batch
 
 
 def _decode(batch: list[_Stream]) -> list[np.ndarray]:
-    """Labels of each stream of a batch."""
+    """Symbols of each stream of a batch."""
     sizes = np.concatenate([stream.sizes for stream in batch])
     segments = np.array([stream.sizes.size for stream in batch])
-    num_labels = np.array([stream.num_labels for stream in batch])
+    num_symbols = np.array([stream.num_symbols for stream in batch])
+    full = np.array([stream.stream.segment for stream in batch])
     ends = np.cumsum(sizes)
-    # Labels of each segment: 4096 but for the last of each stream.
+    # Symbols of each segment: all that it can have but for the last of each stream.
     owner = np.repeat(np.arange(len(batch)), segments)
-    labels = np.full(owner.size, SEGMENT)
-    labels[np.cumsum(segments) - 1] = num_labels - (segments - 1) * SEGMENT
+    labels = full[owner]
+    labels[np.cumsum(segments) - 1] = num_symbols - (segments - 1) * full
     # Segments that have ended are a tail of the order, which is no longer walked.
     order = np.argsort(-labels, kind="stable")
-    words = as_words(np.concatenate([stream.body for stream in batch]))
+    windows = as_windows(np.concatenate([stream.body for stream in batch]))
     table, first_entry, first_symbol = _joined_tables(batch)
     bits = np.array([stream.longest for stream in batch])
     decoded = _walk(
         table,
-        words,
+        windows,
         (ends - sizes)[order],
         ends[order],
         labels[order],
         first_entry[owner[order]],
         WORD - bits[owner[order]],
-        WORD // int(bits.max()),
+        WINDOW // int(bits.max()),
     )
     back = np.empty_like(order)
     back[order] = np.arange(order.size)
     rows = decoded.T[back]
     flat = rows[np.arange(rows.shape[1]) < labels[:, None]]
-    found = np.bincount(flat, minlength=first_symbol[-1])
-    if not np.array_equal(found, np.concatenate([stream.counts for stream in batch])):
-        raise ValueError("the Huffman code does not decode to labels with these counts")
-    cuts = np.cumsum(num_labels)[:-1]
+    cuts = np.cumsum(num_symbols)[:-1]
     return [
-        (piece - np.uint32(first)).astype(np.min_scalar_type(stream.counts.size - 1))
+        (piece - np.uint32(first)).astype(np.min_scalar_type(stream.stream.lengths.size - 1))
         for stream, piece, first in zip(batch, np.split(flat, cuts), first_symbol[:-1], strict=True)
     ]
 
@@ -138,9 +132,9 @@ def _joined_tables(batch: list[_Stream]) -> tuple[np.ndarray, np.ndarray, np.nda
     Entry w of a table of 2^longest is ``symbol·64 + length`` of the codeword that the bits w begin with;
     symbols are numbered through the batch, with their total at the end.
     """
-    num_symbols = np.array([stream.counts.size for stream in batch])
+    num_symbols = np.array([stream.stream.lengths.size for stream in batch])
     first_symbol = np.concatenate([[0], np.cumsum(num_symbols)])
-    lengths = np.concatenate([stream.lengths for stream in batch])
+    lengths = np.concatenate([stream.stream.lengths for stream in batch])
     owner = np.repeat(np.arange(len(batch)), num_symbols)
     # In the order of a canonical code the entries of its codewords follow each other without a gap.
     order = np.lexsort((lengths, owner))
@@ -154,7 +148,7 @@ def _joined_tables(batch: list[_Stream]) -> tuple[np.ndarray, np.ndarray, np.nda
 
 def _walk(
     table: np.ndarray,
-    words: np.ndarray,
+    windows: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
     labels: np.ndarray,
@@ -166,7 +160,7 @@ def _walk(
 
     Args:
         table: joined tables.
-        words: all segments, as 64-bit words.
+        windows: of all segments.
         starts: of each segment, in bytes.
         ends: of each segment, in bytes.
         labels: number of labels in each segment, falling; what is below that in a column is undefined.
@@ -188,7 +182,7 @@ def _walk(
         lanes = int(going[start])
         window, index, entry, size = (buffer[:lanes] for buffer in buffers)
         here = position[:lanes]
-        load_windows(words, here, window, size, index, entry)
+        load_windows(windows, here, window, size, index)
         for row in range(start, min(start + at_once, len(decoded))):
             if going[row] < lanes:
                 lanes = int(going[row])

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratedist import codes
-from ratedist.codes import bitstream
+from ratedist.codes import bitstream, segment_walk
 from ratedist.codes.bitstream import SEGMENT, huffman_decode, huffman_encode
 
 LABELS = st.integers(1, 40).flatmap(
@@ -62,14 +62,14 @@ def test_segments(num_labels, num_clusters, monkeypatch):
 
 def test_batches_of_the_decoder(monkeypatch):
     monkeypatch.setattr(bitstream, "SEGMENT", 32)
-    monkeypatch.setattr(bitstream, "BATCH", 1)
+    monkeypatch.setattr(bitstream, "LANES", 16)
     labels, counts = skewed(32 * 16 * 3 + 7, 12)
     np.testing.assert_array_equal(huffman_decode(huffman_encode(labels, counts), counts), labels)
 
 
 @pytest.mark.parametrize("table_bits", [2, 5, 16])
 def test_codewords_longer_than_the_table(table_bits, monkeypatch):
-    monkeypatch.setattr(bitstream, "TABLE_BITS", table_bits)
+    monkeypatch.setattr(segment_walk, "TABLE_BITS", table_bits)
     counts = np.array([1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181, 6765])
     assert codes.huffman_lengths(counts).max() == 19
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(20), counts))
@@ -78,17 +78,17 @@ def test_codewords_longer_than_the_table(table_bits, monkeypatch):
 
 def test_codewords_that_span_two_words():
     # Codewords beyond 32 bits need too many labels for a test: pack with lengths made up, read by hand.
-    lengths = np.array([1, *range(2, 60), 60, 60])
+    lengths = np.array([1, *range(2, 57), 57, 57])
     codewords = codes.huffman_codewords(lengths) << (64 - lengths).astype(np.uint64)
     labels = np.random.default_rng(1).integers(0, lengths.size, 500)
-    sizes, packed = bitstream._pack(labels, codewords, lengths)
+    sizes, packed = bitstream._pack(labels, codewords, lengths, SEGMENT)
     bits = "".join(format(int(codewords[k]) >> (64 - int(lengths[k])), f"0{lengths[k]}b") for k in labels)
     assert int(sizes.sum()) == len(packed) == -(-len(bits) // 8)
     assert "".join(f"{byte:08b}" for byte in packed).startswith(bits)
     decoded = np.empty(labels.size, np.uint8)
-    table = bitstream._Table.of(lengths)
-    words = bitstream.as_words(np.frombuffer(packed, np.uint8))
-    bitstream._walk(table, words, np.array([0]), np.array([len(packed)]), decoded)
+    table = segment_walk.Table.of(lengths)
+    windows = segment_walk.as_windows(np.frombuffer(packed, np.uint8))
+    segment_walk.walk(table, windows, np.array([0]), np.array([len(packed)]), decoded, SEGMENT)
     np.testing.assert_array_equal(decoded, labels)
 
 
@@ -159,6 +159,17 @@ def test_segments_have_to_end_where_the_index_says():
 def test_bad_input(labels, counts, message):
     with pytest.raises(ValueError, match=message):
         huffman_encode(labels, counts)
+
+
+def test_codewords_that_are_in_no_window_of_the_decoder():
+    fibonacci = [1, 1]
+    while len(fibonacci) < 59:
+        fibonacci.append(fibonacci[-1] + fibonacci[-2])
+    assert sum(fibonacci) > 10**12
+    with pytest.raises(ValueError, match="at most 57 bits, these counts need 58"):
+        huffman_decode(b"", fibonacci)
+    with pytest.raises(ValueError, match=r"the counts imply .* bytes of Huffman code, got 0"):
+        huffman_decode(b"", fibonacci[:-1])
 
 
 def test_too_many_symbols():

@@ -26,7 +26,7 @@ def drawn(num_clusters, num_labels, seed):
 def test_labels_come_back(specification, limit):
     cases = [drawn(*one) for one in specification]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(many_streams, "BATCH_LABELS", limit)
+        patch.setattr(many_streams, "BATCH_SYMBOLS", limit)
         patch.setattr(many_streams, "BATCH_ENTRIES", limit)
         found = huffman_decode_many(
             [huffman_encode(*case) for case in cases], [counts for _, counts in cases]
@@ -45,7 +45,7 @@ def test_streams_that_go_a_way_of_their_own():
     cases = [
         (np.full(7, 2), np.array([0, 0, 7])),
         (np.repeat(np.arange(20), fibonacci), fibonacci),
-        drawn(16, many_streams.MOST_LABELS + 1, 0),
+        drawn(16, many_streams.MOST_SEGMENTS * SEGMENT + 1, 0),
         drawn(3, 1, 1),
         drawn(300, SEGMENT, 2),
     ]
