@@ -13,10 +13,12 @@ from . import tensors as tensors
 from . import theory as theory
 from . import units as units
 from .compressors import ERM as ERM
+from .compressors import CenteredRounding as CenteredRounding
 from .compressors import Compressed as Compressed
 from .compressors import Compressor as Compressor
 from .compressors import Context as Context
 from .compressors import EntropyConstrained as EntropyConstrained
+from .compressors import FeedbackRounding as FeedbackRounding
 from .compressors import FixedCodebook as FixedCodebook
 from .compressors import HessianWeightedKMeans as HessianWeightedKMeans
 from .compressors import KMeans as KMeans

@@ -5,6 +5,8 @@ from .base import Context as Context
 from .base import FamilyCompressor as FamilyCompressor
 from .check import check_compressor as check_compressor
 from .erm import ERM as ERM
+from .feedback_rounding import CenteredRounding as CenteredRounding
+from .feedback_rounding import FeedbackRounding as FeedbackRounding
 from .fixed_codebook import FixedCodebook as FixedCodebook
 from .function import compressor as compressor
 from .hessian_weighted import HessianWeightedKMeans as HessianWeightedKMeans

@@ -98,6 +98,22 @@ class FamilyCompressor(PreparedCompressor, Protocol):
         ...
 
 
+@runtime_checkable
+class RandomFamilyCompressor(PreparedCompressor, Protocol):
+    """As :class:`FamilyCompressor`, for those that draw and see a context: the papers' oracles are one family.
+
+    All of one class and with the same ``needs`` are compressed by one call. Each has its own key, so that
+    what it draws depends on its name alone.
+    """
+
+    @staticmethod
+    def compress_random_family(
+        members: Mapping[str, Any], keys: jax.Array, weights: jax.Array, context: Context
+    ) -> Mapping[tuple[str, ...], Compressed]:
+        """What ``compress`` of every member makes of the weights with its key, one of ``keys`` each."""
+        ...
+
+
 class Compressor(Protocol):
     """A map from ERM weights to a reconstruction, as a small frozen record.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -67,8 +68,22 @@ class PreparedFixedCodebook:
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
         """Nearest centre of each weight (of two equally near ones the lower)."""
-        labels = nearest_labels(weights, self.centers)
-        counts = label_counts(labels, self.centers.size)
-        return Compressed(
-            lookup(self.centers, labels), {"assignment_entropy": weights.shape[0] * empirical_entropy(counts)}
+        (alone,) = self.compress_family({"alone": self}, weights).values()
+        return jax.tree.map(lambda leaf: leaf[0], alone)
+
+    @staticmethod
+    def compress_family(
+        members: Mapping[str, PreparedFixedCodebook], weights: jax.Array
+    ) -> dict[tuple[str, ...], Compressed]:
+        """All codebooks at once, as long as the longest: centres that are not there are infinitely far."""
+        most = max(one.centers.size for one in members.values())
+        centers = jnp.stack(
+            [
+                jnp.pad(one.centers, (0, most - one.centers.size), constant_values=jnp.inf)
+                for one in members.values()
+            ]
         )
+        labels = jax.vmap(nearest_labels, (None, 0))(weights, centers)
+        counts = jax.vmap(label_counts, (0, None))(labels, most)
+        rates = {"assignment_entropy": weights.shape[0] * jax.vmap(empirical_entropy)(counts)}
+        return {tuple(members): Compressed(jax.vmap(lookup)(centers, labels), rates)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -108,21 +109,45 @@ class PreparedOracle:
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
         """Pass the weights through the channel; the information density in nats comes with it."""
+        (alone,) = self.compress_random_family({"alone": self}, key[None], weights, context).values()
+        return jax.tree.map(lambda leaf: leaf[0], alone)
+
+    @staticmethod
+    def compress_random_family(
+        members: Mapping[str, PreparedOracle], keys: jax.Array, weights: jax.Array, context: Context
+    ) -> dict[tuple[str, ...], Compressed]:
+        """The channels of all members: one generator, and one density for all that have one."""
         model = context.model
         if model is None:
             raise ValueError("the oracle needs context.model")
         d = weights.shape[0]
-        deviation = weights - model.w_star
-        noise = jax.random.normal(key, (d,))
-        noise_variance = (1 - self.alpha) * self.alpha / model.num_samples  # of ξ after whitening, over σ²
-        noise_scale = jnp.sqrt(noise_variance)
-        error = (1 - self.alpha) * deviation + model.weight_noise(noise, noise_scale)
-        if self.offset.size == 0:
-            return Compressed(model.w_star + error, {})
-        squared_norm = model.relative_excess(error)
-        log_conditional = -d / 2 * jnp.log(2 * jnp.pi * noise_variance) - jnp.sum(noise**2) / 2
-        log_marginal = logsumexp(self.offset - squared_norm * self.precision)
-        return Compressed(model.w_star + error, {"information_density": log_conditional - log_marginal})
+        # Drawn in a loop: elsewhere XLA would draw all of it again for each of its uses.
+        noise = jax.lax.map(lambda key: jax.random.normal(key, (d,)), keys)
+        alpha = jnp.stack([one.alpha for one in members.values()])
+        noise_variance = (1 - alpha) * alpha / model.num_samples  # of ξ after whitening, over σ²
+        colored = jax.vmap(model.weight_noise)(noise, jnp.sqrt(noise_variance))
+        error = (1 - alpha)[:, None] * (weights - model.w_star)[None, :] + colored
+        groups: dict[int, list[str]] = {}
+        for name, one in members.items():
+            groups.setdefault(one.offset.size, []).append(name)
+        compressed, place = {}, {name: row for row, name in enumerate(members)}
+        for nodes, names in groups.items():
+            # A part of consecutive rows is a slice: cheaper than the same rows gathered.
+            rows = [place[name] for name in names]
+            own = slice(rows[0], rows[-1] + 1) if rows == [*range(rows[0], rows[-1] + 1)] else np.array(rows)
+            rates = {}
+            if nodes:
+                offset, precision = (
+                    jnp.stack([getattr(members[name], leaf) for name in names])
+                    for leaf in ("offset", "precision")
+                )
+                squared_norm = jax.vmap(model.relative_excess)(error[own])
+                variance = 2 * jnp.pi * noise_variance[own]
+                log_conditional = -d / 2 * jnp.log(variance) - jnp.sum(noise[own] ** 2, axis=1) / 2
+                log_marginal = logsumexp(offset - squared_norm[:, None] * precision, axis=1)
+                rates["information_density"] = log_conditional - log_marginal
+            compressed[tuple(names)] = Compressed(model.w_star[None, :] + error[own], rates)
+        return compressed
 
 
 def _padded_size(num_nodes: int) -> int:

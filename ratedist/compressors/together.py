@@ -8,8 +8,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from ratedist.compressors.base import Compressed, Context, FamilyCompressor, PreparedCompressor
+from ratedist.compressors.base import (
+    Compressed,
+    Context,
+    FamilyCompressor,
+    PreparedCompressor,
+    RandomFamilyCompressor,
+)
 
 
 def compress_all(
@@ -23,8 +30,8 @@ def compress_all(
 
     The key of each is derived from its name, so that what one compressor draws does not depend on which
     others run beside it; and each sees the entries of ``context`` that are its own ``needs``, whatever the
-    others see. Those of a :class:`FamilyCompressor` (optimal K-means at several K) share
-    their work; those that differ in traced values only (oracles at several α) are traced once. Results
+    others see. Those of a family (optimal K-means at several K, oracles) share
+    their work; those that differ in traced values only (ridge at several λ) are traced once. Results
     stay stacked: taking them apart only to stack all of them again would double what XLA compiles.
 
     Returns:
@@ -36,8 +43,12 @@ def compress_all(
     """
     groups: dict[Hashable, dict[str, Any]] = {}
     for name, compressor in compressors.items():
-        family = isinstance(compressor, FamilyCompressor)
-        shared = type(compressor) if family else (signature(name, compressor), frozenset(needs[name]))
+        if isinstance(compressor, FamilyCompressor):
+            shared = type(compressor)
+        elif isinstance(compressor, RandomFamilyCompressor):
+            shared = type(compressor), frozenset(needs[name])
+        else:
+            shared = signature(name, compressor), frozenset(needs[name])
         groups.setdefault(shared, {})[name] = compressor
     compressed: dict[tuple[str, ...], Compressed] = {}
     for members in groups.values():
@@ -45,10 +56,15 @@ def compress_all(
         if isinstance(first, FamilyCompressor):
             compressed |= checked_family(members, first.compress_family(members, weights), weights)
             continue
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members.values())
-        keys = jnp.stack([jax.random.fold_in(key, zlib.crc32(name.encode())) for name in members])
-
+        # One call for all of a group: each call is a generator of its own to compile.
+        sums = np.array([zlib.crc32(name.encode()) for name in members], np.uint32)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, sums)
         own_context = context.only(needs[first_name])
+        if isinstance(first, RandomFamilyCompressor):
+            output = first.compress_random_family(members, keys, weights, own_context)
+            compressed |= checked_family(members, output, weights)
+            continue
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members.values())
 
         def one_member(
             one: Any, own_key: jax.Array, name: str = first_name, own_context: Context = own_context
@@ -112,7 +128,7 @@ def checked_output(name: str, output: Any, weights: jax.Array) -> Compressed:
 
 
 def checked_family(
-    members: Mapping[str, FamilyCompressor], output: Any, weights: jax.Array
+    members: Mapping[str, FamilyCompressor | RandomFamilyCompressor], output: Any, weights: jax.Array
 ) -> dict[tuple[str, ...], Compressed]:
     """``output`` of ``compress_family`` if every member is in it once, with the right shapes and types.
 
