@@ -16,8 +16,12 @@ from ratedist.linear_model.sampling import DatasetDraw, ErmDraw, ModelArrays, St
 
 def population_risk(model: ModelArrays, reconstruction: jax.Array) -> jax.Array:
     """``L_μ(ŵ) = σ² + (ŵ − w*)ᵀΣ(ŵ − w*)`` for ŵ of shape ``(d,)``. Source: Entropy 2021 eq. (A4)."""
+    return model.noise_scale**2 + _excess_risk(model, reconstruction)
+
+
+def _excess_risk(model: ModelArrays, reconstruction: jax.Array) -> jax.Array:
     error = reconstruction - model.w_star
-    return model.noise_scale**2 + jnp.sum(error * model.times_covariance(error))
+    return jnp.sum(error * model.times_covariance(error))
 
 
 def erm_risks(model: ModelArrays, draw: ErmDraw, reconstruction: jax.Array) -> Risks:
@@ -29,7 +33,8 @@ def erm_risks(model: ModelArrays, draw: ErmDraw, reconstruction: jax.Array) -> R
         E[L_S(ŵ) | W, ŵ] = σ²(n − d)/n + E[d_S | W, ŵ].
 
     The bracket is ``‖e − av‖²_Σ + a²s/(1 + s)`` with s = ‖v‖²_Σ and a = vᵀΣe/s, which loses no digits where
-    s is large.
+    s is large. The generalisation error is ``σ²d/n + ‖ŵ − w*‖²_Σ − E[d_S | W, ŵ]``: as a difference of two
+    risks near σ² it would lose those that d/n takes.
 
     Source: docs/derivations.md §2.
     """
@@ -41,7 +46,10 @@ def erm_risks(model: ModelArrays, draw: ErmDraw, reconstruction: jax.Array) -> R
     across = e - along * v
     squared = jnp.sum(across * model.times_covariance(across))
     distortion = (n + 1) / n * (squared + along**2 * (spread / (1 + spread)))
-    return _from_empirical(model, reconstruction, model.noise_scale**2 * (n - d) / n + distortion, distortion)
+    noise, excess = model.noise_scale**2, _excess_risk(model, reconstruction)
+    return Risks(
+        noise + excess, noise * (n - d) / n + distortion, distortion, noise * d / n + (excess - distortion)
+    )
 
 
 def statistics_risks(model: ModelArrays, draw: StatisticsDraw, reconstruction: jax.Array) -> Risks:
