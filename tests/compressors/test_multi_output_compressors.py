@@ -27,11 +27,11 @@ def one_trial(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return rng.standard_normal(OUTPUTS * D), X.T @ X / N
 
 
-def compress(compressor, model, weights, gram, key=0):
-    """As a simulation does it."""
+def compress(compressor, model, weights, gram):
+    """As a simulation does it, in one program."""
     arrays, A = MultiOutputArrays.of(model), jnp.asarray(gram)
     context = Context(arrays, arrays.hessian_diagonal(A), arrays.hessian(A), A).only(compressor.needs)
-    return compressor.prepare(model).compress(jax.random.key(key), jnp.asarray(weights), context)
+    return jax.jit(compressor.prepare(model).compress)(jax.random.key(0), jnp.asarray(weights), context)
 
 
 def with_loss(form: str) -> tuple[rd.MultiOutputLinearModel, np.ndarray]:
