@@ -33,8 +33,12 @@ def erm_risks(model: ModelArrays, draw: ErmDraw, reconstruction: jax.Array) -> R
         E[L_S(ŵ) | W, ŵ] = σ²(n − d)/n + E[d_S | W, ŵ].
 
     The bracket is ``‖e − av‖²_Σ + a²s/(1 + s)`` with s = ‖v‖²_Σ and a = vᵀΣe/s, which loses no digits where
-    s is large. The generalisation error is ``σ²d/n + ‖ŵ − w*‖²_Σ − E[d_S | W, ŵ]``: as a difference of two
-    risks near σ² it would lose those that d/n takes.
+    s is large. The generalisation error is that of the excess risk over the distortion,
+
+        σ²d/n + ‖ŵ − w*‖²_Σ − E[d_S | W, ŵ]
+            = σ²d/n + σ²s + 2σvᵀΣe + (vᵀΣe)²/(1 + s) − (‖e − av‖²_Σ + a²s/(1 + s))/n,
+
+    in whichever form has the smaller terms: as a difference of two risks near σ² it would lose what is small.
 
     Source: docs/derivations.md §2.
     """
@@ -42,14 +46,16 @@ def erm_risks(model: ModelArrays, draw: ErmDraw, reconstruction: jax.Array) -> R
     v = draw.standardized_deviation
     e = reconstruction - draw.weights
     spread = jnp.sum(v * model.times_covariance(v))
-    along = jnp.sum(v * model.times_covariance(e)) / jnp.where(spread > 0, spread, 1.0)
+    product = jnp.sum(v * model.times_covariance(e))
+    along = product / jnp.where(spread > 0, spread, 1.0)
     across = e - along * v
-    squared = jnp.sum(across * model.times_covariance(across))
-    distortion = (n + 1) / n * (squared + along**2 * (spread / (1 + spread)))
+    bracket = jnp.sum(across * model.times_covariance(across)) + along**2 * (spread / (1 + spread))
+    distortion = (n + 1) / n * bracket
     noise, excess = model.noise_scale**2, _excess_risk(model, reconstruction)
-    return Risks(
-        noise + excess, noise * (n - d) / n + distortion, distortion, noise * d / n + (excess - distortion)
-    )
+    terms = noise * spread, 2 * model.noise_scale * product, product * (product / (1 + spread)), -bracket / n
+    expanded, size = sum(terms), sum(map(jnp.abs, terms))
+    gained = jnp.where(size < excess + distortion, expanded, excess - distortion)
+    return Risks(noise + excess, noise * (n - d) / n + distortion, distortion, noise * d / n + gained)
 
 
 def statistics_risks(model: ModelArrays, draw: StatisticsDraw, reconstruction: jax.Array) -> Risks:

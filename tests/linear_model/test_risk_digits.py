@@ -43,6 +43,15 @@ def test_generalisation_errors_keep_their_digits_at_any_n(n: int, several: bool)
     assert double.generalization_error == pytest.approx(difference, rel=1e-15 * n)
 
 
+def test_a_generalisation_error_small_beside_the_distortion_keeps_its_digits() -> None:
+    model = rd.GaussianLinearModel(10**12, W_STAR)
+    single, double = (risks(model, dtype, 0.5) for dtype in (np.float32, np.float64))
+    assert abs(double.generalization_error) < 1e-4 * double.distortion
+    assert single.generalization_error == pytest.approx(double.generalization_error, rel=1e-4)
+    difference = double.population_risk - double.empirical_risk
+    assert double.generalization_error == pytest.approx(difference, rel=1e-6)
+
+
 def test_the_identity_of_rao_and_blackwell_against_fractions() -> None:
     n, model = 9, rd.GaussianLinearModel(9, W_STAR)
     draw = samplers_of(model)["erm"].draw(jax.random.key(3), arrays_of(model), 0)
