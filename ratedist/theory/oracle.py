@@ -123,7 +123,7 @@ def oracle_generalization_error(model: LinearModel, alpha: ArrayLike) -> np.ndar
     require_linear_model(model)
     a = _checks.in_range("alpha", alpha, high=1.0)
     n, d, s2 = model.n, model.num_inputs, model.bayes_risk
-    return _passed_on(model, a, "the generalisation error of the oracle") + (1 - a**2) * d * s2 / n
+    return _passed_on(model, a, "the generalisation error of the oracle") + (1 - a) * (1 + a) * d * s2 / n
 
 
 def _passed_on(model: LinearModel, a: np.ndarray, quantity: str) -> np.ndarray:

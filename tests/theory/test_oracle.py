@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import jax
 import numpy as np
 import pytest
@@ -77,6 +79,15 @@ def test_ends_of_the_channel() -> None:
     assert theory.oracle_generalization_error(MODEL, 0.0) == pytest.approx(erm)
     assert theory.oracle_population_risk(MODEL, 1.0) == MODEL.noise_variance
     assert theory.oracle_alpha(MODEL, 0.3125) == 0.5
+
+
+@pytest.mark.parametrize("alpha", [1e-9, 0.3, 1 - 1e-9, 1 - 2.0**-53])
+def test_generalization_error_against_fractions(alpha: float) -> None:
+    a = Fraction(alpha)
+    expected = (1 - a) ** 2 * Fraction(50, 29) + (1 - a * a) * Fraction(50, 80)
+    assert float(theory.oracle_generalization_error(MODEL, alpha)) == pytest.approx(
+        float(expected), rel=1e-15
+    )
 
 
 @pytest.mark.parametrize("covariance", [None, rd.ar1_covariance(6, 0.7)])
