@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 
 import tyro
 
+from ratedist import processes
 from ratedist.cli.closing import Closing
 from ratedist.cli.compare import CompareCommand
 from ratedist.cli.complaints import in_plain_words
@@ -29,6 +30,7 @@ from ratedist.cli.networks import Cifar10Command, DigitsCommand, MnistCommand
 from ratedist.cli.optional import REGISTRY
 from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
 from ratedist.cli.rate_distortion import RateDistortionCommand
+from ratedist.cli.sweep import SweepCommand
 from ratedist.cli.two_clusters import TwoClustersCommand
 from ratedist.cli.verify import VerifyCommand
 
@@ -47,6 +49,7 @@ COMMANDS = {
     "description-length": DescriptionLengthCommand,
     "low-rank": LowRankCommand,
     "compare": CompareCommand,
+    "sweep": SweepCommand,
     "quantize": QuantizeCommand,
     "dequantize": DequantizeCommand,
     "inspect": InspectCommand,
@@ -80,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone (`| head`); say nothing more to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError) as error:
-        return _complain(TRIALS_FIELD.sub(TRIALS_FLAG, str(error)))
+    except (ValueError, OSError, processes.LostError) as error:
+        return _complain(TRIALS_FIELD.sub(TRIALS_FLAG, str(error)), alone=not _agreed(error))
     except MemoryError as error:
         return _complain(f"not enough memory: {error}")
     except RuntimeError as error:
@@ -103,11 +106,21 @@ def _first_line(command: type[Command]) -> str:
     return inspect.cleandoc(command.__doc__ or "").splitlines()[0]
 
 
-def _complain(message: str) -> int:
-    """Print one line, whatever names are in it, and return the exit status."""
+def _agreed(error: Exception) -> bool:
+    """Whether all processes of a run end with it."""
+    return isinstance(error, processes.AgreedError)
+
+
+def _complain(message: str, *, alone: bool = True) -> int:
+    """Print one line, whatever names are in it, and return the exit status.
+
+    With others that wait for this process, what it alone complains of ends it at once, and they notice.
+    """
     from ratedist.container.names import printable
 
-    print(f"ratedist: {printable(message)}", file=sys.stderr)
+    print(f"ratedist: {printable(message)}", file=sys.stderr, flush=True)
+    if alone and processes.connected():
+        os._exit(BAD_INPUT)
     return BAD_INPUT
 
 

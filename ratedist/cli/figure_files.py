@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ratedist.cli.process_options import ALONE, ProcessOptions
 from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table
 from ratedist.files import require_writable, write_together
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURES = ("png", "pdf")
-KINDS = (*PICTURES, "csv", "json")
+TABLES = ("csv", "json")
+KINDS = (*PICTURES, *TABLES)
 
 
 def write_figure(
     out: Path,
     name: str,
     compute: Callable[[], Table],
-    draw: Callable[[Table], Figure],
+    draw: Callable[[Table], Figure] | None,
     summary: Callable[[dict[str, Any]], str],
     *,
     inputs: Iterable[str | os.PathLike[str]] = (),
     needs_jax: bool = True,
+    together: ProcessOptions = ALONE,
 ) -> None:
     """Compute a table, draw it, write both with the record, and say what came out, where, and how long.
 
@@ -34,16 +37,20 @@ def write_figure(
         out: folder for ``name.png``, ``.pdf``, ``.csv`` and ``.json``, written all or none.
         name: of these files.
         compute: the table; called once it is known that the files can be written.
-        draw: the figure of the table. Here the modules that need matplotlib are imported.
+        draw: the figure of the table. Here the modules that need matplotlib are imported. Without it there
+            is no picture, and none is written.
         summary: of the table's record, what is printed.
         inputs: files that no result may replace.
         needs_jax: whether JAX is imported, and its double precision switched on, before ``compute``.
+        together: the processes that share the work. All compute, and the first alone draws and writes.
 
     Raises:
         ValueError: files that cannot be written there, and whatever ``compute`` raises.
     """
-    require_writable(out, [f"{name}.{kind}" for kind in KINDS], inputs)
+    kinds = KINDS if draw else TABLES
     stopwatch = Stopwatch()
+    together.join()
+    together.by_first(lambda: require_writable(out, [f"{name}.{kind}" for kind in kinds], inputs))
     if needs_jax:
         import jax
 
@@ -52,19 +59,22 @@ def write_figure(
     table = compute()
     stopwatch.lap("computing, compilation included" if needs_jax else "computing")
 
-    import ratedist.plotting.style  # noqa: F401 - timed apart
+    def write() -> None:
+        files = {f"{name}.csv": table.csv().encode(), f"{name}.json": table.json().encode()}
+        if draw is not None:
+            import ratedist.plotting.style  # noqa: F401 - timed apart
 
-    stopwatch.lap("import of matplotlib")
-    files = drawn({name: draw(table)}) | {
-        f"{name}.csv": table.csv().encode(),
-        f"{name}.json": table.json().encode(),
-    }
-    write_together({out / file: content for file, content in files.items()})
-    stopwatch.lap("drawing and writing")
+            stopwatch.lap("import of matplotlib")
+            files |= drawn({name: draw(table)})
+        write_together({out / file: content for file, content in files.items()})
+        stopwatch.lap("drawing and writing")
+
+    if not together.by_first(write):
+        return
     print(summary(table.record))
     if note := table.record.get("standard_error_note"):
         print(f"note: {note}")
-    print(f"written: {out}/{name}.png, .pdf, .csv, .json")
+    print(f"written: {out}/{name}.{', .'.join(kinds)}")
     print(stopwatch)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ratedist import interruption
 from ratedist.cli.closing import Closing, Example
 from ratedist.cli.figure_files import PICTURES, drawn
+from ratedist.cli.process_options import ALONE, ProcessOptions
 from ratedist.experiments.network_config import Cifar10Config, DigitsConfig, NetworkConfig
 from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.files import require_writable, write_together
@@ -27,16 +28,20 @@ FIGURES = ("figure1", "figure3", "figure4", "figure5", "figure6", "reliability")
 class _Networks:
     """What the commands share."""
 
-    def write(self, config: NetworkConfig, out: Path, models_folder: Path) -> None:
+    def write(
+        self, config: NetworkConfig, out: Path, models_folder: Path, together: ProcessOptions = ALONE
+    ) -> None:
         """Compute, draw, write, and say what was found."""
         config.check()
         if importlib.util.find_spec("optax") is None:
             raise ValueError("training networks needs optax: pip install 'ratedist[networks]'")
         folder = out / config.data
         figures = [f"{name}.{kind}" for name in FIGURES for kind in PICTURES]
-        require_writable(folder, ["networks.csv", "summary.csv", "reliability.csv", "run.json", *figures])
-        require_writable(models_folder)
+        tables = ["networks.csv", "summary.csv", "reliability.csv", "run.json"]
         stopwatch = Stopwatch()
+        together.join()
+        together.by_first(lambda: require_writable(folder, [*tables, *figures]))
+        require_writable(models_folder)
 
         import jax
 
@@ -58,7 +63,10 @@ class _Networks:
             for name, frame in frames.items()
         }
         files |= {"run.json": table.json().encode()} | drawn(_figures(config, summary, diagrams))
-        write_together({folder / name: content for name, content in files.items()})
+        if not together.by_first(
+            lambda: write_together({folder / name: content for name, content in files.items()})
+        ):
+            return
         stopwatch.lap("drawing and writing")
 
         from ratedist.experiments.network_report import report
@@ -125,6 +133,7 @@ class MnistCommand(_Networks):
     )
 
     config: NetworkConfig
+    processes: ProcessOptions
     out: Path = Path("figures")
     """Folder for mnist/*.png, .pdf, .csv and .json; made if it is missing."""
     networks: Path = Path("networks")
@@ -133,7 +142,7 @@ class MnistCommand(_Networks):
 
     def run(self) -> None:
         """Train, compress, assess, draw, write."""
-        self.write(self.config, self.out, self.networks)
+        self.write(self.config, self.out, self.networks, self.processes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +161,7 @@ class Cifar10Command(_Networks):
     )
 
     config: Cifar10Config
+    processes: ProcessOptions
     out: Path = Path("figures")
     """Folder for cifar10/*.png, .pdf, .csv and .json; made if it is missing."""
     networks: Path = Path("networks")
@@ -160,7 +170,7 @@ class Cifar10Command(_Networks):
 
     def run(self) -> None:
         """Train, compress, assess, draw, write."""
-        self.write(self.config, self.out, self.networks)
+        self.write(self.config, self.out, self.networks, self.processes)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ import tyro
 
 from ratedist import _checks
 from ratedist.cli.closing import Closing, Example
+from ratedist.cli.process_options import ALONE, ProcessOptions
 from ratedist.experiments.model_options import (
     CovarianceOption,
     NumTrials,
@@ -71,6 +72,7 @@ class VerifyCommand:
     standard error judges it."""
     noise_variance: float | None = None
     """Variance of the noise of that model; 1 if not given."""
+    processes: ProcessOptions = ALONE
 
     def run(self) -> int:
         """Check, print, write, and return the exit status."""
@@ -78,8 +80,9 @@ class VerifyCommand:
         _checks.seed(self.seed)
         own_model = self._own_model()
         inputs = input_files(*(one for one in (self.w_star, self.covariance) if one is not None))
-        require_writable(self.out, ["verify.csv", "verify.json"], inputs)
         stopwatch = Stopwatch()
+        self.processes.join()
+        self.processes.by_first(lambda: require_writable(self.out, ["verify.csv", "verify.json"], inputs))
 
         import jax
 
@@ -116,10 +119,11 @@ class VerifyCommand:
         }
         as_json = verification.rows_as_json(checked, record)
         csv = verification.frame(checked).to_csv(index=False)
-        write_together({self.out / "verify.csv": csv.encode(), self.out / "verify.json": as_json.encode()})
-        if self.json:
+        files = {self.out / "verify.csv": csv.encode(), self.out / "verify.json": as_json.encode()}
+        first = self.processes.by_first(lambda: write_together(files))
+        if first and self.json:
             print(as_json, end="")
-        else:
+        elif first:
             print(render(checked, min(shutil.get_terminal_size().columns, MAX_WIDTH)))
             print(f"written: {self.out}/verify.csv, .json")
             print(stopwatch)

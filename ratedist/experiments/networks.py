@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
+from ratedist import processes
 from ratedist.experiments.network_config import NetworkConfig
 from ratedist.experiments.network_points import WORK, assess_points
 from ratedist.experiments.stopwatch import Stopwatch
@@ -48,13 +50,18 @@ def run(config: NetworkConfig, folder: Path | None = None, progress: bool = Fals
     _require_enough_weights(config, ensemble.architecture)
     work = config.epochs + 1
     with tqdm(total=config.models * work, unit="epoch", disable=not progress) as bar:
-        members = train_members(ensemble, data, config.models, folder, lambda _: bar.update())
-        for index in range(config.models):
+        own = range(processes.number(), config.models, processes.count())
+        members = train_members(ensemble, data, own, folder, lambda _: bar.update())
+
+        def one_network(index: int) -> list[dict[str, Any]]:
             bar.set_description(f"network {index + 1} of {config.models}")
             with stopwatch.during("training"):
                 member = next(members)
-            rows += assess_points(config, ensemble, data, member, folder, stopwatch)
-            bar.update((index + 1) * work - bar.n)
+            return assess_points(config, ensemble, data, member, folder, stopwatch)
+
+        for found in processes.shared(one_network, range(config.models)):
+            rows += [row for _, of_network in found for row in of_network]
+            bar.update((found[-1][0] + 1) * work - bar.n)
     record = {
         "configuration": {"data": config.data} | dataclasses.asdict(config),
         "recipe": dataclasses.asdict(ensemble.recipe),

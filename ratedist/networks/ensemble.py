@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -130,22 +130,25 @@ def train_member(
 def train_members(
     config: EnsembleConfig,
     data: ImageData,
-    num_models: int,
+    num_models: int | Sequence[int],
     folder: pathlib.Path | None = None,
     after_epoch: Callable[[int], object] | None = None,
 ) -> Iterator[Member]:
     """Networks 0, 1, …: one after the other on a CPU, several in one computation on anything else.
 
-    Args and raises as ``train_member``; ``after_epoch`` is called on a CPU only.
+    ``num_models`` is how many, or which by their numbers. Other args and raises as ``train_member``;
+    ``after_epoch`` is called on a CPU only.
     """
-    num_models = _checks.integer("num_models", num_models, 1)
+    if isinstance(num_models, Sequence):
+        indices = list(num_models)
+    else:
+        indices = list(range(_checks.integer("num_models", num_models, 1)))
     if jax.default_backend() == "cpu":
-        for index in range(num_models):
+        for index in indices:
             yield train_member(config, data, index, folder, after_epoch)
         return
-    for first in range(0, num_models, TOGETHER):
-        indices = list(range(first, min(first + TOGETHER, num_models)))
-        yield from train_members_together(config, data, indices, folder)
+    for first in range(0, len(indices), TOGETHER):
+        yield from train_members_together(config, data, indices[first : first + TOGETHER], folder)
 
 
 def train_members_together(

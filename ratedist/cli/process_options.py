@@ -1,0 +1,85 @@
+"""Options of commands that several processes may share."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+import tyro
+
+from ratedist import _checks
+
+ADDRESS = re.compile(r"[^\s:]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
+
+
+@dataclasses.dataclass(frozen=True)
+class ProcessOptions:
+    """How this process finds the others that share the work; without any option it is alone."""
+
+    coordinator: str | None = None
+    """HOST:PORT at which process 0 waits for the others. All processes are started with the same command, but
+    for --process-id."""
+    num_processes: int | None = None
+    """How many processes share the work; only process 0 writes."""
+    process_id: int | None = None
+    """Number of this process, from 0 on."""
+    distributed: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(help_behavior_hint="")] = 0
+    """Several processes share the work, and JAX finds out which: under SLURM, Open MPI, Kubernetes and on
+    TPUs."""
+
+    def check(self) -> None:
+        """Raise ``ValueError``, in words, for options that do not go together."""
+        given = {
+            "coordinator": self.coordinator,
+            "num_processes": self.num_processes,
+            "process_id": self.process_id,
+        }
+        number, last = self.process_id or 0, (self.num_processes or 0) - 1
+        missing = [name for name, value in given.items() if value is None]
+        if self.distributed and len(missing) < len(given):
+            named = ", ".join(name for name in given if name not in missing)
+            raise ValueError(f"distributed has JAX find out what {named} says: leave one of the two out")
+        if not missing:
+            _checks.integer("num_processes", self.num_processes, 1)
+            _checks.integer("process_id", self.process_id, 0)
+            if number > last:
+                raise ValueError(f"process_id must be from 0 to num_processes - 1 = {last}, got {number}")
+            if not ADDRESS.fullmatch(str(self.coordinator)):
+                raise ValueError(f"coordinator must be HOST:PORT, got {self.coordinator!r}")
+        elif len(missing) < len(given):
+            raise ValueError(
+                "several processes need coordinator, num_processes and process_id, "
+                f"got no {' and no '.join(missing)}"
+            )
+
+    @property
+    def several(self) -> bool:
+        """Whether there are others."""
+        return bool(self.distributed) or self.coordinator is not None
+
+    @property
+    def may_be_first(self) -> bool:
+        """Whether this may be the process that writes, as far as is known before the others are there."""
+        return not self.process_id
+
+    def join(self) -> None:
+        """Check, and find the others before JAX computes anything."""
+        self.check()
+        if self.several:
+            from ratedist import processes
+
+            processes.connect(self.coordinator, self.num_processes, self.process_id)
+
+    def by_first(self, work: Callable[[], object]) -> bool:
+        """Have process 0 alone do something. What it refuses is refused in all; whether this one is it."""
+        if not self.several:
+            work()
+            return True
+        from ratedist import processes
+
+        return processes.by_first(work)
+
+
+ALONE = ProcessOptions()

@@ -1,0 +1,80 @@
+"""Several processes: what they tell each other, a refusal that all share, and one that is gone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from ratedist import processes
+
+PROGRAM = """
+import os, sys
+from ratedist import processes
+number, address, work = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+processes.connect(address, 2, number)
+def unit(i):
+    if i == 5:
+        raise ValueError(f"unit {i} cannot be done")
+    if work == "die" and i == 3:
+        os.kill(os.getpid(), 9)
+    return [i * i, number, 0.1 + 0.2]
+try:
+    assert processes.gathered(b"x" * (1 + 99 * number)) == [b"x", b"x" * 100]
+    assert processes.from_first({"said": number}) == {"said": 0}
+    assert processes.in_first(lambda: "here") == (None if number else "here")
+    print([done for done in processes.shared(unit, [0, 1, 2, 3, 4])], flush=True)
+    list(processes.shared(unit, [4, 5]))
+except processes.AgreedError as error:
+    print("agreed:", error, flush=True)
+except processes.LostError as error:
+    print("lost:", error, flush=True)
+    os._exit(3)
+"""
+
+
+def run(work: str) -> list[tuple[int, str]]:
+    """Exit status and standard output of both processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(number), address, work],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    try:
+        said = [one.communicate(timeout=120)[0] for one in started]
+    finally:
+        for one in started:
+            one.kill()
+    return [(one.returncode, text) for one, text in zip(started, said, strict=True)]
+
+
+def test_all_processes_have_all_results_and_refuse_what_one_refuses() -> None:
+    results = [(i, [i * i, i % 2, 0.1 + 0.2]) for i in range(5)]
+    rounds = [results[:2], results[2:4], results[4:]]
+    # Nothing else stands on standard output, which may be JSON that somebody reads.
+    assert run("all") == [(0, f"{rounds}\nagreed: unit 5 cannot be done\n")] * 2
+
+
+def test_a_process_that_dies_does_not_leave_the_others_waiting() -> None:
+    (status, said), (other, _) = run("die")
+    assert (status, other) == (3, -signal.SIGKILL)
+    assert said.startswith("lost: another process of this run is gone")
+
+
+def test_a_process_alone_needs_no_other() -> None:
+    assert not processes.connected()
+    assert processes.first()
+    assert processes.gathered(b"x") == [b"x"]
+    assert processes.from_first(3) == 3
+    assert processes.in_first(lambda: 4) == 4
+    assert list(processes.shared(lambda i: -i, [1, 2])) == [[(1, -1)], [(2, -2)]]
+    with pytest.raises(ZeroDivisionError):
+        next(processes.shared(lambda i: 1 / i, [0]))
