@@ -21,6 +21,7 @@ from ratedist.quantizers.scalar.certified_runs import (
     certified_runs,
 )
 from ratedist.quantizers.scalar.initialization import scalar_starts
+from ratedist.quantizers.scalar.lagrangian import lagrangian_runs
 from ratedist.quantizers.scalar.lloyd import lloyd_centers, printed_centers
 from ratedist.quantizers.scalar.statistics import SortedStatistics, sorted_statistics
 from ratedist.quantizers.scaling import needed_scaling
@@ -58,8 +59,8 @@ def kmeans(
         method: how the centres are found, ``rd.Lloyd(...)``, ``rd.Optimal(...)`` or ``rd.Algorithm1(...)``,
             each with its own options; "lloyd", "optimal" or "algorithm1" for one with its defaults. Lloyd
             alternates assignment and exact centre update and never ascends. The optimum is for scalars, and
-            at β > 0 holds to within its ``lower_bound``. Its time grows as K d log d, and it needs
-            ``24 d log₂ d + 4 K d`` bytes. Algorithm 1 is as printed, and may ascend.
+            at β > 0 holds to within its ``lower_bound``. It takes K d log d steps, and about d with the extra
+            "fast" (docs/quantizers.md, 5). Algorithm 1 is as printed, and may ascend.
         diameter_penalty: β, the price on the diameter of the codebook in units of h, at least 0.
         penalty: what is charged for the diameter: "squared", ``β max|c_k − c_l|²``, or "linear",
             ``(β/2) max|c_k − c_l|``. The code released with the article charges "linear"; it is for scalars
@@ -121,15 +122,15 @@ def kmeans(
             key=key,
         )
         return scaling.undone(result)
-    if not isinstance(method, Optimal):
-        if m > 1:
-            from ratedist.quantizers.blocks.clustering import (
-                kmeans_of_blocks,  # imported late: scalars need no JAX
-            )
+    if m > 1 and not isinstance(method, Optimal):
+        from ratedist.quantizers.blocks.clustering import (
+            kmeans_of_blocks,  # imported late: scalars need no JAX
+        )
 
-            return kmeans_of_blocks(w, h, m, K, float(beta), method, key)
-        return _best_descent(_Scalar(w, h, sorted_statistics(w, h), K, float(beta), penalty), method, key)
+        return kmeans_of_blocks(w, h, m, K, float(beta), method, key)
     problem = _Scalar(w, h, sorted_statistics(w, h), K, float(beta), penalty)
+    if not isinstance(method, Optimal):
+        return _best_descent(problem, method, key)
     if beta == 0 or K == 1 or problem.statistics.entries.size == 1:
         return _optimal(problem)
     return _certified(problem, method)
@@ -207,6 +208,8 @@ class _Scalar:
 
 def _optimal(problem: _Scalar) -> Quantized:
     entries, K = problem.statistics.entries, problem.num_clusters
+    if (priced := lagrangian_runs(entries, K)) is not None:
+        return _judged(problem.quantized(priced.means, True, 1), priced.lower_bound, RESOLUTION)
     ceiling = np.inf
     if 2 < K < entries.size and not entries.table.is_dense:
         # What some quantiser costs saves a good part of the search for the best.
@@ -284,8 +287,7 @@ def _certified(problem: _Scalar, method: Optimal) -> Quantized:
         problem.quantized(found.centers, True, 1),
         _descended(problem, found.centers - statistics.shift, DESCENT.max_iterations),
     )
-    result = min(candidates, key=lambda run: run.objective)
-    result = dataclasses.replace(result, num_iterations=found.num_boxes)
+    result = dataclasses.replace(min(candidates, key=lambda q: q.objective), num_iterations=found.num_boxes)
     return _judged(result, found.lower_bound, max(method.tolerance, RESOLUTION))
 
 
