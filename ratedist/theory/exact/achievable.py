@@ -43,7 +43,10 @@ def achievable_point(
     radius nor a truncation of the source enters; the error bounds of the angular rule are added. Both are
     infinite where those bounds say nothing.
     """
-    kernel = radial_kernel.kernel(cells, radius, energy_scale, rule, DEFERRED, check=check)
+    kernel = radial_kernel.kernel(
+        cells, radius, energy_scale, rule, DEFERRED, None, check, with_energies=True
+    )
+    assert kernel.energies is not None
     normalizer = kernel.values @ weights
     mean_energy = (kernel.energies @ weights) / normalizer
     ranges = radial_kernel.log_range(kernel.steepest, rule)

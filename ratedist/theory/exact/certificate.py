@@ -23,6 +23,7 @@ import numpy as np
 from scipy import special
 
 from ratedist.theory.exact import radial_kernel, radial_source
+from ratedist.theory.exact.multipliers import Mixture, mean_log_multiplier, mixture_at
 from ratedist.theory.exact.radial_grid import (
     HALF_STENCIL,
     WIDTH,
@@ -33,14 +34,11 @@ from ratedist.theory.exact.radial_grid import (
 )
 from ratedist.theory.exact.radial_kernel import AngularRule
 from ratedist.theory.exact.radial_source import RadialSource
-from ratedist.theory.exact.reproduction_law import lowering
+from ratedist.theory.exact.reproduction_law import Lowering
 
 TAIL_SHARE = 1e-6  # what each tail of the source may add to c
-CELLS_PER_WIDTH = 100  # cells of the integral E ln s
-CELLS_PER_BLOCK = 20_000
 MIXTURE_STEPS = 10  # of Van Cittert's iteration, which makes the mixture pass through its targets
 BALANCING_STEPS = 12
-WINDOW = 16  # steps to either side of a cell within which Gaussians are counted in E ln s
 DEFERRED = 50.0  # kernel entries this many nats below the peak of their row are not evaluated
 
 
@@ -99,25 +97,28 @@ def lower_bound(
     # Where m rises like exp(βx), a Gaussian at x raises m the most at x − βτ².
     raised = x[inner] - np.gradient(target, x[inner]) * (WIDTH * grid.step) ** 2
     ends = [-3, -2, -1] if grid.lowest == 0 else [0, 1, 2, -3, -2, -1]
+    everywhere = mixture_at(grid, x)
+    within = Mixture(everywhere.position[inner], everywhere.log_gaussian[inner])
     for _ in range(MIXTURE_STEPS):
         check()
-        residual = target - log_mixture(grid, log_heights, x[inner])[0]
+        residual = target - within.log_values(log_heights)
         log_heights += np.interp(raised, x[inner], residual)
         # Not at the two ends, where making up for the missing neighbours would push mass outwards.
         log_heights[ends] = np.minimum(log_heights, target)[ends]
+    columns_of, lowering = kernel.values.T.tocsr(), Lowering(kernel.values)
     for _ in range(BALANCING_STEPS):
         check()
-        log_nodes = log_mixture(grid, log_heights, x)[0] + np.log(grid.step) + log_peak
-        between = interpolated_maxima(kernel.values.T @ np.exp(log_nodes))
+        log_nodes = everywhere.log_values(log_heights) + np.log(grid.step) + log_peak
+        between = interpolated_maxima(columns_of @ np.exp(log_nodes))
         columns = np.concatenate([[between[0]], np.maximum(between[1:], between[:-1]), np.ones(HALF_STENCIL)])
-        log_heights -= lowering(kernel.values, columns)[inner]
-    nodes = np.exp(log_mixture(grid, log_heights, x)[0] + np.log(grid.step) + log_peak)
+        log_heights -= lowering(columns)[inner]
+    nodes = np.exp(everywhere.log_values(log_heights) + np.log(grid.step) + log_peak)
 
     low, high = source.tails(*grid.ends)
     edge = radial_source.points(grid.ends[1:], np.ones(1))
     log_low = np.log(TAIL_SHARE / low) if low > 0 else 0.0
     log_high = np.log(TAIL_SHARE / high) - float(radial_kernel.log_peak(edge, energy_scale, rule)[0])
-    mean_log = _mean_log_multiplier(source, grid, log_heights, check) + low * log_low + high * log_high
+    mean_log = mean_log_multiplier(source, grid, log_heights, check) + low * log_low + high * log_high
 
     log_gaussians = special.logsumexp(log_heights) + np.log(grid.step)
     log_constants = np.logaddexp(log_high + np.log(high), np.log(TAIL_SHARE))
@@ -125,7 +126,7 @@ def lower_bound(
     # Kernel entries not evaluated, and Gaussians not followed beyond ``reach`` steps; the interpolation in z
     # magnifies either less than tenfold.
     left_out = 10 * (np.exp(-DEFERRED) * np.sum(nodes) + np.exp(log_mass - grid.reach**2 / (2 * WIDTH**2)))
-    on_grid = kernel.values.T @ nodes
+    on_grid = columns_of @ nodes
     supremum = max(1.0, float(np.max(interpolated_maxima(on_grid))) + float(left_out) + 2 * TAIL_SHARE)
     quadrature = _exp(source_error(grid.step, energy_scale, log_mass))
     angular = float(rule.error(np.array(log_mass)))
@@ -144,62 +145,6 @@ def lower_bound(
         log_heights=log_heights,
         log_tails=(float(log_low), float(log_high)),
     )
-
-
-def log_mixture(
-    grid: RadialGrid, log_heights: np.ndarray, x: np.ndarray, reach: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """``ln m`` and its derivative at ``x > 0``, m folded at the origin, ``reach`` steps to either side."""
-    reach = grid.reach if reach is None else reach
-    h, width = grid.step, WIDTH * grid.step
-    index = (x / h).astype(int)[:, None] + np.arange(-reach, reach + 1)
-    folded = np.where(index < 0, -1 - index, index)
-    inside = (folded >= grid.lowest) & (folded <= grid.highest)
-    heights = np.where(inside, log_heights[np.clip(folded - grid.lowest, 0, log_heights.size - 1)], -np.inf)
-    distance = (x[:, None] - h * (index + 0.5)) / width
-    terms = heights - distance**2 / 2 - np.log(WIDTH * np.sqrt(2 * np.pi))
-    largest = np.max(terms, axis=1, keepdims=True)
-    weights = np.exp(terms - largest)
-    total = np.sum(weights, axis=1)
-    # A Gaussian of unit mass is 1/(width √2π) high; heights are those of m, so 1/WIDTH remains.
-    return np.log(total) + largest[:, 0], -np.sum(weights * distance, axis=1) / (total * width)
-
-
-def _mean_log_multiplier(
-    source: RadialSource,
-    grid: RadialGrid,
-    log_heights: np.ndarray,
-    check: Callable[[], None],
-) -> float:
-    """Lower bound on ``E ln s`` over the part between ``grid.ends``, by tangents to ``ln s + x²/2τ²``."""
-    width = WIDTH * grid.step
-    low, high = grid.ends
-    edges = np.linspace(low, high, int(np.ceil((high - low) / width * CELLS_PER_WIDTH)) + 1)
-    total = 0.0
-    for start in range(0, edges.size - 1, CELLS_PER_BLOCK):
-        check()
-        part = edges[start : start + CELLS_PER_BLOCK + 1]
-        middle = (part[1:] + part[:-1]) / 2
-        half = np.diff(part) / 2
-        log_m, slope = log_mixture(grid, log_heights, middle, reach=min(grid.reach, WINDOW))
-        slope -= source.log_density_slope(middle)
-        # f is log-concave: its mean on a cell lies between those of the exponentials with its two end slopes.
-        density_slope = source.log_density_slope(part)
-        first_moment = np.where(
-            slope > 0, _exponential_mean(density_slope[1:], half), _exponential_mean(density_slope[:-1], half)
-        )
-        log_multiplier = log_m - source.log_density(middle)
-        values = log_multiplier + slope * first_moment - half**2 / (2 * width**2)
-        total += float(source.cell_probabilities(part) @ values)
-    return total
-
-
-def _exponential_mean(slope: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """Mean of the density ``∝ exp(slope·x)`` on ``[−half, half]``."""
-    y = slope * half
-    small = np.abs(y) < 0.05
-    safe, y = np.where(small, 1.0, y), np.where(small, y, 0.0)
-    return half * np.where(small, y / 3 - y**3 / 45 + 2 * y**5 / 945, 1 / np.tanh(safe) - 1 / safe)
 
 
 def _exp(log_error: float) -> float:

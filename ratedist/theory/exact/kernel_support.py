@@ -14,10 +14,11 @@ from scipy import special
 
 from ratedist.theory.exact.radial_source import RadialCells
 
-ROWS_TIMES_COLUMNS = 1_000_000
+ROWS_PER_BLOCK = 1000
 TABLE_POINTS = 800
 TANGENT_STEPS = 4
 LEAST_TANGENT = 0.05
+LEAST_SQUARE = 1e-300
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +44,17 @@ class Entries:
     beta: np.ndarray
     log_scale: np.ndarray
 
+    def part(self, chosen: np.ndarray) -> Entries:
+        """Those of the entries for which ``chosen``, shape ``(k,)``, holds."""
+        return Entries(
+            self.row[chosen],
+            self.column[chosen],
+            self.aligned[chosen],
+            self.alpha[chosen],
+            self.beta[chosen],
+            self.log_scale,
+        )
+
 
 def table_arguments(radius: np.ndarray, energy_scale: float) -> np.ndarray:
     """Arguments from 0 to the largest that ``kept_entries`` may ask for."""
@@ -52,11 +64,10 @@ def table_arguments(radius: np.ndarray, energy_scale: float) -> np.ndarray:
     return np.concatenate([[0.0], np.geomspace(1e-3, max(1.0, largest), TABLE_POINTS)])
 
 
-def blocks(letters: RadialCells, radius: np.ndarray) -> Iterator[slice]:
-    """Slices of the rows, small enough for dense work on a block."""
-    size = max(1, ROWS_TIMES_COLUMNS // radius.size)
-    for start in range(0, letters.probability.size, size):
-        yield slice(start, start + size)
+def blocks(letters: RadialCells) -> Iterator[slice]:
+    """Slices of the rows: pieces of work between which time is looked at."""
+    for start in range(0, letters.probability.size, ROWS_PER_BLOCK):
+        yield slice(start, start + ROWS_PER_BLOCK)
 
 
 def kept_entries(
@@ -71,34 +82,71 @@ def kept_entries(
 ) -> Entries:
     """The entries whose upper bound is not more than ``depth`` nats below the scale of their row.
 
-    Two upper bounds on ``ln K``: a plain one, dense, and one within a few nats of it where that may not do.
-    By default the scale of a row is the largest of the second.
+    Of three upper bounds on ``ln K`` the last is within a few nats of it: ``−aligned`` leaves an interval of
+    the radii, which rise; the plain one and the close one then choose among its entries. By default the scale
+    of a row is the largest of the last two together.
     """
-    s2, c2, product = (
-        column[rows, None] for column in (letters.sine_squared, letters.cosine_squared, letters.sine_cosine)
-    )
-    # Rounding alone can make the first negative.
-    aligned = np.maximum(energy_scale * (radius**2 * c2 - 2 * radius * product + s2), 0.0)
-    alpha, beta = energy_scale * radius**2 * s2, 2 * energy_scale * radius * product
-    plain = laplace(alpha + beta / 2) - aligned
+    s2, c2, product = letters.sine_squared[rows], letters.cosine_squared[rows], letters.sine_cosine[rows]
 
-    def close(row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        shift, curvature = _tangent(alpha[row, column], beta[row, column], d)
-        return laplace(curvature) - aligned[row, column] + shift
+    def entries(row: np.ndarray, column: np.ndarray) -> Entries:
+        rho = radius[column]
+        # Rounding alone can make the first negative.
+        aligned = np.maximum(energy_scale * (rho**2 * c2[row] - 2 * rho * product[row] + s2[row]), 0.0)
+        alpha, beta = energy_scale * rho**2 * s2[row], 2 * energy_scale * rho * product[row]
+        return Entries(row, column, aligned, alpha, beta, np.empty(0))
 
-    every = np.arange(plain.shape[0])
-    # Where the plain bound is largest, the close one is a bound from below on the largest close one.
-    least = close(every, np.argmax(plain, axis=1)) if log_scale is None else log_scale[rows]
-    row, column = np.nonzero(plain >= least[:, None] - depth)
-    bound = np.minimum(plain[row, column], close(row, column))
+    def plain(of: Entries) -> np.ndarray:
+        return laplace(of.alpha + of.beta / 2) - of.aligned
+
+    def close(of: Entries) -> np.ndarray:
+        shift, curvature = _tangent(of.alpha, of.beta, d)
+        return laplace(curvature) - of.aligned + shift
+
+    every = np.arange(s2.size)
+    if log_scale is None:
+        # Any entry's bound is one from below on the largest; near the likeliest radius it is a good one.
+        nearest = np.searchsorted(radius, _likeliest_radius(s2, c2, product, energy_scale, d))
+        least = np.full(every.size, -np.inf)
+        for column in (np.zeros_like(nearest), nearest - 1, nearest):
+            candidate = entries(every, np.clip(column, 0, radius.size - 1))
+            least = np.maximum(least, np.minimum(plain(candidate), close(candidate)))
+    else:
+        least = log_scale[rows]
+    candidates = entries(*_interval(s2, c2, product, radius, (depth - least) / energy_scale))
+    candidates = candidates.part(plain(candidates) >= least[candidates.row] - depth)
+    bound = np.minimum(plain(candidates), close(candidates))
     if log_scale is None:
         scale = np.full(every.size, -np.inf)
-        np.maximum.at(scale, row, bound)
+        np.maximum.at(scale, candidates.row, bound)
     else:
         scale = log_scale[rows]
-    kept = bound >= scale[row] - depth
-    row, column = row[kept], column[kept]
-    return Entries(row, column, aligned[row, column], alpha[row, column], beta[row, column], scale)
+    kept = candidates.part(bound >= scale[candidates.row] - depth)
+    return dataclasses.replace(kept, log_scale=scale)
+
+
+def _likeliest_radius(
+    s2: np.ndarray, c2: np.ndarray, product: np.ndarray, energy_scale: float, d: int
+) -> np.ndarray:
+    """About the ρ at which K is largest: y = 1 − t² where ``−L s²y/(c² + s²y) + (d − 3)/2 · ln y`` is."""
+    k = max(d - 3, 0) / 2
+    y = np.ones_like(s2)
+    if energy_scale > 4 * k:
+        root = np.sqrt(energy_scale * (energy_scale - 4 * k))
+        y = np.minimum(1.0, 2 * k / (energy_scale - 2 * k + root) * c2 / np.maximum(s2, LEAST_SQUARE))
+    return np.sqrt(1 - y) * product / (c2 + s2 * y)
+
+
+def _interval(
+    s2: np.ndarray, c2: np.ndarray, product: np.ndarray, radius: np.ndarray, most: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns with ``ρ²c² − 2ρsc + s² ≤ most``, with a column to spare on either side."""
+    half = np.sqrt(np.maximum(product**2 - c2 * (s2 - most), 0.0))
+    first = np.maximum(np.searchsorted(radius, (product - half) / c2) - 1, 0)
+    last = np.minimum(np.searchsorted(radius, (product + half) / c2) + 1, radius.size)
+    count = np.maximum(last - first, 1)
+    row = np.repeat(np.arange(s2.size), count)
+    start = np.cumsum(count) - count
+    return row, np.arange(row.size) - start[row] + np.minimum(first, radius.size - 1)[row]
 
 
 def reached_range(
@@ -113,7 +161,7 @@ def reached_range(
     arguments = table_arguments(radius, energy_scale)
     laplace = LaplaceTable(arguments, _log_laplace_estimate(arguments, d))
     steepest = 0.0
-    for rows in blocks(letters, radius):
+    for rows in blocks(letters):
         entries = kept_entries(letters, rows, radius, energy_scale, d, laplace, depth, None)
         steepest = max(steepest, float(np.max(entries.alpha + entries.beta)))
     return float(-_log_laplace_estimate(np.array([steepest]), d)[0]) + 2

@@ -18,6 +18,7 @@ from ratedist.theory.exact.achievable import Achieved, achievable_point, cell_ed
 from ratedist.theory.exact.certificate import LowerBound
 from ratedist.theory.exact.criticality import least_critical_slope, local_critical_slope, unit_critical_slope
 from ratedist.theory.exact.effort import UnsolvedError
+from ratedist.theory.exact.multipliers import CELLS_PER_WIDTH
 from ratedist.theory.exact.radial_grid import RadialGrid, radial_grid
 from ratedist.theory.exact.radial_kernel import AngularRule
 from ratedist.theory.exact.radial_source import RadialCells, RadialSource
@@ -188,7 +189,7 @@ def _solve(
             grid,
             rule,
             lower,
-            certificate.CELLS_PER_WIDTH,
+            CELLS_PER_WIDTH,
         ),
     )
 

@@ -8,7 +8,10 @@ and 6.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,6 +21,7 @@ WIDTH = 1.0  # of the Gaussians that carry the multipliers, in steps of the sour
 HALF_STENCIL = 8  # the interpolation in z uses 2·8 points
 SUBDIVISION = 128  # points tried between two of the z grid
 LOG_INTERPOLATION_TOLERANCE = -12.0
+SHRINKAGE = 0.97  # steps are tried in this ratio
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,16 +77,28 @@ def radial_grid(
     The nodes that carry a Gaussian leave out these probabilities of the smallest and of the largest radii.
     """
     x_low, x_high = source.quantiles(tail_probabilities[0])[0], source.quantiles(tail_probabilities[1])[1]
-    step = (x_high - x_low) / 90
-    while source_error(step, energy_scale, log_mass) > log_tolerance:
-        step *= 0.97
-    z_step = step
-    while interpolation_error(z_step, energy_scale, log_mass) > LOG_INTERPOLATION_TOLERANCE:
-        z_step *= 0.97
+    step = coarsest_step(
+        (x_high - x_low) / 90, lambda step: source_error(step, energy_scale, log_mass) <= log_tolerance
+    )
+    z_step = coarsest_step(
+        step, lambda step: interpolation_error(step, energy_scale, log_mass) <= LOG_INTERPOLATION_TOLERANCE
+    )
     reach = int(np.ceil(WIDTH * np.sqrt(2 * (log_mass - 2 * log_tolerance))))
     highest = int(x_high / step)
     z_count = int(np.ceil((highest + reach + 1) * step / z_step)) + HALF_STENCIL + 1
     return RadialGrid(step, int(x_low / step), highest, reach, z_step, z_count)
+
+
+def coarsest_step(start: float, fine_enough: Callable[[float], bool]) -> float:
+    """The largest of the steps ``start · 0.97^k`` that is fine enough, as smaller ones then are too."""
+
+    def after(shrinkages: int) -> bool:
+        return fine_enough(start * SHRINKAGE**shrinkages)
+
+    enough = 1
+    while not after(enough):
+        enough *= 2
+    return start * SHRINKAGE ** bisect.bisect_left(range(enough), True, key=after)
 
 
 def source_error(step: float, energy_scale: float, log_mass: float) -> float:
@@ -120,11 +136,17 @@ def interpolated_maxima(on_grid: np.ndarray) -> np.ndarray:
     """Largest value, on each interval ``[jδ, (j+1)δ]``, of the local interpolant of an even function."""
     m = HALF_STENCIL
     values = np.concatenate([on_grid[m - 1 : 0 : -1], on_grid])
-    stencil = np.arange(1 - m, m + 1)
-    theta = (np.arange(SUBDIVISION) / SUBDIVISION)[:, None]
-    weights = np.ones((SUBDIVISION, 2 * m))
-    for column, node in enumerate(stencil):
-        others = stencil[stencil != node]
-        weights[:, column] = np.prod((theta - others) / (node - others), axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(values, 2 * m)
-    return np.max(np.einsum("ij,kj->ik", windows, weights), axis=1)
+    return np.max(windows @ _stencils(), axis=1)
+
+
+@functools.cache
+def _stencils() -> np.ndarray:
+    """Weights of the 2m points of a window at each of the places tried in its middle interval."""
+    stencil = np.arange(1 - HALF_STENCIL, HALF_STENCIL + 1)
+    theta = np.arange(SUBDIVISION) / SUBDIVISION
+    weights = np.ones((stencil.size, SUBDIVISION))
+    for row, node in enumerate(stencil):
+        others = stencil[stencil != node]
+        weights[row] = np.prod((theta[:, None] - others) / (node - others), axis=1)
+    return weights

@@ -18,9 +18,11 @@ from scipy import sparse, special
 
 from ratedist.theory.exact import kernel_support
 from ratedist.theory.exact.kernel_support import Entries, LaplaceTable
+from ratedist.theory.exact.radial_grid import coarsest_step
 from ratedist.theory.exact.radial_source import RadialCells
 
 TERMS_PER_BLOCK = 1_500_000
+ENTRIES_PER_BLOCK = 256  # few: their terms stay in the processor's cache, and they need much the same nodes
 LOG_RANGE_POINTS = 400
 NEGLIGIBLE = 50.0  # nats
 
@@ -70,13 +72,17 @@ class AngularRule:
         return np.exp(np.minimum(0.0, np.logaddexp(bound, self.log_tail + log_range)))
 
 
-def angular_rule(d: int, log_range: float, log_tolerance: float) -> AngularRule:
-    """The rule whose errors are at most about ``exp(log_tolerance)`` of any K down to ``exp(−log_range)``."""
+def angular_rule(d: int, log_range: float, log_tolerance: float, with_energies: bool = True) -> AngularRule:
+    """The rule whose errors are at most about ``exp(log_tolerance)`` of any K down to ``exp(−log_range)``.
+
+    Without energies it is the rule for K alone, of fewer nodes.
+    """
     if d == 1:
         return AngularRule(1, np.zeros(2), np.array([2.0, 0.0]), np.full(2, np.log(0.5)), 0.0, -np.inf)
-    step = 1.0
-    while np.min(_log_energy_theta(d, step) + 2 * CHI * log_range) > log_tolerance:
-        step *= 0.97
+    theta, power = (_log_energy_theta, 2) if with_energies else (_log_theta, 1)
+    step = coarsest_step(
+        1.0, lambda step: bool(np.min(theta(d, step) + power * CHI * log_range) <= log_tolerance)
+    )
     # cosh^{−(d−1)}τ falls to exp(log_tolerance − log_range) at τ = arccosh exp(m).
     m = (log_range - log_tolerance) / (d - 1)
     half_count = int(np.ceil((np.log(2) + m if m > 20 else np.arccosh(np.exp(m))) / step))
@@ -97,8 +103,12 @@ def log_peak(letters: RadialCells, energy_scale: float, rule: AngularRule) -> np
     bound falls with the source radius (but for d = 1, where it is 0).
     """
     s2, c2 = letters.sine_squared[:, None], letters.cosine_squared[:, None]
-    fraction = s2 * rule.one_minus_square / (c2 + s2 * rule.one_minus_square)
-    return np.asarray(special.logsumexp(rule.log_weight - energy_scale * fraction, axis=1))
+    peaks = []
+    for start in range(0, s2.size, ENTRIES_PER_BLOCK):
+        part = slice(start, start + ENTRIES_PER_BLOCK)
+        scaled = s2[part] * rule.one_minus_square
+        peaks.append(_log_sum_exp(rule.log_weight - energy_scale * (scaled / (c2[part] + scaled))))
+    return np.concatenate(peaks)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,13 +117,13 @@ class Kernel:
 
     Attributes:
         values: ``exp(−log_scale)·K``; left out are entries whose upper bound is below ``log_scale − depth``.
-        energies: ``exp(−log_scale)·E_t[λd exp(−λd)]``, the same entries.
+        energies: ``exp(−log_scale)·E_t[λd exp(−λd)]``, the same entries; None where not asked for.
         log_scale: shape ``(m,)``.
         steepest: largest α + β among the entries of each row, shape ``(m,)``: the errors depend on it.
     """
 
     values: sparse.csr_array
-    energies: sparse.csr_array
+    energies: sparse.csr_array | None
     log_scale: np.ndarray
     steepest: np.ndarray
 
@@ -126,70 +136,77 @@ def kernel(
     depth: float,
     log_scale: np.ndarray | None = None,
     check: Callable[[], None] = lambda: None,
+    with_energies: bool = False,
 ) -> Kernel:
     """The kernel between m letters and k reproduction radii.
 
     Args:
         letters: source radii or cells of them.
-        radius: ρ, shape ``(k,)``.
+        radius: ρ, rising, shape ``(k,)``.
         energy_scale: L = λσ²(n+1)/n.
         rule: angular quadrature.
         depth: entries that an upper bound shows to be this many nats below ``log_scale`` are left out.
         log_scale: one number a row, shape ``(m,)``; by default the largest upper bound of the row.
         check: called between pieces of the work; it may raise.
+        with_energies: whether the energies are wanted too.
     """
     arguments = kernel_support.table_arguments(radius, energy_scale)
     laplace = LaplaceTable(arguments, log_laplace(arguments, rule))
     parts = []
-    for rows in kernel_support.blocks(letters, radius):
+    for rows in kernel_support.blocks(letters):
         check()
         entries = kernel_support.kept_entries(
             letters, rows, radius, energy_scale, rule.d, laplace, depth, log_scale
         )
-        parts.append(_evaluate(entries, rule, check))
+        parts.append(_evaluate(entries, rule, with_energies, check))
     columns, values, energies, lengths, scales, steepest = map(np.concatenate, zip(*parts, strict=True))
     pointers = np.concatenate([[0], np.cumsum(lengths)])
     shape = (letters.probability.size, radius.size)
     return Kernel(
         sparse.csr_array((values, columns, pointers), shape=shape),
-        sparse.csr_array((energies, columns, pointers), shape=shape),
+        sparse.csr_array((energies, columns, pointers), shape=shape) if with_energies else None,
         scales,
         steepest,
     )
 
 
-def _evaluate(entries: Entries, rule: AngularRule, check: Callable[[], None]) -> tuple[np.ndarray, ...]:
+def _evaluate(
+    entries: Entries, rule: AngularRule, with_energies: bool, check: Callable[[], None]
+) -> tuple[np.ndarray, ...]:
     """Columns, values, energies of the entries, in row order; number, scale, steepness of each row."""
     row, alpha, beta, scale = entries.row, entries.alpha, entries.beta, entries.log_scale
+    steepness, shift = alpha + beta, entries.aligned + scale[row]
     steepest = np.zeros(scale.size)
-    np.maximum.at(steepest, row, alpha + beta)
-    values, energies = np.empty(row.size), np.empty(row.size)
+    np.maximum.at(steepest, row, steepness)
+    values, energies = np.empty(row.size), np.empty(row.size if with_energies else 0)
     # λd(−t) = λd(t) + 2βt: nodes with t < −½ add less than exp(−β) of what those with t > ½ do.
     forward, per_block = rule.one_minus < 1.5, max(16, TERMS_PER_BLOCK // rule.log_weight.size)
+    per_block = min(per_block, ENTRIES_PER_BLOCK)
     for aside, group in ((forward, beta >= NEGLIGIBLE), (np.ones_like(forward), beta < NEGLIGIBLE)):
         members = np.flatnonzero(group)
-        members = members[np.argsort(alpha[members] + beta[members])]
-        for start in range(0, members.size, per_block):
+        members = members[np.argsort(steepness[members])]
+        starts = np.arange(0, members.size, per_block)
+        flattest = steepness[members[starts]]
+        # E exp(−X) ≥ ½ E exp(−(α + β)(1 − t²)), see log_range, and X ≥ (α + β)(1 − t²)/2.
+        depths = NEGLIGIBLE + log_range(
+            steepness[members[np.minimum(starts + per_block, members.size) - 1]], rule
+        )
+        for start, least, depth in zip(starts, flattest, depths, strict=True):
             check()
             pair = members[start : start + per_block]
-            aligned = entries.aligned[pair]
-            # X ≥ (α + β)(1 − t²)/2, and E exp(−X) ≥ ½ E exp(−(α + β)(1 − t²)): see log_range.
-            flattest, steepest_pair = alpha[pair[[0, -1]]] + beta[pair[[0, -1]]]
-            depth_needed = NEGLIGIBLE + log_range(np.array([steepest_pair]), rule)
-            nodes = aside & (flattest / 2 * rule.one_minus_square <= depth_needed)
-            square, linear = rule.one_minus_square[nodes], rule.one_minus[nodes]
-            # Element by element: a threaded matrix product of inner dimension three costs more than it saves.
-            terms = np.multiply.outer(-alpha[pair], square)
-            terms -= np.multiply.outer(beta[pair], linear)
-            terms -= (aligned + scale[row[pair]])[:, None]
+            nodes = aside & (rule.log_weight - least / 2 * rule.one_minus_square >= -depth)
+            ones = np.ones(np.count_nonzero(nodes))
+            angles = np.stack([rule.one_minus_square[nodes], rule.one_minus[nodes], ones])
+            terms = np.stack([-alpha[pair], -beta[pair], -shift[pair]], axis=1) @ angles
             terms += rule.log_weight[nodes]
             np.exp(terms, out=terms)
-            values[pair] = np.sum(terms, axis=1)
-            energies[pair] = (
-                alpha[pair] * np.einsum("ij,j->i", terms, square)
-                + beta[pair] * np.einsum("ij,j->i", terms, linear)
-                + aligned * values[pair]
-            )
+            if with_energies:
+                square, linear, values[pair] = angles @ terms.T
+                energies[pair] = (
+                    alpha[pair] * square + beta[pair] * linear + entries.aligned[pair] * values[pair]
+                )
+            else:
+                values[pair] = np.sum(terms, axis=1)
     return entries.column, values, energies, np.bincount(row, minlength=scale.size), scale, steepest
 
 
@@ -209,7 +226,15 @@ def log_range(steepness: np.ndarray, rule: AngularRule) -> np.ndarray:
 
 def log_laplace(argument: np.ndarray, rule: AngularRule) -> np.ndarray:
     """``ln E_t exp(−a(1 − t²))``, shape ``(m,)``."""
-    return np.asarray(special.logsumexp(rule.log_weight - argument[:, None] * rule.one_minus_square, axis=1))
+    return _log_sum_exp(rule.log_weight - argument[:, None] * rule.one_minus_square)
+
+
+def _log_sum_exp(terms: np.ndarray) -> np.ndarray:
+    """``ln Σ exp`` of each row; the terms are overwritten, as SciPy's copies cost more than the sums."""
+    largest = np.max(terms, axis=1, keepdims=True)
+    terms -= largest
+    np.exp(terms, out=terms)
+    return np.log(np.sum(terms, axis=1)) + largest[:, 0]
 
 
 def _log_theta(d: int, step: float) -> np.ndarray:

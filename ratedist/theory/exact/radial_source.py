@@ -15,6 +15,8 @@ from scipy import special
 
 from ratedist.theory.exact.log_gamma import log_beta
 
+NEAR_END = 1 / 16  # of 0 and 1: there a square is taken from the end that it is near to
+
 
 @dataclasses.dataclass(frozen=True)
 class RadialSource:
@@ -57,14 +59,15 @@ class RadialSource:
 
     def cell_probabilities(self, edges: np.ndarray) -> np.ndarray:
         """Exact probabilities of the cells between ``edges``, shape ``(m + 1,)``; the last may be ∞."""
-        return _beta_differences(self.d / 2, self.degrees_of_freedom / 2, edges)
+        return _beta_differences(self.d / 2, self.degrees_of_freedom / 2, _squares(edges))
 
     def tails(self, low: float, high: float) -> tuple[float, float]:
         """Probabilities of x < ``low`` and of x > ``high``."""
-        below, above = _beta_probabilities(
-            self.d / 2, self.degrees_of_freedom / 2, np.array([low, high], np.float64)
-        )
-        return float(below[0]), float(above[1])
+        squares = _squares(np.array([low, high], np.float64))
+        below, above = _beta_tails(
+            self.d / 2, self.degrees_of_freedom / 2, squares, np.array([True, False])
+        ).tolist()
+        return below, above
 
     def cells(self, edges: np.ndarray) -> RadialCells:
         """Exact probabilities and mean coefficients of cells between ``edges``, by incomplete beta functions.
@@ -72,15 +75,32 @@ class RadialSource:
         Cells too improbable for float64 are dropped.
         """
         a, b = self.d / 2, self.degrees_of_freedom / 2
-        probability = self.cell_probabilities(edges)
-        kept = probability > 0
+        squares = _squares(edges)
+        probability = _beta_differences(a, b, squares)
         half_product = _half_step(a) * _half_step(b) / (a + b)  # B(a + ½, b + ½)/B(a, b)
+        # Of the means of sin²φ and cos²φ, which add up to 1, the smaller one is evaluated.
+        turn = int(np.count_nonzero(squares.sine[:-1] < 0.5))
+        sine = a / (a + b) * _beta_differences(a + 1, b, squares.part(0, turn))
+        cosine = b / (a + b) * _beta_differences(a, b + 1, squares.part(turn, probability.size))
         means = (
-            a / (a + b) * _beta_differences(a + 1, b, edges),
-            b / (a + b) * _beta_differences(a, b + 1, edges),
-            half_product * _beta_differences(a + 0.5, b + 0.5, edges),
+            np.concatenate([sine, probability[turn:] - cosine]),
+            np.concatenate([probability[:turn] - sine, cosine]),
+            half_product * _beta_differences(a + 0.5, b + 0.5, squares),
         )
+        kept = probability > 0
         return RadialCells(probability[kept], *(mean[kept] / probability[kept] for mean in means))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Squares:
+    """``tanh²x`` and ``1/cosh²x`` at edges x of cells, either to full accuracy, shape ``(m + 1,)``."""
+
+    sine: np.ndarray
+    cosine: np.ndarray
+
+    def part(self, start: int, stop: int) -> Squares:
+        """Those of the cells ``start`` to ``stop − 1``."""
+        return Squares(self.sine[start : stop + 1], self.cosine[start : stop + 1])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,21 +113,34 @@ class RadialCells:
     sine_cosine: np.ndarray
 
 
-def _beta_differences(a: float, b: float, edges: np.ndarray) -> np.ndarray:
-    """Probabilities of ``tanh²x ~ Beta(a, b)`` between edges in x, from the side that loses fewer digits."""
-    below, above = _beta_probabilities(a, b, edges)
-    return np.where(below[:-1] < 0.5, np.diff(below), -np.diff(above))
-
-
-def _beta_probabilities(a: float, b: float, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """P(tanh²X < tanh²x) and P(tanh²X > tanh²x) for ``tanh²X ~ Beta(a, b)``, small ones to full accuracy."""
+def _squares(x: np.ndarray) -> Squares:
     with np.errstate(over="ignore"):
-        sine_squared, cosine_squared = np.tanh(x) ** 2, np.cosh(x) ** -2.0
-    # Of the two that add up to 1 the smaller is the more accurate.
-    near = sine_squared < 0.5
-    below = np.where(near, special.betainc(a, b, sine_squared), special.betaincc(b, a, cosine_squared))
-    above = np.where(near, special.betaincc(a, b, sine_squared), special.betainc(b, a, cosine_squared))
-    return below, above
+        return Squares(np.tanh(x) ** 2, np.cosh(x) ** -2.0)
+
+
+def _beta_differences(a: float, b: float, squares: Squares) -> np.ndarray:
+    """Probabilities of ``tanh²X ~ Beta(a, b)`` between edges, from tails that are small to full accuracy."""
+    low = b * squares.sine < a * squares.cosine  # below the mean
+    tail = _beta_tails(a, b, squares, low)
+    rise = np.diff(tail)
+    return np.where(low[1:], rise, np.where(low[:-1], 1 - tail[:-1] - tail[1:], -rise))
+
+
+def _beta_tails(a: float, b: float, squares: Squares, low: np.ndarray) -> np.ndarray:
+    """P(tanh²X < tanh²x) where ``low`` holds and P(tanh²X > tanh²x) elsewhere, ``tanh²X ~ Beta(a, b)``.
+
+    SciPy's complement is ten times dearer than the function itself. It is taken only where the number the
+    function would need, a square near 1, has lost digits of its distance from 1.
+    """
+    tail = np.empty(low.shape)
+    for side, function, parameters, argument in (
+        (low & (squares.cosine >= NEAR_END), special.betainc, (a, b), squares.sine),
+        (low & (squares.cosine < NEAR_END), special.betaincc, (b, a), squares.cosine),
+        (~low & (squares.sine >= NEAR_END), special.betainc, (b, a), squares.cosine),
+        (~low & (squares.sine < NEAR_END), special.betaincc, (a, b), squares.sine),
+    ):
+        tail[side] = function(*parameters, argument[side])
+    return tail
 
 
 def _half_step(z: float) -> float:

@@ -44,49 +44,70 @@ def optimal_weights(
         check: called between steps; it may raise.
     """
     q = start / np.sum(start)
-    for _ in range(BLAHUT_ARIMOTO_STEPS):
-        check()
-        q = _blahut_arimoto_step(kernel, probability, q)
-    many = np.count_nonzero(q) > MANY_ATOMS
-    for _ in range(0 if np.count_nonzero(q) > TOO_MANY_ATOMS else NEWTON_STEPS):
+    # A weight of 0 stays 0.
+    present = np.flatnonzero(q)
+    q[present] = _blahut_arimoto(kernel[:, present], probability, q[present], check)
+    many = present.size > MANY_ATOMS
+    if np.count_nonzero(q) > TOO_MANY_ATOMS:
+        return q
+    columns, lowering = kernel.T.tocsr(), Lowering(kernel)
+    for _ in range(NEWTON_STEPS):
         check()
         z = kernel @ q
         multipliers = probability / z
         for _ in range(BALANCING_STEPS):
-            multipliers *= np.exp(-lowering(kernel, kernel.T @ multipliers))
-        gap = probability @ np.log(probability / (z * multipliers)) + np.log(np.max(kernel.T @ multipliers))
+            multipliers *= np.exp(-lowering(columns @ multipliers))
+        gap = probability @ np.log(probability / (z * multipliers)) + np.log(np.max(columns @ multipliers))
         if gap < (max(tolerance, SMOOTH_TOLERANCE) if many else tolerance):
             break
-        stepped = _newton_step(kernel, probability, q, z)
+        stepped = _newton_step(kernel, probability, q, z, columns @ (probability / z))
         if np.min(kernel @ stepped) <= 0:
             # No atom is left within reach of some letter, a most improbable one.
             stepped = (1 - KEPT_SHARE) * stepped + KEPT_SHARE * q
-        q = _blahut_arimoto_step(kernel, probability, stepped)
+        q = stepped * (columns @ (probability / (kernel @ stepped)))
     return q
 
 
-def lowering(kernel: sparse.csr_array, columns: np.ndarray) -> np.ndarray:
-    """By how much, in nats, to lower each log multiplier so that ``columns`` of ``wK`` above one come down.
+class Lowering:
+    """By how much, in nats, to lower each log multiplier so that columns of ``wK`` above one come down.
 
     A column above one usually sits in the tail of the source; lowering the few multipliers that feed it
     costs their small probability, where dividing all of them by the largest column costs its logarithm.
     """
-    excess = np.where(columns > 1 + 1e-12, columns - 1, 0.0)
-    peak = kernel.max(axis=1).toarray()
-    if not np.any(excess):
-        return np.zeros_like(peak)
-    share = kernel.copy()
-    share.data = np.sqrt(share.data / np.repeat(peak, np.diff(kernel.indptr))) * excess[kernel.indices]
-    return np.log1p(share.max(axis=1).toarray())
+
+    def __init__(self, kernel: sparse.csr_array) -> None:
+        self._columns = kernel.indices
+        self._filled = np.flatnonzero(np.diff(kernel.indptr))
+        self._starts = kernel.indptr[self._filled]
+        lengths = np.diff(kernel.indptr)[self._filled]
+        peak = np.maximum.reduceat(kernel.data, self._starts)
+        self._share = np.sqrt(kernel.data / np.repeat(peak, lengths))
+        self._lowered = np.zeros(kernel.indptr.size - 1)
+
+    def __call__(self, columns: np.ndarray) -> np.ndarray:
+        """For the columns ``wK``, shape ``(k,)``: nats, shape ``(m,)``."""
+        excess = np.where(columns > 1 + 1e-12, columns - 1, 0.0)
+        lowered = np.zeros_like(self._lowered)
+        if np.any(excess):
+            feeding = np.maximum.reduceat(self._share * excess[self._columns], self._starts)
+            lowered[self._filled] = np.log1p(feeding)
+        return lowered
 
 
-def _blahut_arimoto_step(kernel: sparse.csr_array, p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    return q * (kernel.T @ (p / (kernel @ q)))
+def _blahut_arimoto(
+    kernel: sparse.csr_array, probability: np.ndarray, q: np.ndarray, check: Callable[[], None]
+) -> np.ndarray:
+    columns = kernel.T.tocsr()
+    for _ in range(BLAHUT_ARIMOTO_STEPS):
+        check()
+        q = q * (columns @ (probability / (kernel @ q)))
+    return q
 
 
-def _newton_step(kernel: sparse.csr_array, p: np.ndarray, q: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _newton_step(
+    kernel: sparse.csr_array, p: np.ndarray, q: np.ndarray, z: np.ndarray, gradient: np.ndarray
+) -> np.ndarray:
     """Maximise the quadratic model over the atoms present and the local maxima of the gradient."""
-    gradient = kernel.T @ (p / z)
     padded = np.concatenate([[-np.inf], gradient, [-np.inf]])
     peaks = (gradient >= padded[:-2]) & (gradient > padded[2:]) & (gradient > 1)
     support = np.flatnonzero(peaks | (q > 1e-14))

@@ -6,7 +6,7 @@ from scipy import integrate
 
 import ratedist as rd
 from ratedist.estimate import Estimate
-from ratedist.theory.exact import certificate, points, radial_grid, radial_kernel, radial_source
+from ratedist.theory.exact import certificate, multipliers, points, radial_grid, radial_kernel, radial_source
 from ratedist.theory.exact.radial_source import RadialSource
 from tests.statistics import assert_agrees
 from tests.theory.oracles import averaged_distortion
@@ -43,7 +43,7 @@ def test_supremum_holds_at_ten_times_the_resolution(
     (source, grid, energy_scale, *_), bound = seen[0]
     # Half the step: on the whole line, m(−x) folded into m(x), none of the nodes coincides with the solver's.
     x = grid.step / 2 * (np.arange(2 * grid.first, 2 * (grid.highest + grid.reach)) + 0.5)
-    mass = np.exp(certificate.log_mixture(grid, bound.log_heights, x)[0]) * grid.step / 2
+    mass = np.exp(multipliers.mixture_at(grid, x).log_values(bound.log_heights)) * grid.step / 2
     rule = radial_kernel.angular_rule(d, 10.0 + 6 * d, -16.0)
     letters = radial_source.points(x, mass)
     z = np.concatenate([np.arange(0, grid.z[-1], grid.z_step / 10), grid.z[-1] + np.linspace(0.1, 3, 30)])
@@ -56,7 +56,7 @@ def test_supremum_holds_at_ten_times_the_resolution(
     # E ln s by the midpoint rule on a fine grid, derivatives not needed: the certified value is close to it.
     edges = np.linspace(grid.ends[0], grid.ends[1], 20001)
     middle = (edges[1:] + edges[:-1]) / 2
-    log_s = certificate.log_mixture(grid, bound.log_heights, middle)[0] - source.log_density(middle)
+    log_s = multipliers.mixture_at(grid, middle).log_values(bound.log_heights) - source.log_density(middle)
     direct = float(np.exp(source.log_density(middle)) @ log_s) * (edges[1] - edges[0])
     assert bound.mean_log_multiplier == pytest.approx(direct, abs=1e-4)
 
@@ -165,7 +165,9 @@ def test_kernel_against_adaptive_quadrature(d: int, n: int, slope: float, gauss_
     x, radius = np.array([0.05, 0.9, 3.0]), np.array([0.0, 0.4, 1.1, 9.0])
     scale = slope * (n + 1) / n
     rule = radial_kernel.angular_rule(d, 30.0 + 5 * d, -25.0)
-    found = radial_kernel.kernel(radial_source.points(x, np.ones(3)), radius, scale, rule, 600.0)
+    found = radial_kernel.kernel(
+        radial_source.points(x, np.ones(3)), radius, scale, rule, 600.0, with_energies=True
+    )
     for i, r in enumerate(np.sinh(x)):
         for j, rho in enumerate(radius):
 

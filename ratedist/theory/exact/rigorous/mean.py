@@ -1,6 +1,6 @@
 r"""``E ln s`` in balls, from below, by tangents to the convex ``ln s + x²/2τ²`` on small cells.
 
-Derived in docs/exact-rate-distortion.md, section 5; the same as in :mod:`ratedist.theory.exact.certificate`.
+Derived in docs/exact-rate-distortion.md, section 5; the same as in :mod:`ratedist.theory.exact.multipliers`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 
 from flint import arb, arb_mat
 
-from ratedist.theory.exact.certificate import CELLS_PER_WIDTH, WINDOW
+from ratedist.theory.exact.multipliers import CELLS_PER_WIDTH, STEEPEST_FLAT, WINDOW
 from ratedist.theory.exact.radial_grid import WIDTH, RadialGrid
 from ratedist.theory.exact.rigorous.ball_source import BallSource
 from ratedist.theory.exact.rigorous.balls import Watch, unwatched
@@ -34,7 +34,6 @@ def mean_log_multiplier(
     half, width = step / (2 * per_step), arb(WIDTH) * step
     probabilities = source.cell_probabilities(edges)
     slopes = [source.log_density_slope(x.tanh(), x.cosh()) if x > 0 else None for x in edges]
-    curvature = half**2 / (2 * width**2)
     result = arb(0)
     for i, (y, (m, derivative)) in enumerate(zip(middles, _mixture(grid, heights, per_step), strict=True)):
         watch(i / cells)
@@ -42,8 +41,9 @@ def mean_log_multiplier(
         slope = derivative / m - source.log_density_slope(tanh, cosh)
         # f is log-concave: its mean on a cell lies between those of the exponentials with its two end slopes.
         offset = _exponential_mean(slopes[i + 1], half).union(_exponential_mean(slopes[i], half))
+        spread = _largest_spread(slopes[i], slopes[i + 1], half)
         result += probabilities[i] * (
-            m.log() - source.log_density(tanh, cosh) + _least(slope, offset) - curvature
+            m.log() - source.log_density(tanh, cosh) + _least(slope, offset) - spread / (2 * width**2)
         )
     return result
 
@@ -75,6 +75,14 @@ def _mixture(grid: RadialGrid, heights: list[arb], per_step: int) -> list[tuple[
 def _least(slope: arb, offset: arb) -> arb:
     """Lower bound on ``slope·e`` over the e in ``offset``."""
     return (slope * offset).lower()
+
+
+def _largest_spread(left: arb | None, right: arb | None, half: arb) -> arb:
+    """The mean of x² on ``[−half, half]`` is no larger, where the slopes of ln f lie between these two."""
+    if left is None or right is None:
+        return half**2
+    slope = abs(left).max(abs(right)).max(arb(STEEPEST_FLAT) / half)
+    return half**2 - 2 * _exponential_mean(slope, half) / slope
 
 
 def _exponential_mean(slope: arb | None, half: arb) -> arb:
