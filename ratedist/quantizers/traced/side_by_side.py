@@ -56,21 +56,32 @@ def optimal_side_by_side(
     # As few lanes as do for them, in eights, which registers hold.
     lanes = -(-num_vectors // (8 * chunks)) * 8
     padded = jnp.pad(weights, ((0, chunks * lanes - num_vectors), (0, 0)))
-    found = jax.lax.map(lambda chunk: _of_one_chunk(chunk, clusters), padded.reshape(chunks, lanes, d))
-    thresholds, centers, counts = (
+    grouped = padded.reshape(chunks, lanes, d)
+    thresholds, centers, counts = jax.lax.map(lambda chunk: _of_one_chunk(chunk, clusters), grouped)
+    num_rows, most = len(clusters), max(clusters)
+    labels = jnp.zeros((chunks, lanes, num_rows, d), jnp.int32)
+    reconstruction = jnp.broadcast_to(_of_cluster(centers, 0), labels.shape)
+    for k in range(1, most):
+        above = grouped[:, :, None, :] > _of_cluster(thresholds, k)
+        labels = jnp.where(above, k, labels)
+        reconstruction = jnp.where(above, _of_cluster(centers, k), reconstruction)
+    found = labels, centers.transpose(0, 3, 2, 1), reconstruction, counts
+    labels, centers, reconstruction, counts = (
         part.reshape(chunks * lanes, *part.shape[2:])[:num_vectors] for part in found
     )
-    labels = jnp.zeros((num_vectors, len(clusters), d), jnp.int32)
-    reconstruction = jnp.broadcast_to(centers[:, :, :1], labels.shape)
-    for k in range(1, max(clusters)):
-        above = weights[:, None, :] > thresholds[:, :, k, None]
-        labels = jnp.where(above, k, labels)
-        reconstruction = jnp.where(above, centers[:, :, k, None], reconstruction)
     return labels, centers, reconstruction, counts
 
 
+def _of_cluster(table: jax.Array, k: int) -> jax.Array:
+    """What a table of shape ``(chunks, K_max, R, lanes)`` has of cluster k, beside weights of a vector."""
+    return table[:, k].transpose(0, 2, 1)[..., None]
+
+
 def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The highest weight below each cluster, its centre and its size, all of shape ``(T, R, K_max)``."""
+    """The highest weight below each cluster and its centre, ``(K_max, R, T)``; its size, ``(T, R, K_max)``.
+
+    Only what is read along the clusters of a vector is worth turning round.
+    """
     (lanes, d), most = weights.shape, max(clusters)
     values = sorted_columns(weights.T)
     spread = values[-1] - values[0]
@@ -86,7 +97,7 @@ def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Arra
     centers = highest - unit[None, None, :] * (offsets / jnp.maximum(ends - starts, 1))
     counts = jnp.diff(lower, axis=0, append=jnp.full_like(lower[:1], d))
     thresholds, centers = jnp.where(used, below, jnp.inf), jnp.where(used, centers, 0)
-    return thresholds.T, centers.T, counts.astype(jnp.int32).T
+    return thresholds, centers, counts.astype(jnp.int32).T
 
 
 def _least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
