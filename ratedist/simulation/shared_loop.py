@@ -9,15 +9,15 @@ import numpy as np
 from tqdm import tqdm
 
 from ratedist import processes
-from ratedist.estimate import Moments
 from ratedist.simulation.accumulation import BLOCK, Accumulation, part
 from ratedist.simulation.checkpoint import Checkpoint, packed, unpacked
 from ratedist.simulation.loop import Batch, Saved
 from ratedist.simulation.target import Target
-from ratedist.simulation.trials import Column, joined
 
-# That a process computes before all exchange what they have found, at most.
-BLOCKS_AT_ONCE = 8
+# Blocks of a process before all exchange what they have found, and so many more for each process.
+FEWEST_BLOCKS, BLOCKS_A_PROCESS = 8, 4
+# Processes whose blocks are summed one by one, which takes every process some 2% of the time of each.
+MOST_APART = 4
 
 
 def run_shared(
@@ -31,10 +31,11 @@ def run_shared(
     samples: Mapping[str, np.ndarray] | None,
     progress: bool,
 ) -> Accumulation:
-    """As ``run_trials``, to the same bits; every process has the whole result.
+    """As ``run_trials``, for all processes together; every one has the whole result.
 
-    Process 0 alone reads and saves a state, and tells the others what is in it. Of a block its moments are
-    exchanged, whatever the number of trials in it; the values of all trials if ``samples`` are asked for.
+    Process 0 alone reads and saves a state, and tells the others what is in it. Moments are exchanged, and
+    the values of trials only if ``samples`` are asked for. Up to four processes come to the bits of one.
+    More of them sum their own blocks first, which differs by rounding.
 
     Raises:
         AgreedError: in all processes, what goes wrong in a trial of any of them.
@@ -44,12 +45,11 @@ def run_shared(
     saved = Saved(kept, total, save_seconds)
     if total.num_trials < num_trials:
         total.drop_rest()  # it is computed again with the rest of its block
-    missing = -(-(num_trials - total.num_trials) // BLOCK)
-    step = BLOCK * max(min(-(-missing // processes.count()), BLOCKS_AT_ONCE), 1)
+    step = _range_size(num_trials - total.num_trials, with_values=samples is not None)
     ranges = [(start, min(start + step, num_trials)) for start in range(total.num_trials, num_trials, step)]
 
     def work(trials: tuple[int, int]) -> list[Any]:
-        return [packed(one) for one in _blocks(batch, batch_size, *trials, values=samples is not None)]
+        return [packed(one) for one in _parts(batch, batch_size, *trials, values=samples is not None)]
 
     with tqdm(
         total=None if target else num_trials, initial=total.num_trials, unit="trial", unit_scale=True,
@@ -69,35 +69,40 @@ def run_shared(
     return total
 
 
-def _blocks(batch: Batch, batch_size: int, start: int, end: int, *, values: bool) -> list[Accumulation]:
-    """The blocks of trials ``start`` to ``end − 1``: moments of those that are whole, values of the last.
+def _range_size(missing: int, *, with_values: bool) -> int:
+    """Trials that a process computes before all exchange what they have found."""
+    blocks = -(-missing // BLOCK)
+    # Of many processes each has to take what all others have found: a longer range for more of them.
+    most = FEWEST_BLOCKS if with_values else max(FEWEST_BLOCKS, BLOCKS_A_PROCESS * processes.count())
+    return BLOCK * max(min(-(-blocks // processes.count()), most), 1)
 
+
+def _parts(batch: Batch, batch_size: int, start: int, end: int, *, values: bool) -> list[Accumulation]:
+    """Trials ``start`` to ``end − 1``, from the beginning of a block on.
+
+    Of few processes they are in blocks, so that all are summed in one order; of more, the sum of these. What
+    is behind the last whole block comes as values, and so does everything if ``values`` are asked for.
     Batches begin at multiples of their size, as those of a process alone do.
     """
-    batches = []
+    apart, parts, own = processes.count() <= MOST_APART, [], Accumulation()
     for first in range(start // batch_size * batch_size, end, batch_size):
         columns = batch(first, min(first + batch_size, end) - first)
-        batches.append(part(columns, slice(max(start - first, 0), None)))
-    columns = joined(batches)
-    blocks = []
-    for first in range(0, end - start, BLOCK):
-        block = part(columns, slice(first, first + BLOCK))
-        whole = first + BLOCK <= end - start and not values
-        blocks.append(Accumulation(_moments(block)) if whole else Accumulation(rest=block))
-    return blocks
+        own.add(part(columns, slice(max(start - first, 0), None)))
+        while not values and own.fold():
+            if apart:
+                parts.append(Accumulation(own.whole))
+                own = Accumulation(rest=own.rest)
+    return [*parts, own] if own.num_trials else parts
 
 
-def _moments(columns: Mapping[str, Column]) -> dict[str, Moments]:
-    return {quantity: Moments.of(*column) for quantity, column in columns.items()}
-
-
-def _add(total: Accumulation, block: Accumulation, samples: Mapping[str, np.ndarray] | None) -> None:
-    """Take the block that comes next."""
-    if block.whole:
-        total.add_whole(block.whole)
-        return
-    for quantity, values in (samples or {}).items():
-        new = block.rest[quantity].values
-        values[total.num_trials : total.num_trials + len(new)] = new
-    total.add(block.rest)
-    total.fold()
+def _add(total: Accumulation, found: Accumulation, samples: Mapping[str, np.ndarray] | None) -> None:
+    """Take the trials that come next."""
+    if found.whole:
+        total.add_whole(found.whole)
+    if found.rest:
+        for quantity, values in (samples or {}).items():
+            new = found.rest[quantity].values
+            values[total.num_trials : total.num_trials + len(new)] = new
+        total.add(found.rest)
+        while total.fold():
+            pass

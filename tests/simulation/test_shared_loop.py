@@ -1,0 +1,86 @@
+"""Trials that many processes share, each of which is played by this one: the same numbers as of one."""
+
+import jax
+import numpy as np
+import pytest
+
+import ratedist as rd
+from ratedist import processes
+from ratedist.simulation.results import SimulationResult
+
+MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(6))
+COMPRESSORS = {"erm": rd.ERM(), "codebook": rd.FixedCodebook([-1.0, 1.0])}
+
+
+def simulate(num_trials: int, **options) -> SimulationResult:
+    # Batches that fit into no block, so that they are cut.
+    return rd.simulate(MODEL, COMPRESSORS, num_trials, jax.random.key(5), batch_size=100, **options)
+
+
+def numbers(result: SimulationResult) -> np.ndarray:
+    return result.to_frame()[["mean", "sem"]].to_numpy()
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch):
+    """Have this process play all of them: of each round it does every unit."""
+
+    def play(count: int) -> None:
+        def shared(work, units):
+            for start in range(0, len(units), count):
+                yield [(unit, work(unit)) for unit in units[start : start + count]]
+
+        monkeypatch.setattr(processes, "count", lambda: count)
+        monkeypatch.setattr(processes, "from_first", lambda content: content)
+        monkeypatch.setattr(processes, "in_first", lambda work: work())
+        monkeypatch.setattr(processes, "shared", shared)
+
+    return play
+
+
+# Less than a block, blocks and a part of one, several rounds.
+@pytest.mark.parametrize("num_trials", [300, 2500, 20_480, 30_001])
+def test_few_processes_come_to_the_bits_of_one_and_more_to_rounding(together, num_trials: int) -> None:
+    alone = simulate(num_trials)
+    for count in (2, 3, 4):
+        together(count)
+        shared = simulate(num_trials)
+        assert shared.num_trials == num_trials
+        np.testing.assert_array_equal(numbers(shared), numbers(alone))
+    together(7)
+    np.testing.assert_allclose(numbers(simulate(num_trials)), numbers(alone), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("count", [2, 7])
+def test_samples_are_those_of_one_process(together, count: int) -> None:
+    alone = simulate(2500, return_samples=True)
+    together(count)
+    shared = simulate(2500, return_samples=True)
+    assert alone.samples is not None
+    assert shared.samples is not None
+    for quantity, values in alone.samples.items():
+        np.testing.assert_array_equal(shared.samples[quantity], values)
+
+
+def test_a_run_until_an_error_is_reached_ends_at_the_same_trial(together) -> None:
+    alone = simulate(1024, target_sem=0.01)
+    together(3)
+    shared = simulate(1024, target_sem=0.01)
+    assert shared.num_trials == alone.num_trials > 1024
+    np.testing.assert_array_equal(numbers(shared), numbers(alone))
+
+
+def test_a_checkpoint_is_taken_up_by_any_number_of_processes(together, tmp_path) -> None:
+    alone, path = simulate(9000), tmp_path / "state"
+    simulate(1500, checkpoint_path=path)  # alone, to the middle of a block
+    for count, num_trials in ((2, 3000), (3, 6000), (1, 9000)):
+        together(count)
+        result = simulate(num_trials, checkpoint_path=path)
+    np.testing.assert_array_equal(numbers(result), numbers(alone))
+
+
+def test_the_run_of_one_set_of_devices_is_not_shared(together) -> None:
+    alone = simulate(300)
+    together(2)
+    found = simulate(300, devices=jax.local_devices()[:1])
+    np.testing.assert_array_equal(numbers(found), numbers(alone))
