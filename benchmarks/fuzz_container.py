@@ -57,7 +57,7 @@ def signed(content: bytes) -> bytes | None:
     try:
         header, body = split(content)
         described = json.loads(header["__metadata__"]["rdz"])
-        if described.get("version") in (2, 3):
+        if described.get("version") in (2, 3, 4):
             size = header["data"]["data_offsets"][1]
             return signed_index(body[size:], body[:size], described["version"])
         return signed_description(header, described, body)
@@ -66,7 +66,7 @@ def signed(content: bytes) -> bytes | None:
 
 
 def signed_index(index: bytes, body: bytes, version: int) -> bytes:
-    """A file of version 2 or 3; the digests inside the index are made right if it can be decoded."""
+    """A file of version 2 to 4; the digests inside the index are made right if it can be decoded."""
     try:
         metadata, entries = decode_index(index, 0, len(body))
     except ValueError:
@@ -78,7 +78,7 @@ def signed_index(index: bytes, body: bytes, version: int) -> bytes:
 
 
 def with_index(index: bytes, body: bytes, version: int) -> bytes:
-    """A file of version 2 or 3 with the digest of its index."""
+    """A file of version 2 to 4 with the digest of its index."""
     header = header_of(len(body), index, version)
     return len(header).to_bytes(8, "little") + header + body + index
 
@@ -151,7 +151,7 @@ def lie(data: Any) -> bytes:
 
 
 def lie_in_index(data: Any, header: Any, body: bytes) -> bytes:
-    """A file of version 2 or 3."""
+    """A file of version 2 to 4."""
     size = header["data"]["shape"][0]
     metadata, entries = decode_index(body[size:], 0, size)
     contents = {name: body[entry.places[0] :][: entry.num_bytes] for name, entry in entries.items()}
@@ -229,7 +229,7 @@ def lie_in_field(data: Any, field: str) -> Any:
     """A value that the field can have."""
     values = {
         "marks_zeros": [True, False],
-        "coder": ["huffman", "ans"],
+        "coder": ["huffman", "packed", "ans"],
         "counts_dtype": ["U8", "U16", "U32", "U64", "I8", "F16"],
         "coded_bytes": list(range(200)),
         "longest_run": [*range(20), 600, 2**16 - 1, 2**16],
@@ -289,7 +289,7 @@ def value(data: Any) -> Any:
         case 2:
             return data.ConsumeRegularFloat()
         case 3:
-            return data.PickValueInList(["huffman", "ans", "F16", "BF16", "F32", "F64", "I8", ""])
+            return data.PickValueInList(["huffman", "packed", "ans", "F16", "BF16", "F32", "F64", "I8", ""])
         case 4:
             return [data.ConsumeIntInRange(0, 100) for _ in range(data.ConsumeIntInRange(0, 4))]
         case 5:

@@ -108,6 +108,13 @@ class SymbolStream(NamedTuple):
         return self.labels(symbols)
 
 
+def least_bytes(counts: np.ndarray) -> int:
+    """Bytes that ``huffman_encode`` needs at least for labels with these counts."""
+    index_size = -(-int(counts.sum()) // SEGMENT) * INDEX.itemsize
+    num_bits = int(counts @ huffman_lengths(counts))
+    return index_size + (num_bits + 7) // 8 if num_bits else 0
+
+
 def huffman_stream(payload: bytes | memoryview, counts: ArrayLike) -> SymbolStream:
     """A payload of ``huffman_encode``, to be decoded."""
     frequencies = checked_symbols(counts)

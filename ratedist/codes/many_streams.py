@@ -19,6 +19,8 @@ MOST_SEGMENTS = 16
 # Symbols (as if all segments had the length of the longest), and entries of tables, that are decoded at once.
 BATCH_SYMBOLS = 1 << 20
 BATCH_ENTRIES = 1 << 20
+# Parts of an entry of a table.
+LENGTH, SYMBOL = np.array(63, np.uint64), np.array(6, np.uint64)
 
 
 def huffman_decode_many(
@@ -168,32 +170,27 @@ def _walk(
         top: 64 − bits of the table of each segment.
         at_once: codewords that are sure to be in a window of 64 bits.
     """
-    six, low = np.uint64(6), np.uint64(63)
-    position, offset, shift = (
-        (8 * starts).astype(np.uint64),
-        first_entry.astype(np.uint64),
-        top.astype(np.uint64),
-    )
+    position = (8 * starts).astype(np.uint64)
     decoded = np.empty((int(labels[0]), labels.size), np.uint32)
     # How many segments have a label in row r.
-    going = np.searchsorted(-labels, -np.arange(labels[0]), side="left")
-    buffers = tuple(np.empty_like(position) for _ in range(4))
+    going = np.searchsorted(-labels, -np.arange(labels[0]), side="left").tolist()
+    whole = (position, first_entry.astype(np.uint64), top.astype(np.uint64))
+    whole += tuple(np.empty_like(position) for _ in range(4))
     for start in range(0, len(decoded), at_once):
-        lanes = int(going[start])
-        window, index, entry, size = (buffer[:lanes] for buffer in buffers)
-        here = position[:lanes]
+        lanes = going[start]
+        here, offset, shift, window, index, entry, size = (array[:lanes] for array in whole)
         load_windows(windows, here, window, size, index)
         for row in range(start, min(start + at_once, len(decoded))):
             if going[row] < lanes:
-                lanes = int(going[row])
-                window, index, entry, size = (buffer[:lanes] for buffer in buffers)
-            np.right_shift(window, shift[:lanes], out=index)
-            index += offset[:lanes]
-            np.take(table, index.view(np.int64), out=entry, mode="clip")
-            np.bitwise_and(entry, low, out=size)
+                lanes = going[row]
+                here, offset, shift, window, index, entry, size = (array[:lanes] for array in whole)
+            np.right_shift(window, shift, index)
+            index += offset
+            table.take(index.view(np.int64), None, entry, "clip")
+            np.bitwise_and(entry, LENGTH, size)
             window <<= size
-            position[:lanes] += size
-            entry >>= six
+            here += size
+            np.right_shift(entry, SYMBOL, entry)
             decoded[row, :lanes] = entry
     # Padding is less than a byte, so a walk that went astray ends elsewhere.
     if not np.array_equal((position + np.uint64(7)) >> np.uint64(3), ends.astype(np.uint64)):

@@ -138,11 +138,12 @@ class PrunedTensor(ErrorRatios):
             coder: of runs and labels, "huffman" or "ans".
         """
         symbols = self._runs()
-        payload, counts = coded_symbols(symbols, np.bincount(symbols, minlength=self.longest_run + 1), coder)
+        often = np.bincount(symbols, minlength=self.longest_run + 1)
+        runs_coder, payload, counts = coded_symbols(symbols, often, coder)
         values = self.values.stored(coder)
         form = Zeros(
             self.marks_zeros,
-            coder,
+            runs_coder,
             len(payload),
             self.longest_run,
             NAMES[counts.dtype],

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ratedist.codes.ans import ans_decode
-from ratedist.codes.bitstream import huffman_decode
+from ratedist.codes.bitstream import SymbolStream, huffman_stream
+from ratedist.codes.packed import packed_stream
 from ratedist.container.codebook_diameter import codebook_diameter
 from ratedist.container.compressed_tensor import Inspection
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, from_bytes
 from ratedist.container.quantized_tensor import QuantizedTensor, require_finite, sizes_in_bits
 from ratedist.container.rdz_entry import RdzEntry
+from ratedist.container.rdz_format import PACKED
 
 Parts = Sequence[bytearray]
 
@@ -23,7 +25,7 @@ class Stream(NamedTuple):
     """Symbols in code.
 
     Attributes:
-        coder: "huffman" or "ans".
+        coder: "huffman", "packed" or "ans".
         payload: their code.
         counts: how often each occurs, int64.
     """
@@ -34,7 +36,11 @@ class Stream(NamedTuple):
 
     def decode(self) -> np.ndarray:
         """The symbols; ``ValueError`` where they do not have these counts."""
-        return (huffman_decode if self.coder == "huffman" else ans_decode)(self.payload, self.counts)
+        return ans_decode(self.payload, self.counts) if self.coder == "ans" else self.in_huffman().decode()
+
+    def in_huffman(self) -> SymbolStream:
+        """The same for those that are in Huffman code."""
+        return (packed_stream if self.coder == PACKED else huffman_stream)(self.payload, self.counts)
 
 
 def streams(entry: RdzEntry, parts: Parts) -> list[Stream]:

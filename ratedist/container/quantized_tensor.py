@@ -14,13 +14,14 @@ import numpy as np
 from ratedist import _checks
 from ratedist.codes import codebook_bits, empirical_entropy, huffman_payload_bits
 from ratedist.codes.ans import ans_encode
-from ratedist.codes.bitstream import MAX_SYMBOLS, huffman_encode
+from ratedist.codes.bitstream import MAX_SYMBOLS, huffman_encode, least_bytes
+from ratedist.codes.packed import LEAST_LABELS, packed_encode
 from ratedist.container.codebook import rounded_codebook
 from ratedist.container.codebook_diameter import codebook_diameter
 from ratedist.container.compressed_tensor import ErrorRatios, Sizes, Stored
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name, to_bytes
 from ratedist.container.rdz_entry import RdzEntry, codebook_name
-from ratedist.container.rdz_format import least_label_bytes
+from ratedist.container.rdz_format import PACKED, least_label_bytes
 from ratedist.quantizers import Quantized
 from ratedist.units import nats_to_bits
 
@@ -161,7 +162,7 @@ class QuantizedTensor(ErrorRatios):
         Args:
             coder: of the labels, "huffman" or "ans".
         """
-        payload, counts = coded_symbols(self.labels, self.counts, coder)
+        coder, payload, counts = coded_symbols(self.labels, self.counts, coder)
         entry = RdzEntry(
             dtype_name(self.dtype),
             tuple(self.shape),
@@ -181,10 +182,18 @@ class QuantizedTensor(ErrorRatios):
         return hashlib.sha256(np.ascontiguousarray(labels).data).digest()
 
 
-def coded_symbols(symbols: np.ndarray, counts: np.ndarray, coder: str) -> tuple[bytes, np.ndarray]:
-    """Symbols in the code of a coder, and their counts in the smallest type that holds them."""
-    payload = (huffman_encode if coder == "huffman" else ans_encode)(symbols, counts)
-    return payload, counts.astype(np.min_scalar_type(int(counts.max())))
+def coded_symbols(symbols: np.ndarray, counts: np.ndarray, coder: str) -> tuple[str, bytes, np.ndarray]:
+    """The coder, symbols in its code, and their counts in the smallest type that holds them.
+
+    For "huffman" that is "packed" where there are many symbols and it is shorter.
+    """
+    in_file = counts.astype(np.min_scalar_type(int(counts.max())))
+    if coder != "huffman":
+        return coder, ans_encode(symbols, counts), in_file
+    packed = packed_encode(symbols, counts) if symbols.size >= LEAST_LABELS else None
+    if packed is not None and len(packed) < least_bytes(counts):
+        return PACKED, packed, in_file
+    return coder, huffman_encode(symbols, counts), in_file
 
 
 def known_errors(tensor: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ratedist.codes.bitstream import MAX_SYMBOLS
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES, num_bytes
-from ratedist.container.rdz_format import CODERS, COUNT_DTYPES, least_label_bytes
+from ratedist.container.rdz_format import COUNT_DTYPES, STORED_CODERS, least_label_bytes
 
 if TYPE_CHECKING:
     from ratedist.container.rdz_forms import Factors, Zeros
@@ -27,7 +27,8 @@ class RdzEntry:
         digest: SHA-256 of its data in the file, 32 bytes; empty while they are not written.
         places: where its data start, counted from the beginning of the file: labels, codebook and counts. Of
             a tensor that is not quantised, the tensor itself, or what ``form`` says.
-        coder: "huffman" or "ans"; ``None`` for a tensor that is not quantised, or that has a ``form``.
+        coder: "huffman", "packed" or "ans"; ``None`` for a tensor that is not quantised, or that has a
+            ``form``.
         coded_bytes: of the labels, without filling.
         num_clusters: K, the larger one of two factors.
         block_length: m.
@@ -75,6 +76,12 @@ class RdzEntry:
         if self.form is not None:
             return self.form.codes
         return () if self.coder is None else (self,)
+
+    @property
+    def coders(self) -> set[str]:
+        """Of labels and runs."""
+        found = {str(code.coder) for code in self.codes}
+        return found if self.form is None else found | self.form.coders
 
     @property
     def num_clusters(self) -> int:
@@ -135,7 +142,7 @@ class RdzEntry:
         """Raise ``ValueError`` where what is said cannot be of any tensor."""
         if self.kind == RAW:
             return
-        if self.dtype not in WEIGHT_DTYPES or (self.form is None and self.coder not in CODERS):
+        if self.dtype not in WEIGHT_DTYPES or (self.form is None and self.coder not in STORED_CODERS):
             raise ValueError(f"the description of {name!r:.60} is not that of a quantised tensor")
         shape = self.codebook_shape
         if self.form is not None:

@@ -1,17 +1,18 @@
 """What a .rdz file is, for its writer and its readers.
 
-A .rdz file is a safetensors file. Those of versions 2 and 3, which are written, have two tensors of bytes:
+A .rdz file is a safetensors file. Those of versions 2 to 4, which are written, have two tensors of bytes:
 
 - ``data``: what is stored of each tensor, in the order of their names. Of a quantised one these are its coded
   labels, filled with zeros to a byte for every 1024 weights, so that the size of a file bounds what reading
   it can take; its codebook, of shape ``(K,)`` or ``(K, m)``, K at most 65,536; and how often each label
-  occurs, K unsigned integers of as many bytes as the largest needs, the model of either coder. Of others it
+  occurs, K unsigned integers of as many bytes as the largest needs, the model of every coder. Of others it
   is their data. All numbers are little-endian.
 - ``index``: metadata, and a row for each tensor with all that has to be known of it and the SHA-256 of its
   data (see ``rdz_index``).
 
-A file is of version 3 if a tensor in it is factored or pruned, and of version 2 if none is. Readers of before
-thus read what they know, and refuse the others by their version.
+A file is of version 4 if labels or runs in it are packed, several a symbol (see ``ratedist.codes.packed``).
+Else it is of version 3 if a tensor in it is factored or pruned, and of version 2 if none is. So readers of
+before read what they know, and refuse the others by their version.
 
 - A factored tensor has the data of its factors, left before right, each as a quantised tensor of F32, then
   zeros where these are less than a byte for every 1024 weights. With l and r the decoded factors, the tensor
@@ -38,12 +39,15 @@ import json
 from ratedist.container.tensor_reader import Entry
 from ratedist.container.tensor_writer import encode_header
 
-# Of a file without, and with, factored or pruned tensors.
-VERSION, FORMS_VERSION = 2, 3
+# Of a file of quantised tensors, of one with factored or pruned ones too, and of one with packed labels.
+VERSION, FORMS_VERSION, PACKED_VERSION = 2, 3, 4
 FORMAT_KEY = "rdz"
 DIGEST_KEY = "rdz_sha256"
 DATA, INDEX = "data", "index"
+# What a writer is asked for, and what is in a file: for Huffman code labels are packed where that is shorter.
+PACKED = "packed"
 CODERS = ("huffman", "ans")
+STORED_CODERS = (*CODERS, PACKED)
 COUNT_DTYPES = ("U8", "U16", "U32", "U64")
 WEIGHTS_PER_BYTE = 1024
 
@@ -54,7 +58,7 @@ def least_label_bytes(num_weights: int) -> int:
 
 
 def header_of(data_bytes: int, index: bytes, version: int = VERSION) -> bytes:
-    """The header of the file of version 2 or 3 with so many bytes of data and this index."""
+    """The header of the file of version 2 to 4 with so many bytes of data and this index."""
     return encode_header(
         entries_of(data_bytes, index),
         {
@@ -65,5 +69,5 @@ def header_of(data_bytes: int, index: bytes, version: int = VERSION) -> bytes:
 
 
 def entries_of(data_bytes: int, index: bytes) -> dict[str, Entry]:
-    """The two tensors of the file of version 2 or 3."""
+    """The two tensors of the file of version 2 to 4."""
     return {DATA: Entry("U8", (data_bytes,)), INDEX: Entry("U8", (len(index),))}

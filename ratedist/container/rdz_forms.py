@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from ratedist.codes.bitstream import MAX_SYMBOLS
 from ratedist.container.dtypes import num_bytes
-from ratedist.container.rdz_format import CODERS, COUNT_DTYPES, least_label_bytes
+from ratedist.container.rdz_format import COUNT_DTYPES, STORED_CODERS, least_label_bytes
 
 if TYPE_CHECKING:
     from ratedist.container.rdz_entry import RdzEntry
@@ -35,6 +35,11 @@ class Factors:
     def codes(self) -> tuple[RdzEntry, ...]:
         """The quantised tensors."""
         return self.left, self.right
+
+    @property
+    def coders(self) -> frozenset[str]:
+        """Besides those of the quantised tensors."""
+        return frozenset()
 
     @property
     def rank(self) -> int:
@@ -77,7 +82,7 @@ class Zeros:
 
     Attributes:
         marks_zeros: whether the marks between runs are the zeros, or else the other weights.
-        coder: of the runs, "huffman" or "ans".
+        coder: of the runs, "huffman", "packed" or "ans".
         coded_bytes: of the runs.
         longest_run: A, runs of one symbol; the symbols are 0 … A (``ratedist.codes.runs``).
         counts_dtype: of how often each symbol occurs.
@@ -96,6 +101,11 @@ class Zeros:
     def codes(self) -> tuple[RdzEntry, ...]:
         """The quantised tensor."""
         return (self.values,)
+
+    @property
+    def coders(self) -> frozenset[str]:
+        """Besides that of the quantised tensor."""
+        return frozenset({self.coder})
 
     @property
     def rank(self) -> None:
@@ -128,7 +138,7 @@ class Zeros:
             or not 0 < values.num_weights < entry.num_weights
             or values.dtype != entry.dtype
             or values.form is not None
-            or self.coder not in CODERS
+            or self.coder not in STORED_CODERS
             or not 1 <= self.longest_run < MAX_SYMBOLS
             or self.counts_dtype not in COUNT_DTYPES
         ):

@@ -12,13 +12,19 @@ from typing import Any
 
 from ratedist.container.rdz_bytes import Cursor, number_bytes, text_bytes
 from ratedist.container.rdz_entry import RdzEntry
-from ratedist.container.rdz_format import FORMS_VERSION, VERSION
+from ratedist.container.rdz_format import FORMS_VERSION, PACKED, PACKED_VERSION, VERSION
 from ratedist.container.rdz_row import DIGEST_BYTES, decode_row, encode_row
 
 
 def version_of(entries: Iterable[RdzEntry]) -> int:
     """The version of a file with these tensors: the first that knows their kinds, so that old readers do."""
-    return FORMS_VERSION if any(entry.form is not None for entry in entries) else VERSION
+    version = VERSION
+    for entry in entries:
+        if PACKED in entry.coders:
+            return PACKED_VERSION
+        if entry.form is not None:
+            version = FORMS_VERSION
+    return version
 
 
 def encode_index(metadata: Mapping[str, str], entries: Mapping[str, RdzEntry]) -> bytes:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ratedist.codes.many_streams import huffman_decode_many
+from ratedist.codes.many_streams import decode_many
 from ratedist.container import factored_decoding, pruned_decoding, quantized_decoding
 from ratedist.container.compressed_tensor import CompressedTensor, Inspection
 from ratedist.container.dtypes import from_bytes
@@ -23,6 +23,7 @@ from ratedist.container.rdz_format import (
     FORMAT_KEY,
     FORMS_VERSION,
     INDEX,
+    PACKED_VERSION,
     VERSION,
     header_of,
 )
@@ -52,7 +53,7 @@ class RdzFile:
         metadata: strings by name, as given to the writer.
         size: of the file, in bytes.
         header_bytes: what is not data: header, its length, and index.
-        version: of the format, 1, 2 or 3.
+        version: of the format, 1 to 4.
 
     Raises:
         ValueError: a file that cannot be read, is not whole, has been changed, is of another version, or
@@ -176,7 +177,7 @@ class RdzFile:
     def _batch(self, names: list[str]) -> Iterator[tuple[str, CompressedTensor | np.ndarray]]:
         """``read`` of each; what is in Huffman code of many tensors is decoded together."""
         found: dict[str, CompressedTensor] = {}
-        in_huffman = [n for n in names if {one.coder for one in self.entries[n].codes} == {"huffman"}]
+        in_huffman = [n for n in names if self.entries[n].coders and "ans" not in self.entries[n].coders]
         if len(in_huffman) > 1:
             # Where one cannot be decoded: one by one, to say which it is.
             with contextlib.suppress(ValueError):
@@ -185,13 +186,11 @@ class RdzFile:
             yield name, found.pop(name) if name in found else self.read(name)
 
     def _decoded_together(self, names: list[str]) -> dict[str, CompressedTensor]:
-        """Those of the tensors of which all streams are in Huffman code."""
+        """Tensors all of whose streams are in Huffman code."""
         entries = {name: self.entries[name] for name in names}
         parts = {name: self._parts(name) for name in names}
         streams = {n: DECODERS[one.kind].streams(one, parts[n]) for n, one in entries.items()}
-        streams = {n: own for n, own in streams.items() if all(one.coder == "huffman" for one in own)}
-        flat = [stream for own in streams.values() for stream in own]
-        symbols = iter(huffman_decode_many([one.payload for one in flat], [one.counts for one in flat]))
+        symbols = iter(decode_many([stream.in_huffman() for own in streams.values() for stream in own]))
         return {
             name: DECODERS[entries[name].kind].assembled(
                 entries[name], parts[name], list(itertools.islice(symbols, len(own)))
@@ -223,9 +222,9 @@ class RdzFile:
         version = content.get("version")
         if type(version) is int and version == VERSION1:
             return version, *read_version1(self._file, content)
-        if type(version) is not int or version not in (VERSION, FORMS_VERSION):
+        if type(version) is not int or version not in (VERSION, FORMS_VERSION, PACKED_VERSION):
             raise ValueError(
-                f"its version is {version!r:.40}, this reader knows {VERSION1}, {VERSION} and {FORMS_VERSION}"
+                f"its version is {version!r:.40}, this reader knows {VERSION1} to {PACKED_VERSION}"
             )
         parts = self._file.entries
         if parts.keys() != {DATA, INDEX}:

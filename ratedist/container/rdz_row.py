@@ -4,13 +4,15 @@ A row has the name, a text; a byte for the dtype (its place in ``DTYPE_CODES``);
 dimensions; the SHA-256 of the data, 32 bytes; and a byte for the kind. Behind it are
 
 - 0, a tensor as it is: nothing;
-- 1 or 2, one that is quantised, in Huffman code or ANS: bytes for the dtypes of codebook and counts; K; m, or
-  0 where the codebook has one dimension; bytes of coded labels without their filling. Then its errors;
+- 1, 2 or 5, one that is quantised, in Huffman code, in ANS, or packed: bytes for the dtypes of codebook and
+  counts; K; m, or 0 where the codebook has one dimension; bytes of coded labels without their filling. Then
+  its errors;
 - 3, one that is factored: rows o of the matrix; rank r; for either factor what a quantised tensor has,
   beginning with the byte for its coder. Then the errors of the product;
-- 4, one that is pruned: number of weights kept; a byte, 1 or 2 for the coder of the runs, plus 4 if the marks
-  between them are the zeros; a byte for the dtype of their counts; the longest run A of one symbol; bytes of
-  coded runs without their filling; what a quantised tensor has. Then the errors of all weights.
+- 4, one that is pruned: number of weights kept; a byte, 1, 2 or 3 for the coder of the runs in that order,
+  plus 4 if the marks between them are the zeros; a byte for the dtype of their counts; the longest run A of
+  one symbol; bytes of coded runs without their filling; what a quantised tensor has. Then the errors of all
+  weights.
 
 Errors are a byte: 1 if distortion and energy are known, plus 2 if importances weight them, or 4 if they do
 not, plus 8 if the error of the bulk is known; if known, both as 64-bit floating-point numbers, NaN where only
@@ -27,7 +29,7 @@ import struct
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES
 from ratedist.container.rdz_bytes import Cursor, number_bytes, text_bytes
 from ratedist.container.rdz_entry import RAW, RdzEntry, codebook_name
-from ratedist.container.rdz_format import CODERS
+from ratedist.container.rdz_format import CODERS, PACKED, STORED_CODERS
 from ratedist.container.rdz_forms import FACTOR_DTYPE, FACTORED, PRUNED, Factors, Zeros
 from ratedist.container.tensor_reader import checked_shape
 
@@ -37,7 +39,8 @@ DTYPE_CODES = (
     *("U64", "I64", "F64", "C64", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4", "F6_E2M3", "F6_E3M2"),
 )
 DIGEST_BYTES = 32
-KINDS = (RAW, *CODERS, FACTORED, PRUNED)
+KINDS = (RAW, *CODERS, FACTORED, PRUNED, PACKED)
+RUN_CODERS = (RAW, *STORED_CODERS)
 NUMBERS, NUMBER = struct.Struct("<dd"), struct.Struct("<d")
 WEIGHTED, BULK = {None: 0, True: 2, False: 4}, 8
 MARKS_ZEROS = 4
@@ -131,7 +134,7 @@ def _decode_factors(name: str, cursor: Cursor, num_weights: int) -> Factors:
 
 def _zeros(form: Zeros) -> bytes:
     row = bytes([KINDS.index(PRUNED)]) + number_bytes(form.values.num_weights)
-    row += bytes([KINDS.index(form.coder) + MARKS_ZEROS * form.marks_zeros])
+    row += bytes([RUN_CODERS.index(form.coder) + MARKS_ZEROS * form.marks_zeros])
     row += bytes([DTYPE_CODES.index(form.counts_dtype)])
     return row + number_bytes(form.longest_run) + number_bytes(form.coded_bytes) + _code(form.values)
 
@@ -144,7 +147,7 @@ def _decode_zeros(name: str, cursor: Cursor, dtype: str) -> Zeros:
     counts_dtype, longest_run, coded_bytes = _dtype(name, cursor), cursor.number(), cursor.number()
     values = _decode_code(name, cursor, _kind(name, cursor), dtype, (kept,))
     return Zeros(
-        bool(marks_zeros), _coder(name, KINDS[coder]), coded_bytes, longest_run, counts_dtype, values
+        bool(marks_zeros), _coder(name, RUN_CODERS[coder]), coded_bytes, longest_run, counts_dtype, values
     )
 
 
@@ -183,7 +186,7 @@ def _kind(name: str, cursor: Cursor) -> str:
 
 
 def _coder(name: str, kind: str) -> str:
-    if kind not in CODERS:
+    if kind not in STORED_CODERS:
         raise ValueError(f"the description of {name!r:.60} has {kind!r} in the place of a coder")
     return kind
 

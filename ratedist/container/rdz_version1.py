@@ -18,7 +18,7 @@ from typing import Any
 
 from ratedist.codes.bitstream import MAX_SYMBOLS
 from ratedist.container.rdz_entry import RdzEntry, codebook_name
-from ratedist.container.rdz_format import COUNT_DTYPES, DIGEST_KEY, FORMAT_KEY, least_label_bytes
+from ratedist.container.rdz_format import CODERS, COUNT_DTYPES, DIGEST_KEY, FORMAT_KEY, least_label_bytes
 from ratedist.container.tensor_reader import TensorFile, checked_integers, checked_shape
 from ratedist.container.tensor_writer import encode_header
 
@@ -63,8 +63,10 @@ def _entry(file: TensorFile, name: str, fields: Any) -> RdzEntry:
     if fields.keys() == {"sha256"}:
         raw = file.entry(RAW + name)
         return RdzEntry(raw.dtype, raw.shape, digest, (raw.start,))
-    if fields.keys() != QUANTIZED_FIELDS or not all(
-        isinstance(fields[key], str) for key in ("dtype", "coder")
+    if (
+        fields.keys() != QUANTIZED_FIELDS
+        or not all(isinstance(fields[key], str) for key in ("dtype", "coder"))
+        or fields["coder"] not in CODERS
     ):
         raise ValueError(f"the description of {name!r:.60} is not that of a quantised tensor")
     shape = checked_shape(name, fields["shape"], fields["dtype"])

@@ -26,7 +26,7 @@ class TensorRow:
         share: part of the file.
         num_clusters: K; the larger one of two factors, and of a pruned tensor without zero.
         block_length: m.
-        coder: "huffman" or "ans".
+        coder: "huffman", "packed" (several labels a symbol) or "ans".
         codebook_dtype: of the centres.
         entropy: of the labels, bits a weight.
         huffman: mean length of the Huffman code, bits a weight.

@@ -103,6 +103,25 @@ def forms():
     }
 
 
+def packed():
+    """Tensors that are packed in Huffman code: labels, labels of blocks, of factors, and runs."""
+    single, book = np.dtype(np.float32), np.array([-1.5, -0.25, 0.1, 0.75, 2.0], np.float32)
+    few = (np.arange(9000) ** 2 % 89 % 29 % 11 < 2).astype(np.uint8)
+    some = (np.arange(8200) * 7919 % 101 % 17 % 5).astype(np.uint8) // 2
+    left = QuantizedTensor(few[:8500], book[[0, 3]], (1700, 5), single)
+    right = QuantizedTensor(some[:30], book[:3], (5, 6), single)
+    pruned = np.arange(20_000) ** 2 % 103 % 29 % 7 < 2
+    kept = QuantizedTensor(few[: pruned.sum()], book[:2], (pruned.sum(),), single)
+    return {
+        "few": QuantizedTensor(few, book[:2], (90, 100), single, 0.125),
+        "pairs": QuantizedTensor(some, book[:3].repeat(2).reshape(3, 2), (16_399,), single),
+        "factored": FactoredTensor(left, right, (1700, 6), single),
+        "pruned": PrunedTensor(pruned, kept, (20_000,), False, 1),
+        "short": tensors()["scalar"],
+        "plain": np.arange(6, dtype=np.int32),
+    }
+
+
 def write(path, coder, content=None):
     """Write ``tensors()`` or others; returns the bytes."""
     with RdzWriter(path, coder, METADATA) as writer:
@@ -146,7 +165,7 @@ def same(found, expected):
 
 
 def parts(whole):
-    """Metadata, entries and data (bytes by name) of a file of version 2 or 3."""
+    """Metadata, entries and data (bytes by name) of a file of version 2 to 4."""
     length = int.from_bytes(whole[:8], "little")
     sizes = [
         fields["shape"][0] for name, fields in json.loads(whole[8 : 8 + length]).items() if name[0] != "_"
@@ -158,7 +177,7 @@ def parts(whole):
 
 
 def signed(metadata, entries, data):
-    """A file of version 2 or 3 with these contents, all its SHA-256 right, whatever the contents."""
+    """A file of version 2 to 4 with these contents, all its SHA-256 right, whatever the contents."""
     entries = {
         name: dataclasses.replace(entry, digest=hashlib.sha256(data.get(name, b"")).digest())
         for name, entry in entries.items()
@@ -168,7 +187,7 @@ def signed(metadata, entries, data):
 
 
 def with_index(index, body, version=2):
-    """A file of version 2 or 3 with this index, its SHA-256 right."""
+    """A file of version 2 to 4 with this index, its SHA-256 right."""
     header = header_of(len(body), index, version)
     assert list(entries_of(len(body), index)) == ["data", "index"]
     return len(header).to_bytes(8, "little") + header + body + index

@@ -200,7 +200,8 @@ FACTORS, RUNS = b"\x03\x08\x03\x01\x0b\x01\x05\x00", b"\x04\x0d\x01\x01\x04"
         (in_index(FACTORS, b"\x03\x07\x03" + FACTORS[3:]), "make no matrix of 7 rows"),
         (in_index(FACTORS, b"\x03\x08\x03\x00" + FACTORS[4:]), "has 'raw' in the place of a coder"),
         (in_index(FACTORS, b"\x03\x08\x03\x03" + FACTORS[4:]), "has 'factored' in the place of a coder"),
-        (in_index(FACTORS, b"\x05\x08\x03" + FACTORS[3:]), "not that of a quantised tensor"),
+        (in_index(FACTORS, b"\x06\x08\x03" + FACTORS[3:]), "not that of a quantised tensor"),
+        (in_index(FACTORS, b"\x03\x08\x03\x05" + FACTORS[4:]), "kinds that version 3 is not written for"),
         (in_index(FACTORS, b"\x03" + b"\xff" * 8 + b"\x7f\x01" + FACTORS[3:]), "make no matrix of"),
         (in_index(FACTORS, b"\x03\x08" + b"\xff" * 8 + b"\x7f" + FACTORS[3:]), "no product of factors"),
         (lied("factored", shape=(8, 7)), "do not add up to the 21 labels"),
@@ -221,7 +222,7 @@ FACTORS, RUNS = b"\x03\x08\x03\x01\x0b\x01\x05\x00", b"\x04\x0d\x01\x01\x04"
         (in_index(RUNS, b"\x04\x00" + RUNS[2:]), "runs and values of 'pruned' do not belong together"),
         (in_index(RUNS, b"\x04\x5a" + RUNS[2:]), "runs and values of 'pruned' do not belong together"),
         (in_index(RUNS, b"\x04\x0c" + RUNS[2:]), "12 of them marked|do not add up"),
-        (in_index(RUNS, b"\x04\x0d\x03" + RUNS[3:]), "has 'factored' in the place of a coder"),
+        (in_index(RUNS, b"\x04\x0d\x03" + RUNS[3:]), "kinds that version 3 is not written for"),
         (in_index(RUNS, b"\x04\x0d\x00" + RUNS[3:]), "has 'raw' in the place of a coder"),
         (in_index(RUNS, b"\x04\x0d\x09" + RUNS[3:]), "not that of a pruned tensor"),
         (in_index(RUNS, b"\x04\x0d\x05" + RUNS[3:]), "77 of them marked"),  # marks are the zeros
@@ -234,7 +235,8 @@ FACTORS, RUNS = b"\x03\x08\x03\x01\x0b\x01\x05\x00", b"\x04\x0d\x01\x01\x04"
         (lied("pruned blocks", shape=(5, 2000)), "claims 10000 weights|belong to no tensor|in its"),
         (of_version(2, "factored", "scalar"), "kinds that version 2 is not written for"),
         (of_version(3, "plain", "scalar"), "kinds that version 3 is not written for"),
-        (of_version(4, "factored"), "its version is 4, this reader knows 1, 2 and 3"),
+        (of_version(4, "factored"), "of kinds that version 4 is not written for"),
+        (of_version(5, "factored"), "its version is 5, this reader knows 1 to 4"),
     ],
 )
 def test_what_a_liar_is_told(path, spoil, message):
