@@ -44,7 +44,8 @@ class QuantizationConfig:
         codebook_dtype: Type of the centres in the file: float32, float16 or bfloat16. If not given, that of
             the tensor, and float32 for a tensor of float64.
         coder: Code of the labels in the file: huffman, or ans for the entropy coder of the package
-            constriction (ratedist[coding]). Huffman code takes several labels at a time where that is shorter.
+            constriction (ratedist[coding]). Huffman code takes several labels at a time where that is
+            shorter.
         include: Quantise only tensors whose names are like one of these patterns (* and ?); all, if none is
             given.
         exclude: Leave tensors whose names are like one of these patterns (* and ?) as they are.
