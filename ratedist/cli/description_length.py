@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ratedist.cli.closing import Closing, Example
 from ratedist.cli.figure_files import with_note, write_figure
 from ratedist.experiments.description_length_config import DescriptionLengthConfig
-from ratedist.experiments.model_options import input_files, setting
+from ratedist.experiments.model_options import input_files, setting, trials_in_words
 from ratedist.experiments.table import Table
 
 if TYPE_CHECKING:
@@ -75,5 +75,5 @@ def summary(record: dict[str, Any]) -> str:
 def describe(config: DescriptionLengthConfig) -> str:
     """The setting in one line, for the head of the figure."""
     parts = setting(config.models()[0], "identity")
-    parts.append(f"{config.num_trials:,} trials, error bars of two standard errors")
+    parts.append(trials_in_words(config.num_trials, config.target_sem))
     return ", ".join(parts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ratedist.cli.closing import Closing, Example
 from ratedist.cli.figure_files import with_note, write_figure
 from ratedist.experiments.diameter_config import DiameterConfig
-from ratedist.experiments.model_options import input_files, setting
+from ratedist.experiments.model_options import input_files, setting, trials_in_words
 from ratedist.experiments.table import Table
 
 if TYPE_CHECKING:
@@ -104,5 +104,5 @@ def describe(config: DiameterConfig) -> str:
     """The setting in one line, for the head of the figure."""
     parts = setting(next(iter(config.models().values())), config.covariance)
     parts.append(f"{config.penalty} penalty, centres of {config.center_bits} bits")
-    parts.append(f"{config.num_trials:,} trials, error bars of two standard errors")
+    parts.append(trials_in_words(config.num_trials, config.target_sem))
     return ", ".join(parts)

@@ -93,6 +93,8 @@ def run(config: DescriptionLengthConfig, *, progress: bool = False) -> Table:
             config.num_trials,
             jax.random.key(config.seed),
             progress=progress,
+            target_sem=config.target_sem,
+            max_trials=config.max_trials,
         )
         own = [
             *_estimator_rows(model, result),

@@ -8,8 +8,10 @@ import numpy as np
 
 from ratedist import _checks
 from ratedist.experiments.model_options import (
+    MAX_TRIALS,
     NumTrials,
     WeightsOption,
+    check_trials,
     linear_model,
     require_ordinary_weights,
 )
@@ -35,6 +37,8 @@ class DescriptionLengthConfig:
         posterior_scale: Standard deviation within which the data fix the one weight of panel (a), whose
             prior has standard deviation 1.
         num_trials: Monte Carlo trials.
+        target_sem: Go on until no risk has a standard error above this; then --trials are the fewest.
+        max_trials: Most trials at each scale of a run with --target-sem.
         max_clusters: Largest number K of clusters; every K from 1 on is run.
         seed: Seed of every random draw.
     """
@@ -46,12 +50,14 @@ class DescriptionLengthConfig:
     scales: tuple[float, ...] = (1.0, 0.25)
     posterior_scale: float = 0.1
     num_trials: NumTrials = 1000
+    target_sem: float | None = None
+    max_trials: int = MAX_TRIALS
     max_clusters: int = 8
     seed: int = 0
 
     def check(self) -> None:
         """Raise ``ValueError``, in words, for a setting without a figure."""
-        _checks.integer("num_trials", self.num_trials, 2)
+        check_trials(self.num_trials, self.target_sem, self.max_trials)
         _checks.seed(self.seed)
         if not self.scales:
             raise ValueError("scales must be at least one number, got none")

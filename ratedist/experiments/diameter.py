@@ -81,14 +81,15 @@ def run(config: DiameterConfig, *, progress: bool = False) -> Table:
     note = ""
     # One function for all w*: it is compiled once for each K.
     compress = jax.jit(jax.vmap(lambda bound, *own: bound.compress(*own), in_axes=(None, 0, 0, 0)))
+    options: dict[str, Any] = {
+        "progress": progress, "target_sem": config.target_sem, "max_trials": config.max_trials,
+    }  # fmt: skip
     for kind, model in models.items():
         key = jax.random.key(config.seed)
-        result = simulate(model, compressors, config.num_trials, key, "statistics", progress=progress)
+        result = simulate(model, compressors, config.num_trials, key, "statistics", **options)
         # What is best is chosen on trials of its own: on the same ones, its gain would be too large.
         choosing_key = jax.random.fold_in(key, CHOOSING)
-        choosing = simulate(
-            model, compressors, config.num_trials, choosing_key, "statistics", progress=progress
-        )
+        choosing = simulate(model, compressors, config.num_trials, choosing_key, "statistics", **options)
         erm_rows = _erm_rows(model)
         rows += [{"w_star": kind, **row} for row in erm_rows]
         rows += [{"w_star": kind, **_row(point, result)} for point in points]

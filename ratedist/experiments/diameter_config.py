@@ -9,9 +9,11 @@ from typing import Literal, get_args
 from ratedist import _checks
 from ratedist.codes.rounding import MAXIMUM_BITS, MINIMUM_BITS
 from ratedist.experiments.model_options import (
+    MAX_TRIALS,
     CovarianceOption,
     NumTrials,
     WeightsOption,
+    check_trials,
     linear_model,
     option_name,
 )
@@ -37,6 +39,8 @@ class DiameterConfig:
         penalty: β times the squared diameter (the papers'), or β/2 times the diameter (their released
             code's).
         num_trials: Monte Carlo trials for each w*; as many more, of their own, choose K and β.
+        target_sem: Go on until no risk has a standard error above this; then --trials are the fewest.
+        max_trials: Most trials for each w* of a run with --target-sem.
         certified_trials: Trials for each w* in which the descent is compared with the certified global
             optimum; 0 for none.
         center_bits: Bits of a centre in the description length; the centres are really rounded to them.
@@ -52,6 +56,8 @@ class DiameterConfig:
     diameter_penalties: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
     penalty: Penalty = "squared"
     num_trials: NumTrials = 4_000
+    target_sem: float | None = None
+    max_trials: int = MAX_TRIALS
     certified_trials: int = 3
     center_bits: int = 16
     seed: int = 0
@@ -69,7 +75,7 @@ class DiameterConfig:
         for name, values in (("clusters", self.clusters), ("diameter_penalties", self.diameter_penalties)):
             if any(later <= earlier for earlier, later in itertools.pairwise(values)):
                 raise ValueError(f"{name} must ascend, got {', '.join(map(str, values))}")
-        _checks.integer("num_trials", self.num_trials, 2)
+        check_trials(self.num_trials, self.target_sem, self.max_trials)
         _checks.integer("certified_trials", self.certified_trials, 0)
         _checks.integer("center_bits", self.center_bits, MINIMUM_BITS, MAXIMUM_BITS)
         _checks.seed(self.seed)

@@ -93,6 +93,8 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
         config.sampler,
         progress=progress,
         checkpoint_path=checkpoint_path,
+        target_sem=config.target_sem,
+        max_trials=config.max_trials,
     )
     stopwatch.lap("simulation")
 
@@ -109,6 +111,7 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
         if model.d <= 1000
         else f"{option_name(config.w_star)}, seed {config.seed}",
         "radius": RADIUS_RECORD,
+        "num_trials": result.num_trials,
         "sampler": result.sampler,
         "precision": str(jax.numpy.result_type(float)),
         "backend": jax.default_backend(),

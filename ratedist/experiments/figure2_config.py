@@ -6,7 +6,14 @@ import dataclasses
 from typing import Literal, get_args
 
 from ratedist import _checks
-from ratedist.experiments.model_options import CovarianceOption, NumTrials, WeightsOption, linear_model
+from ratedist.experiments.model_options import (
+    MAX_TRIALS,
+    CovarianceOption,
+    NumTrials,
+    WeightsOption,
+    check_trials,
+    linear_model,
+)
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.quantities import SamplerName
 
@@ -30,6 +37,8 @@ class Figure2Config:
         w_star: True weights: "two-level" (+1 and -1 in turn), "gaussian", "sparse" (a fifth +-1), or a .npy
             file.
         num_trials: Monte Carlo trials.
+        target_sem: Go on until no risk has a standard error above this; then --trials are the fewest.
+        max_trials: Most trials of a run with --target-sem.
         max_clusters: Largest number K of clusters; every K from 1 on is run.
         method: K-means by its global optimum, by Lloyd's iteration from one random start (the papers'), or
             both.
@@ -47,6 +56,8 @@ class Figure2Config:
     covariance: CovarianceOption = "identity"
     w_star: WeightsOption = "two-level"
     num_trials: NumTrials = 10_000
+    target_sem: float | None = None
+    max_trials: int = MAX_TRIALS
     max_clusters: int = 16
     method: Method = "optimal"
     sampler: SamplerName = "auto"
@@ -58,7 +69,7 @@ class Figure2Config:
         """Raise ``ValueError``, in words, for a setting that has no Figure 2."""
         for name, choices in CHOICES.items():
             _checks.one_of(name, getattr(self, name), choices)
-        _checks.integer("num_trials", self.num_trials, 2)
+        check_trials(self.num_trials, self.target_sem, self.max_trials)
         _checks.seed(self.seed)
         model = self.model()
         if _checks.integer("max_clusters", self.max_clusters, 1) > model.d:

@@ -25,6 +25,8 @@ else:
 
 # On the command line it is ``--trials``.
 NumTrials = Annotated[int, tyro.conf.arg(name="trials")]
+# Trials of a run that ends by its standard errors, unless it is told otherwise.
+MAX_TRIALS = 10_000_000
 
 DEFAULT_D = 50
 NAMED_WEIGHTS = ("two-level", "gaussian", "sparse")
@@ -119,6 +121,22 @@ def setting(model: GaussianLinearModel, covariance: CovarianceOption) -> list[st
     name = option_name(covariance)
     sigma = "Σ = I" if name == "identity" else f"Σ: {name}"
     return [f"d = {model.d}", f"n = {model.n}", f"σ² = {model.noise_variance:g}", sigma]
+
+
+def check_trials(num_trials: int, target_sem: float | None, max_trials: int) -> None:
+    """Raise ``ValueError``, in words, for numbers of trials that cannot be."""
+    _checks.integer("num_trials", num_trials, 2)
+    if target_sem is not None:
+        _checks.positive_number("target_sem", target_sem)
+        _checks.integer("max_trials", max_trials, num_trials)
+
+
+def trials_in_words(num_trials: int, target_sem: float | None) -> str:
+    """How many trials there are, or until when, and what the error bars are."""
+    bars = "error bars of two standard errors"
+    if target_sem is None:
+        return f"{num_trials:,} trials, {bars}"
+    return f"trials until no standard error of a risk is above {target_sem:g}, {bars}"
 
 
 def configuration_record(config: Any) -> dict[str, Any]:

@@ -23,7 +23,11 @@ class Target:
 
     def is_reached(self, total: Accumulation) -> bool:
         """Whether the whole blocks are enough; trials behind them are not looked at."""
-        return total.num_whole >= self.fewest and largest_sem(total)[0] <= self.sem
+        count = total.num_whole
+        if count < self.fewest:
+            return False
+        squares = max(float(total.whole[risk].squares.max()) for risk in RISK_NAMES)
+        return squares <= self.sem**2 * count * (count - 1)
 
     def warn_if_missed(self, total: Accumulation, most: int) -> None:
         """Say what a run that has ended came to, if it is not what was asked for."""
