@@ -80,7 +80,8 @@ class Appending:
             raise cannot_write(path, error) from None
         try:
             self.size = self._end_of_lines()
-            os.ftruncate(self._descriptor, self.size)
+            if self.size < os.fstat(self._descriptor).st_size:
+                os.ftruncate(self._descriptor, self.size)
         except OSError as error:
             self.close()
             raise cannot_write(path, error) from None
