@@ -148,7 +148,7 @@ def _solve(
             f"slope {slope:g} (at noise variance 1) needs {grid.x.size} by {grid.z_count} kernel entries, "
             f"more than {LARGEST_KERNEL}: high_rate_asymptote is accurate at high rates"
         )
-    rule = radial_kernel.angular_rule(source.d, log_mass, LOG_TOLERANCE)
+    rule = radial_kernel.angular_rule(source.d, log_mass, LOG_TOLERANCE, with_energies=False)
     letters = radial_source.points(grid.x, grid.step * np.exp(source.log_density(grid.x)))
     log_peak = radial_kernel.log_peak(letters, energy_scale, rule)
 
