@@ -14,10 +14,11 @@ from ratedist.simulation.checkpoint import Checkpoint, packed, unpacked
 from ratedist.simulation.loop import Batch, Saved
 from ratedist.simulation.target import Target
 
-# Blocks of a process before all exchange what they have found, and so many more for each process.
-FEWEST_BLOCKS, BLOCKS_A_PROCESS = 8, 4
-# Processes whose blocks are summed one by one, which takes every process some 2% of the time of each.
-MOST_APART = 4
+# Trials up to which blocks are summed one by one, for the bits of one process; to take all is half a second.
+MOST_APART = 2**20
+# Blocks of a process before all exchange what they have found: one by one, and sums of them, whose number
+# grows with that of the processes, since each takes what all others have found.
+BLOCKS_APART, BLOCKS_SUMMED, BLOCKS_A_PROCESS = 8, 64, 4
 
 
 def run_shared(
@@ -34,8 +35,8 @@ def run_shared(
     """As ``run_trials``, for all processes together; every one has the whole result.
 
     Process 0 alone reads and saves a state, and tells the others what is in it. Moments are exchanged, and
-    the values of trials only if ``samples`` are asked for. Up to four processes come to the bits of one.
-    More of them sum their own blocks first, which differs by rounding.
+    the values of trials only if ``samples`` are asked for. Up to 2²⁰ trials, and with a target, the result
+    has the bits of one process. In longer runs each sums its own blocks first, which differs by rounding.
 
     Raises:
         AgreedError: in all processes, what goes wrong in a trial of any of them.
@@ -45,11 +46,14 @@ def run_shared(
     saved = Saved(kept, total, save_seconds)
     if total.num_trials < num_trials:
         total.drop_rest()  # it is computed again with the rest of its block
-    step = _range_size(num_trials - total.num_trials, with_values=samples is not None)
+    apart = target is not None or samples is not None or num_trials <= MOST_APART
+    step = range_size(num_trials - total.num_trials, processes.count(), apart=apart)
     ranges = [(start, min(start + step, num_trials)) for start in range(total.num_trials, num_trials, step)]
 
     def work(trials: tuple[int, int]) -> list[Any]:
-        return [packed(one) for one in _parts(batch, batch_size, *trials, values=samples is not None)]
+        return [
+            packed(one) for one in _parts(batch, batch_size, *trials, apart=apart, values=samples is not None)
+        ]
 
     with tqdm(
         total=None if target else num_trials, initial=total.num_trials, unit="trial", unit_scale=True,
@@ -69,22 +73,23 @@ def run_shared(
     return total
 
 
-def _range_size(missing: int, *, with_values: bool) -> int:
+def range_size(missing: int, num_processes: int, *, apart: bool) -> int:
     """Trials that a process computes before all exchange what they have found."""
     blocks = -(-missing // BLOCK)
-    # Of many processes each has to take what all others have found: a longer range for more of them.
-    most = FEWEST_BLOCKS if with_values else max(FEWEST_BLOCKS, BLOCKS_A_PROCESS * processes.count())
-    return BLOCK * max(min(-(-blocks // processes.count()), most), 1)
+    most = BLOCKS_APART if apart else max(BLOCKS_SUMMED, BLOCKS_A_PROCESS * num_processes)
+    return BLOCK * max(min(-(-blocks // num_processes), most), 1)
 
 
-def _parts(batch: Batch, batch_size: int, start: int, end: int, *, values: bool) -> list[Accumulation]:
+def _parts(
+    batch: Batch, batch_size: int, start: int, end: int, *, apart: bool, values: bool
+) -> list[Accumulation]:
     """Trials ``start`` to ``end − 1``, from the beginning of a block on.
 
-    Of few processes they are in blocks, so that all are summed in one order; of more, the sum of these. What
-    is behind the last whole block comes as values, and so does everything if ``values`` are asked for.
+    They come block by block if they are to be summed ``apart``, else as the sum of these. What is behind the
+    last whole block comes as values, and so does everything if ``values`` are asked for.
     Batches begin at multiples of their size, as those of a process alone do.
     """
-    apart, parts, own = processes.count() <= MOST_APART, [], Accumulation()
+    parts, own = [], Accumulation()
     for first in range(start // batch_size * batch_size, end, batch_size):
         columns = batch(first, min(first + batch_size, end) - first)
         own.add(part(columns, slice(max(start - first, 0), None)))

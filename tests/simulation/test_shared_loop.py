@@ -6,6 +6,8 @@ import pytest
 
 import ratedist as rd
 from ratedist import processes
+from ratedist.simulation import shared_loop
+from ratedist.simulation.accumulation import BLOCK
 from ratedist.simulation.results import SimulationResult
 
 MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(6))
@@ -40,15 +42,27 @@ def together(monkeypatch: pytest.MonkeyPatch):
 
 # Less than a block, blocks and a part of one, several rounds.
 @pytest.mark.parametrize("num_trials", [300, 2500, 20_480, 30_001])
-def test_few_processes_come_to_the_bits_of_one_and_more_to_rounding(together, num_trials: int) -> None:
+def test_short_runs_come_to_the_bits_of_one_process_and_long_ones_to_rounding(
+    together, monkeypatch: pytest.MonkeyPatch, num_trials: int
+) -> None:
     alone = simulate(num_trials)
-    for count in (2, 3, 4):
+    for count in (2, 7):
         together(count)
         shared = simulate(num_trials)
         assert shared.num_trials == num_trials
         np.testing.assert_array_equal(numbers(shared), numbers(alone))
-    together(7)
-    np.testing.assert_allclose(numbers(simulate(num_trials)), numbers(alone), rtol=1e-12, atol=1e-15)
+    monkeypatch.setattr(shared_loop, "MOST_APART", 1000)  # and now they are long
+    shared = simulate(num_trials)
+    assert shared.num_trials == num_trials
+    np.testing.assert_allclose(numbers(shared), numbers(alone), rtol=1e-12, atol=1e-15)
+
+
+def test_ranges_of_more_processes_are_longer_and_never_longer_than_their_share() -> None:
+    whole = shared_loop.range_size(10**12, 1024, apart=False)
+    assert whole > shared_loop.range_size(10**12, 2, apart=False) > BLOCK
+    assert whole % BLOCK == 0
+    assert shared_loop.range_size(10 * BLOCK, 4, apart=False) == 3 * BLOCK
+    assert shared_loop.range_size(1, 4, apart=True) == BLOCK
 
 
 @pytest.mark.parametrize("count", [2, 7])
