@@ -20,7 +20,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import ratedist as rd
-from ratedist.cli import compare, description_length, diameter, figure2, low_rank, network_ranks, networks
+from ratedist.cli import (
+    compare,
+    description_length,
+    diameter,
+    figure2,
+    low_rank,
+    network_ranks,
+    networks,
+    sweep,
+)
 from ratedist.cli.figure_files import drawn, with_note
 from ratedist.experiments.compare_config import CompareConfig
 from ratedist.experiments.description_length_config import DescriptionLengthConfig
@@ -28,6 +37,7 @@ from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.low_rank_config import LowRankConfig
 from ratedist.experiments.network_config import Cifar10Config, NetworkConfig
+from ratedist.experiments.table import Table
 from ratedist.files import write_together
 
 FIGURES = Path(__file__).parent
@@ -112,6 +122,7 @@ PICTURES: dict[str, Callable[[str], Figure]] = {
     "two-clusters": lambda name: rd.plotting.draw_two_clusters(table(name), record(name)),
     "figure2": draw_figure2,
     "papers-protocol/figure2": draw_figure2,
+    "phase-diagram": lambda name: sweep.draw(Table(table(name), record(name))),
     "rate-distortion": draw_rate_distortion,
     "diameter": draw_diameter,
     "description-length": draw_description_length,

@@ -1,9 +1,11 @@
 """A grid of settings: what it refuses, what its rows say, who chooses K and who judges it."""
 
 import dataclasses
+import pathlib
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 
 import ratedist as rd
@@ -13,6 +15,7 @@ from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.figure2_points import codebook_points, kmeans_points
 from ratedist.experiments.sweep_config import SweepConfig
 
+FIGURES = pathlib.Path(__file__).parent.parent.parent / "figures"
 BASE = Figure2Config(d=6, n=12, max_clusters=3, num_trials=512)
 GRID = ("n=12,20", "noise_variance=0.5,2")
 
@@ -151,3 +154,20 @@ def test_which_grids_are_drawn() -> None:
     assert not sweep.is_plane({"n": (60, 80), "noise_variance": (1.0,)})
     assert not sweep.is_plane({"noise_variance": (1.0, 2.0)})
     assert not sweep.is_plane({"n": (60, 80), "noise_variance": (1.0, 2.0), "seed": tuple(range(7))})
+
+
+def test_one_cluster_of_the_kept_table_has_its_closed_form() -> None:
+    """Its mean is exact: of the weights' mean, the noise is that of one direction."""
+    frame = pd.read_csv(FIGURES / "phase-diagram.csv").query(
+        "algorithm == 'kmeans_optimal' and parameter == 1"
+    )
+    truths = {
+        "two-level": rd.two_level_weights(50),
+        "gaussian": rd.gaussian_weights(50, seed=0),
+        "sparse": rd.sparse_weights(50, seed=0),
+    }
+    spread = frame["w_star"].map({name: np.sum((w - w.mean()) ** 2) for name, w in truths.items()})
+    expected = frame["noise_variance"] * (1 + 1 / (frame["n"] - frame["d"] - 1)) + spread
+    assert len(frame) == 216
+    assert np.all(frame["population_risk_sem"] < 0.05 * frame["noise_variance"])
+    assert np.all(np.abs(frame["population_risk"] - expected) < 4 * frame["population_risk_sem"])

@@ -13,7 +13,9 @@ import pytest
 from matplotlib.figure import Figure
 
 import ratedist as rd
+from ratedist.experiments.sweep import diagram
 from ratedist.plotting.networks import Curve, hessian_weighted_curves
+from ratedist.plotting.phase_diagram import draw_phase_diagram
 from ratedist.plotting.style import Look
 from tests.plotting.readable import faults
 
@@ -43,6 +45,9 @@ def reliability(data: str, K: int) -> Figure:
 PICTURES: dict[str, Callable[[], Figure]] = {
     "two-clusters": lambda: rd.plotting.draw_two_clusters(table("two-clusters"), record("two-clusters")),
     "rate-distortion": lambda: rd.plotting.draw_rate_distortion(table("rate-distortion"), TITLE),
+    "phase-diagram": lambda: draw_phase_diagram(
+        *diagram(table("phase-diagram"), record("phase-diagram")), TITLE
+    ),
     "diameter": lambda: rd.plotting.draw_diameter(table("diameter"), TITLE),
     "description-length": lambda: rd.plotting.draw_description_length(
         table("description-length"), record("description-length"), TITLE
@@ -75,7 +80,7 @@ for truth in ("two-level", "gaussian", "sparse", "low-rank"):
     )
 # One of each kind; the others are drawn by the same functions from other numbers.
 QUICK = {"two-clusters", "diameter", "description-length", "mnist/figure5", "mnist/figure6"}
-QUICK |= {"mnist/reliability", "papers-protocol/figure2", "low-rank", "compare-low-rank"}
+QUICK |= {"mnist/reliability", "papers-protocol/figure2", "low-rank", "phase-diagram", "compare-low-rank"}
 
 
 @pytest.fixture(autouse=True)
