@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -330,3 +331,27 @@ def test_folders_that_are_links(tmp_path):
     require_writable(tmp_path / "link" / "new")
     with pytest.raises(ValueError, match="dangling: No such file or directory"):
         require_writable(tmp_path / "dangling")
+
+
+TOGETHER = """
+import pathlib, sys
+from ratedist.files import write_together
+write_together({pathlib.Path(sys.argv[1]) / name: b"new" for name in "abcd"})
+"""
+
+
+@posix
+def test_files_that_are_written_together_take_their_places_together(tmp_path):
+    """While another process is at it, in the place of which we hold the folder, none does."""
+    fcntl = pytest.importorskip("fcntl")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with subprocess.Popen([sys.executable, "-c", TOGETHER, str(tmp_path)]) as process:
+        while len(names(tmp_path)) < 4 and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert process.poll() is None
+        assert all(name.endswith(SUFFIX) for name in names(tmp_path))
+        os.close(folder)
+        assert process.wait() == 0
+    assert names(tmp_path) == ["a", "b", "c", "d"]

@@ -40,6 +40,7 @@ def write_together(contents: Mapping[pathlib.Path, bytes], create_folders: bool 
 
     All places are looked at first, then all files are written beside theirs, then all are renamed. Between
     two renames only the end of the process or of the machine can leave some new and some old: each whole.
+    Two processes that write the same files rename one after the other, so that all files are of one of them.
 
     Args:
         contents: bytes by path; as ``require_target`` and ``written_beside``.
@@ -60,6 +61,8 @@ def write_together(contents: Mapping[pathlib.Path, bytes], create_folders: bool 
             beside.file.write(content)
             beside.finish()
             finished.append(beside)
+        for folder in sorted({beside.folder for beside in finished}):
+            cleaning.enter_context(_alone_in(folder))
         for beside in finished:
             beside.rename()
 
@@ -140,6 +143,11 @@ class _Beside:
         with contextlib.suppress(OSError):
             os.chmod(self._name, stat.S_IMODE(before.st_mode))
 
+    @property
+    def folder(self) -> pathlib.Path:
+        """Of its place."""
+        return self._target.parent
+
     def finish(self) -> None:
         """Bring the content to the disk."""
         self.file.flush()
@@ -203,6 +211,18 @@ def _remove_stale(target: pathlib.Path) -> None:
                     os.unlink(target.parent / name)
                 finally:
                     os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: pathlib.Path) -> Iterator[None]:
+    """Until the end no other process is here for the same folder, where the file system can lock one."""
+    with contextlib.ExitStack() as closing:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            closing.callback(os.close, descriptor)
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def _sync_folder(folder: pathlib.Path) -> None:
