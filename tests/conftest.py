@@ -45,6 +45,9 @@ MUCH_MEMORY = 900_000_000
 NEW_MEMORY = 300_000_000
 # Bytes in use from which on it is dropped before tests whose compiler alone takes 0.7 GB.
 SOME_MEMORY = 600_000_000
+# Objects made between two collections of garbage, and of those the collections between two of older objects.
+# To trace a program makes tens of thousands of objects, and next to none of them is garbage in circles.
+GARBAGE = 50_000, 20, 50
 # Where nothing takes long: `pytest -m fast` runs this, and imports no other tests.
 FAST = (
     "tests/codes/",
@@ -60,19 +63,27 @@ FAST = (
 # Seconds each, in the same folders.
 NOT_FAST = (
     "tests/cli/test_quantize_options.py",
+    "tests/codes/test_bits_back.py",
+    "tests/codes/test_many_streams.py",
     "tests/container/test_hostile_forms.py",
+    "tests/container/test_rdz_index.py",
     "tests/linear_model/test_multi_output_law.py",
+    "tests/linear_model/test_variates.py",
     "tests/quantizers/scalar/test_exact_optimum.py",
     "tests/quantizers/scalar/test_lloyd_starts.py",
     "tests/tensors/test_allocation.py",
     "tests/tensors/test_budget.py",
     "tests/tensors/test_hidden_errors.py",
+    "tests/tensors/test_histogram.py",
     "tests/tensors/test_model_files.py",
     "tests/tensors/test_pruning_files.py",
+    "tests/tensors/test_tensor.py",
     "tests/theory/bounds/test_conditional_cgf.py",
     "tests/theory/sources/test_continuous_sources.py",
+    "tests/test_compilation_cache.py",
     "tests/test_doctests.py",
     "tests/test_how_to.py",
+    "tests/test_notebook_text.py",
     "tests/test_notebooks.py",
     "tests/test_readme.py",
 )
@@ -86,6 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Of a run in the background Ctrl-C is ignored, and would be by the commands that tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.set_threshold(*GARBAGE)
     _share_compilations(config)
 
 
@@ -98,6 +110,12 @@ def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) 
     if config.option.markexpr != "fast" or collection_path.suffix != ".py":
         return None
     return None if is_fast(collection_path.relative_to(config.rootpath).as_posix()) else True
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays, so no collection of garbage needs to look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

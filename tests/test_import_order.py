@@ -36,6 +36,7 @@ LAYERS = [
     "__main__",
 ]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+LAYERS_HERE = sorted({path.parts[0].removesuffix(".py") for path in FILES})
 
 
 LONGEST = 300  # lines of a file; none is longer
@@ -99,23 +100,29 @@ def imports(path: pathlib.Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if str(path) != "__init__.py"], ids=str)
-def test_imports_point_upwards(path: pathlib.Path) -> None:
-    own = path.parts[0].removesuffix(".py")
+def files_of(own: str) -> list[pathlib.Path]:
+    """The files of a layer, a room or a single module."""
+    return [path for path in FILES if path.parts[0].removesuffix(".py") == own]
+
+
+@pytest.mark.parametrize("own", [layer for layer in LAYERS_HERE if layer != "__init__"])
+def test_imports_point_upwards(own: str) -> None:
     assert own in LAYERS, f"{own} has no place in the order of layers"
-    for module in imports(path):
-        if module.startswith("ratedist."):
-            assert LAYERS.index(layer(module)) <= LAYERS.index(own), f"{path} imports {module}"
+    for path in files_of(own):
+        for module in imports(path):
+            if module.startswith("ratedist."):
+                assert LAYERS.index(layer(module)) <= LAYERS.index(own), f"{path} imports {module}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_rooms_keep_to_their_libraries(path: pathlib.Path) -> None:
-    room, modules = path.parts[0], {module.split(".")[0] for module in imports(path)}
-    if room != "plotting":
-        assert not modules & {"matplotlib", "seaborn"}, f"only plotting may import matplotlib, not {path}"
-    if room == "theory":
-        assert not modules & {"jax", "pandas", "random"}, f"theory is NumPy and SciPy alone, not {path}"
-    assert "pickle" not in modules
+@pytest.mark.parametrize("own", LAYERS_HERE)
+def test_rooms_keep_to_their_libraries(own: str) -> None:
+    for path in files_of(own):
+        modules = {module.split(".")[0] for module in imports(path)}
+        if own != "plotting":
+            assert not modules & {"matplotlib", "seaborn"}, f"only plotting may import matplotlib, not {path}"
+        if own == "theory":
+            assert not modules & {"jax", "pandas", "random"}, f"theory is NumPy and SciPy alone, not {path}"
+        assert "pickle" not in modules, f"{path} imports pickle"
 
 
 ROOMS = sorted({path.parent for path in FILES if path.parent.parts})
@@ -134,12 +141,12 @@ def test_no_circle_inside_a_room(room: pathlib.Path) -> None:
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parts[:-1] == ("theory",)], ids=str)
-def test_what_the_rooms_of_theory_share_rests_on_none_of_them(path: pathlib.Path) -> None:
-    above = {file for module in imports(path) if (file := file_of(module))}
-    assert not {file for file in above if len(file.parts) > 2 and file.parts[0] == "theory"}
+def test_what_the_rooms_of_theory_share_rests_on_none_of_them() -> None:
+    for path in (path for path in FILES if path.parts[:-1] == ("theory",)):
+        above = {file for module in imports(path) if (file := file_of(module))}
+        assert not {file for file in above if len(file.parts) > 2 and file.parts[0] == "theory"}, path
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_no_file_holds_more_than_one_idea(path: pathlib.Path) -> None:
-    assert len((PACKAGE / path).read_text().splitlines()) <= LONGEST
+def test_no_file_holds_more_than_one_idea() -> None:
+    lines = {str(path): len((PACKAGE / path).read_text().splitlines()) for path in FILES}
+    assert not {path: number for path, number in lines.items() if number > LONGEST}

@@ -55,8 +55,9 @@ def least_feasible(call):
     return least
 
 
-@pytest.mark.parametrize("name", trees())
-@pytest.mark.parametrize("block_length", [1, 2])
+@pytest.mark.parametrize(
+    ("block_length", "name"), [*((1, name) for name in trees()), (2, "one weight"), (2, "mixed")]
+)
 def test_no_file_is_larger_than_asked(tmp_path, name, block_length):
     tree = trees()[name]
     options = {"min_size": 1 if "one" in name else 100, "block_length": block_length}
@@ -66,7 +67,7 @@ def test_no_file_is_larger_than_asked(tmp_path, name, block_length):
 
     least = least_feasible(quantized)
     losses = []
-    for bits in (least, least * 1.01, least + 0.7, least * 2, least + 30, 1e300):
+    for bits in (least, least * 1.01, least + 0.7, least * 2, 1e300):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large errors: what can be had for so few bits
             found = quantized(bits)
@@ -99,7 +100,7 @@ def test_files_of_models(tmp_path, coder, weighted):
         return quantize_file(tmp_path / "model", tmp_path / "out.rdz", config, importance=h)
 
     least = least_feasible(quantized)
-    for bits in (least, 1.5 * least, 4.0, 6.5, 16.0):
+    for bits in (least, 4.0, 6.5, 16.0):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large errors: what can be had for so few bits
             report = quantized(bits)
@@ -144,7 +145,7 @@ def test_scale_is_no_importance():
 def test_no_tensor_gets_fewer_clusters_than_all_could_have(tmp_path):
     rng = np.random.default_rng(2)
     tree = {f"w{i}": rng.standard_t(3, 10 ** (3 + i // 2)) * 10.0**-i for i in range(5)}
-    for K in (2, 4, 7, 16):
+    for K in (2, 7, 16):
         bits = spent(rd.quantize_tree(tree, K), tmp_path / "equal.rdz")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -162,7 +163,7 @@ def three_tensors(tmp_path_factory):
     each = {
         name: [
             quantize_tensor(x, QuantizationConfig(), num_clusters=K, importance=h[name])
-            for K in (2, 3, 4, 6, 8, 16)
+            for K in (2, 3, 4, 8, 16)
         ]
         for name, x in tree.items()
     }
@@ -177,7 +178,7 @@ def three_tensors(tmp_path_factory):
 def test_near_the_best_of_all_choices(three_tensors, monkeypatch, bits):
     """All candidates for three tensors, by brute force on files that were really written."""
     for module in (budget, budget_curve):
-        monkeypatch.setattr(module, "CANDIDATES", (1, 2, 3, 4, 6, 8, 16))
+        monkeypatch.setattr(module, "CANDIDATES", (1, 2, 3, 4, 8, 16))
     tree, h, choices = three_tensors
     best = min(loss for size, loss in choices if size <= bits)
     found = rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=bits), importance=h).quantized

@@ -113,7 +113,7 @@ def test_plus_plus_draws_in_proportion_to_the_cost(weighted):
     cost = np.sum(h[:, None] * (values[:, :, None] - values[:, None]).transpose(0, 2, 1) ** 2, axis=0)
     expected = first @ (cost / cost.sum(axis=1, keepdims=True))
     seeding = BlockSeeding(pieces_of(values, None, h if weighted else None))
-    trials = 4000
+    trials = 2600
     drawn = np.array([seeding.plus_plus(2, rng) for _ in range(trials)])
     for position, probability in ((0, first), (1, expected)):
         match = np.all(drawn[:, position, None] == values.T, axis=2)
