@@ -26,14 +26,14 @@ def model(tmp_path):
 
 
 def run(*arguments, **options):
-    return subprocess.run([RATEDIST, *arguments], stdin=subprocess.DEVNULL, timeout=100, **options)
+    return subprocess.run([RATEDIST, *arguments], stdin=subprocess.DEVNULL, timeout=300, **options)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
 def test_closed_streams(model, tmp_path, closed):
     arguments = ["sh", "-c", f'exec "$0" "$@" {closed}', RATEDIST, "quantize", model, "-o", tmp_path / "out"]
-    done = subprocess.run(arguments, capture_output=True, timeout=100)
+    done = subprocess.run(arguments, capture_output=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, b"")
     with RdzFile(tmp_path / "out") as file:
         file.verify()

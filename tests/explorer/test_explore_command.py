@@ -23,18 +23,18 @@ def test_pages_are_served_until_interrupted() -> None:
         first, second = process.stdout.readline(), process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:\d+/", first)
         assert address, first
-        with urllib.request.urlopen(address[0], timeout=20) as answer:
+        with urllib.request.urlopen(address[0], timeout=120) as answer:
             page = answer.read().decode()
         assert "<main" in page
         assert pathlib.Path(second.removeprefix("its files: ").strip()).read_text() == page
         for name in re.findall(r'(?:src|href)="(\w+\.\w+)"', page):
-            with urllib.request.urlopen(address[0] + name, timeout=20) as answer:
+            with urllib.request.urlopen(address[0] + name, timeout=120) as answer:
                 assert answer.status == 200
                 assert answer.headers["Content-Type"].split(";")[0] in {"text/css", "text/javascript"}
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(address[0] + "../server.py", timeout=20)
+            urllib.request.urlopen(address[0] + "../server.py", timeout=120)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
         assert (process.returncode, out, err) == (130, "", "ratedist: interrupted, nothing was written\n")
     finally:
         process.kill()
@@ -43,7 +43,7 @@ def test_pages_are_served_until_interrupted() -> None:
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
 def test_ports_that_are_none(port: str) -> None:
-    done = subprocess.run([RATEDIST, "explore", "--port", port], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([RATEDIST, "explore", "--port", port], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (2, "")
     assert "port must be" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -56,7 +56,7 @@ def test_a_port_that_is_taken() -> None:
             [RATEDIST, "explore", "--no-browser", "--port", str(port)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
     assert (done.returncode, done.stdout) == (2, "")
     assert f"port {port} cannot be served" in done.stderr

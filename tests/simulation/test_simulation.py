@@ -50,12 +50,10 @@ def assert_equal_up_to_rounding(first, second) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trials", "sizes"), [(37, (1, 7, 1000)), (300, (7, 256))], ids=["one to too many", "some"]
+    ("trials", "sizes"), [(37, (1, 7)), (300, (7, 256)), (256, (7, 1000))], ids=["one", "some", "too many"]
 )
-def test_results_do_not_depend_on_the_batch_size(trials: int, sizes: tuple[int, ...]) -> None:
-    first, *others = (run(trials, batch_size=size) for size in sizes)
-    for other in others:
-        assert_equal_up_to_rounding(first, other)
+def test_results_do_not_depend_on_the_batch_size(trials: int, sizes: tuple[int, int]) -> None:
+    assert_equal_up_to_rounding(*(run(trials, batch_size=size) for size in sizes))
 
 
 def test_what_one_compressor_draws_does_not_depend_on_the_others() -> None:

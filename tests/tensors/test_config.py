@@ -91,7 +91,7 @@ def test_it_is_quick_to_import():
         "heavy = ('jax', 'scipy', 'pandas', 'ratedist.container', 'tyro')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout == "[]\n", done.stderr
 
 
