@@ -71,12 +71,12 @@ WRONG = [
     ("corollary-1", "zero_rate_distortion", 8.0),
     ("corollary-1-left", "zero_rate_distortion", 1.2),
     ("corollary-1-own-distortion", "proposition1_bound", 0.0),
-    ("remark-2-sigma", "oracle_rate", 0.99),
+    pytest.param("remark-2-sigma", "oracle_rate", 0.99, marks=pytest.mark.slow),
     ("oracle-risks", "oracle_generalization_error", 1.1),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("id", "name", "factor"), WRONG, ids=[f"{id}-{name}" for id, name, _ in WRONG])
+@pytest.mark.parametrize(("id", "name", "factor"), WRONG)
 def test_wrong_formulae_fail(evidence, monkeypatch, id: str, name: str, factor: float) -> None:
     monkeypatch.setattr(theory, name, scaled(name, factor))
     assert BY_ID[id].check(evidence).verdict is Verdict.FAILS

@@ -167,9 +167,10 @@ def mixed(key, weights, context):
 @pytest.mark.parametrize(
     "compressor",
     [
-        rd.KMeans(2),
+        # Weighted K-means sees the same weights in a row, and a sample is drawn around ridge's estimate.
+        pytest.param(rd.KMeans(2), marks=pytest.mark.slow),
         rd.HessianWeightedKMeans(2, 0.5, center_bits=9),
-        rd.Ridge(2.0),
+        pytest.param(rd.Ridge(2.0), marks=pytest.mark.slow),
         rd.Ridge(1.0, posterior_variance=1.0),
         rd.Shrunk(rd.UniformQuantizer(0.5, 1.0, dithered=True), 0.9),
         rd.Oracle(0.5),

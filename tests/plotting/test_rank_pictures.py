@@ -102,7 +102,13 @@ def test_curves_begin_at_nothing_sent_and_have_their_corners_alone() -> None:
     assert drawn == {look.label for look in compare_picture.LOOKS.values()}
 
 
-@pytest.mark.parametrize("levels", [{}, {"ridge": 1e3}, {"erm": 1e-3, "ridge": 1.5}, {"nothing": 1.0}])
+@pytest.mark.parametrize(
+    "levels",
+    [
+        *({"ridge": 1e3}, {"erm": 1e-3, "ridge": 1.5}),
+        *(pytest.param(levels, marks=pytest.mark.slow) for levels in ({}, {"nothing": 1.0})),
+    ],
+)
 def test_whatever_the_levels_are_the_picture_can_be_read(levels: dict[str, float]) -> None:
     table, record = compare_table()
     record["levels"] |= levels
