@@ -91,20 +91,20 @@ def simulate(
             weights in a long run.
         progress: show a progress bar on standard error.
         checkpoint_path: file in which the state is saved every few seconds. A run goes on from it if it
-            belongs to the same model, compressors, key, sampler and precision, and ends with the numbers of
-            one that was never stopped, bit for bit. It may hold fewer trials than are now asked for, never
-            more. Another run at the same time is refused.
+            belongs to the same model, compressors, key, sampler and precision. It then ends with the numbers
+            of one that was never stopped, bit for bit. The file may hold fewer trials than are now asked for,
+            never more. Another run at the same time is refused.
         return_samples: keep the values of every trial too, as :meth:`RiskEstimates.generalization_bound`
             needs. Each compressor has five quantities besides its rates, of 8 bytes a trial, or 4 in single
             precision. More than 1 GiB is refused. A checkpoint holds none.
-        target_sem: the run ends at the first multiple of 1,024 trials, from ``num_trials`` on, at which no
-            risk of any compressor has a larger standard error, in units of the loss. Stopping by the error
+        target_sem: the run ends as soon as no risk of any compressor has a larger standard error, in units of
+            the loss. It is looked at from ``num_trials`` on, after every 1,024 trials. Stopping by the error
             biases a mean by about −γ/√N of it, γ the skewness of one trial and N their number.
         max_trials: the most that a run with ``target_sem`` has; if they are not enough, a warning says so.
         first_trial: number of the first trial. Runs of trials 0 to 99 and 100 to 199 draw what one of 0 to
             199 draws.
-        devices: those of this process that share the trials, and then no other process does. If not given,
-            all devices of all processes of ``jax.distributed`` share them, and every process gets the result.
+        devices: devices of this process that share the trials, which are then its own. If not given, all
+            devices of all processes of ``jax.distributed`` share them, and every process gets the result.
 
     Returns:
         Estimates with standard errors, by name: ``result["kmeans"].population_risk`` and so on, rates in
