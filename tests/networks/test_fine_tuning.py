@@ -52,7 +52,9 @@ def test_a_centre_has_the_sum_of_its_weights_gradients(block_length):
     tuned = fine_tune(
         model, logits_fn, TRAIN, optimizer="sgd", learning_rate=step, epochs=1, batch_size=10_000
     )
-    gradients = jax.grad(lambda p: cross_entropy(logits_fn(p, TRAIN[0]), TRAIN[1]).mean())(model.parameters)
+    gradients = jax.jit(jax.grad(lambda p: cross_entropy(logits_fn(p, TRAIN[0]), TRAIN[1]).mean()))(
+        model.parameters
+    )
     for layer in ("hidden", "output"):
         tensor = model.tree.quantized[f"{layer}.kernel"]
         blocks = np.asarray(gradients[layer]["kernel"]).reshape(-1, block_length)

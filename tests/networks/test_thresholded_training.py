@@ -33,8 +33,9 @@ def test_gradient_steps_on_both_factors() -> None:
     tuned = train(NETWORK, WHOLE, IMAGES, LABELS, KEY, start=start)
     assert jax.tree.all(jax.tree.map(np.array_equal, before, start))
     expected = jax.tree.map(np.asarray, start)
+    gradient = jax.jit(jax.grad(mean_loss))
     for _ in range(WHOLE.epochs):
-        whole = jax.tree.map(np.asarray, jax.grad(mean_loss)(multiplied(NETWORK, expected)))
+        whole = jax.tree.map(np.asarray, gradient(multiplied(NETWORK, expected)))
         for name, arrays in expected.items():
             step = {"bias": whole[name]["bias"]}
             if "left" in arrays:
