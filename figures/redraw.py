@@ -28,6 +28,7 @@ from ratedist.cli import (
     low_rank,
     network_ranks,
     networks,
+    seeing_the_data,
     sweep,
 )
 from ratedist.cli.figure_files import drawn, with_note
@@ -37,6 +38,7 @@ from ratedist.experiments.diameter_config import DiameterConfig
 from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.low_rank_config import LowRankConfig
 from ratedist.experiments.network_config import Cifar10Config, NetworkConfig
+from ratedist.experiments.seeing_the_data import SeeingTheDataConfig
 from ratedist.experiments.table import Table
 from ratedist.files import write_together
 
@@ -103,6 +105,11 @@ def draw_rate_distortion(name: str) -> Figure:
     return rd.plotting.draw_rate_distortion(table(name), title)
 
 
+def draw_seeing_the_data(name: str) -> Figure:
+    setting = configuration(SeeingTheDataConfig, record(name)["configuration"])
+    return rd.plotting.draw_seeing_the_data(table(name), seeing_the_data.describe(setting))
+
+
 def draw_network_ranks(name: str) -> Figure:
     return rd.plotting.draw_network_ranks(table(name), network_ranks.describe(record(name)))
 
@@ -125,6 +132,7 @@ PICTURES: dict[str, Callable[[str], Figure]] = {
     "phase-diagram": lambda name: sweep.draw(Table(table(name), record(name))),
     "rate-distortion": draw_rate_distortion,
     "diameter": draw_diameter,
+    "seeing-the-data": draw_seeing_the_data,
     "description-length": draw_description_length,
     "low-rank": draw_low_rank,
     "correlated-inputs/low-rank": draw_low_rank,

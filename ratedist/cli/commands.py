@@ -30,6 +30,7 @@ from ratedist.cli.networks import Cifar10Command, DigitsCommand, MnistCommand
 from ratedist.cli.optional import REGISTRY
 from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
 from ratedist.cli.rate_distortion import RateDistortionCommand
+from ratedist.cli.seeing_the_data import SeeingTheDataCommand
 from ratedist.cli.sweep import SweepCommand
 from ratedist.cli.two_clusters import TwoClustersCommand
 from ratedist.cli.verify import VerifyCommand
@@ -46,6 +47,7 @@ COMMANDS = {
     "figure2": Figure2Command,
     "rate-distortion": RateDistortionCommand,
     "diameter": DiameterCommand,
+    "seeing-the-data": SeeingTheDataCommand,
     "description-length": DescriptionLengthCommand,
     "low-rank": LowRankCommand,
     "compare": CompareCommand,

@@ -12,5 +12,6 @@ from .networks import draw_reliability as draw_reliability
 from .networks import hessian_weighted_curves as hessian_weighted_curves
 from .phase_diagram import draw_phase_diagram as draw_phase_diagram
 from .rate_distortion import draw_rate_distortion as draw_rate_distortion
+from .seeing_the_data import draw_seeing_the_data as draw_seeing_the_data
 from .style import house_style as house_style
 from .two_clusters import draw_two_clusters as draw_two_clusters

@@ -48,6 +48,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "phase-diagram": lambda: draw_phase_diagram(
         *diagram(table("phase-diagram"), record("phase-diagram")), TITLE
     ),
+    "seeing-the-data": lambda: rd.plotting.draw_seeing_the_data(table("seeing-the-data"), TITLE),
     "diameter": lambda: rd.plotting.draw_diameter(table("diameter"), TITLE),
     "description-length": lambda: rd.plotting.draw_description_length(
         table("description-length"), record("description-length"), TITLE
