@@ -100,7 +100,7 @@ class FamilyCompressor(PreparedCompressor, Protocol):
 
 @runtime_checkable
 class RandomFamilyCompressor(PreparedCompressor, Protocol):
-    """As :class:`FamilyCompressor`, for those that draw and see a context: the papers' oracles are one family.
+    """As :class:`FamilyCompressor`, for those that draw or see a context: the papers' oracles are one.
 
     All of one class and with the same ``needs`` are compressed by one call. Each has its own key, so that
     what it draws depends on its name alone.

@@ -14,7 +14,7 @@ from ratedist import _checks
 from ratedist.codes.traced import empirical_entropy
 from ratedist.compressors.base import Compressed, Context, RateKind
 from ratedist.linear_model.base import LinearModel
-from ratedist.quantizers.traced.assignment import label_counts, lookup, nearest_labels
+from ratedist.quantizers.traced.assignment import midpoints
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,7 +83,12 @@ class PreparedFixedCodebook:
                 for one in members.values()
             ]
         )
-        labels = jax.vmap(nearest_labels, (None, 0))(weights, centers)
-        counts = jax.vmap(label_counts, (0, None))(labels, most)
-        rates = {"assignment_entropy": weights.shape[0] * jax.vmap(empirical_entropy)(counts)}
-        return {tuple(members): Compressed(jax.vmap(lookup)(centers, labels), rates)}
+        d, thresholds = weights.shape[0], jax.vmap(midpoints)(centers)
+        above = jnp.sum(weights[None, None, :] > thresholds[:, :, None], axis=2, dtype=jnp.int32)
+        counts = -jnp.diff(above, axis=1, prepend=d, append=0)
+        reconstruction = jnp.broadcast_to(centers[:, :1], (len(members), d))
+        for k in range(most - 1):
+            beyond = weights[None, :] > thresholds[:, k, None]
+            reconstruction = jnp.where(beyond, centers[:, k + 1, None], reconstruction)
+        rates = {"assignment_entropy": d * jax.vmap(empirical_entropy)(counts)}
+        return {tuple(members): Compressed(reconstruction, rates)}

@@ -26,6 +26,8 @@ from ratedist.compressors.base import (
     Context,
     PreparedCompressor,
 )
+from ratedist.compressors.fixed_codebook import PreparedFixedCodebook
+from ratedist.compressors.oracle import PreparedOracle
 from ratedist.compressors.together import compress_all
 from ratedist.compressors.tracing import trace_output
 from ratedist.linear_model.multi_output_sampling import MultiOutputArrays
@@ -37,6 +39,12 @@ from ratedist.simulation.estimates import SQUARED_DISTANCE
 Arrays = ModelArrays | MultiOutputArrays
 # Each compilation keeps some 600 memory maps, of which Linux gives a process 65,530.
 MAX_KEPT = 40
+# On CPU: LLVM at -O1 and XLA's older emitters of loops. They give every bit that the usual ones give.
+QUICK_OPTIONS = (("xla_backend_optimization_level", 1), ("xla_cpu_use_fusion_emitters", False))
+# These compressors are as quick by them. The dynamic programme of K-means is three times slower.
+QUICKLY_COMPILED = PreparedFixedCodebook, PreparedOracle
+# Trials whose reconstructions, read once for each risk, stay in the processor's cache.
+ASSESSED = 64
 # Of one run; 64 bits would do for more.
 MOST_TRIALS = 2**63
 
@@ -55,22 +63,61 @@ class Plan:
         return dataclasses.replace(self, needs=())
 
 
-def _over_trials(one_trial: Callable[[Any, Any, Plan], Any]) -> Callable[[Any, Any, Plan], Any]:
-    """Map ``one_trial(own, shared, plan)`` over the first axis of ``own``, spread over the devices."""
+class Stage:
+    """``one_trial(own, shared, plan)`` mapped over the first axis of ``own``, spread over the devices.
 
-    @functools.partial(jax.jit, static_argnums=2)
-    @functools.wraps(one_trial)
-    def batch(own: Any, shared: Any, plan: Plan) -> Any:
-        def on_one_device(own: Any, shared: Any) -> Any:
-            return jax.vmap(lambda one: one_trial(one, shared, plan))(own)
+    Args:
+        one_trial: a pure function of one trial.
+        quickly: whether to compile in a third of the time, where that makes the program no slower.
+        at_a_time: how many trials are done together on a device; all if there are not several times as many.
+    """
 
-        # shard_map, not automatic partitioning: each device runs its own trials, host callbacks included.
-        specs = (Spec("trials"), Spec())
-        return jax.shard_map(
-            on_one_device, mesh=plan.mesh, in_specs=specs, out_specs=specs[0], check_vma=False
-        )(own, shared)
+    def __init__(
+        self, one_trial: Callable[[Any, Any, Plan], Any], *, quickly: bool = False, at_a_time: int = 0
+    ) -> None:
+        self.quickly = quickly
 
-    return batch
+        @functools.wraps(one_trial)
+        def batch(own: Any, shared: Any, plan: Plan) -> Any:
+            def on_one_device(own: Any, shared: Any) -> Any:
+                def one(own: Any) -> Any:
+                    return one_trial(own, shared, plan)
+
+                count = jax.tree.leaves(own)[0].shape[0]
+                if at_a_time and count > at_a_time and count % at_a_time == 0:
+                    return jax.lax.map(one, own, batch_size=at_a_time)
+                return jax.vmap(one)(own)
+
+            # shard_map, not automatic partitioning: each device runs its own trials, host callbacks included.
+            specs = (Spec("trials"), Spec())
+            return jax.shard_map(
+                on_one_device, mesh=plan.mesh, in_specs=specs, out_specs=specs[0], check_vma=False
+            )(own, shared)
+
+        self._compiled = {
+            options: jax.jit(batch, static_argnums=2, compiler_options=dict(options) or None)
+            for options in (QUICK_OPTIONS, ())
+        }
+
+    def __call__(self, own: Any, shared: Any, plan: Plan) -> Any:
+        return self._for(plan)(own, shared, plan)
+
+    def eval_shape(self, own: Any, shared: Any, plan: Plan) -> Any:
+        """Shapes and types of what a call returns, which then needs no tracing."""
+        return self._for(plan).eval_shape(own, shared, plan)
+
+    def clear_cache(self) -> None:
+        """Forget what is compiled."""
+        for compiled in self._compiled.values():
+            compiled.clear_cache()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def cache_size(self) -> int:
+        """How many programs are compiled."""
+        return sum(compiled._cache_size() for compiled in self._compiled.values())  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
+
+    def _for(self, plan: Plan) -> Any:
+        on_cpu = plan.mesh.devices.flat[0].platform == "cpu"
+        return self._compiled[QUICK_OPTIONS if self.quickly and on_cpu else ()]
 
 
 def trial_key(key: jax.Array, index: jax.Array) -> jax.Array:
@@ -94,19 +141,17 @@ def _has_64_bits(key: jax.Array) -> bool:
     return str(jax.random.key_impl(key)) == "threefry2x32"
 
 
-# Three compilations rather than one: in one, XLA computes every draw again inside each of its uses.
+# Stages rather than one program: in one, XLA computes every draw again inside each of its uses.
 
 
-@_over_trials
-def _draw(index: jax.Array, shared: tuple[jax.Array, Arrays], plan: Plan) -> tuple[Any, jax.Array]:
+def _draw_one(index: jax.Array, shared: tuple[jax.Array, Arrays], plan: Plan) -> tuple[Any, jax.Array]:
     """The draw of one trial, and the key of its compressors."""
     key, model = shared
     draw_key, compress_key = jax.random.split(trial_key(key, index))
     return plan.sampler.draw(draw_key, model, plan.num_samples), compress_key
 
 
-@_over_trials
-def _compress(
+def _compress_one(
     own: tuple[Any, jax.Array], shared: tuple[Arrays, dict[str, PreparedCompressor]], plan: Plan
 ) -> dict[tuple[str, ...], Compressed]:
     """What the compressors make of one trial's weights."""
@@ -116,8 +161,7 @@ def _compress(
     return compress_all(compressors, key, draw.weights, context, needs)
 
 
-@_over_trials
-def _assess(
+def _assess_one(
     own: tuple[Any, dict[tuple[str, ...], Compressed]], model: Arrays, plan: Plan
 ) -> dict[str, jax.Array]:
     """Per quantity the values of one trial, over all compressors in the order of their groups."""
@@ -128,13 +172,35 @@ def _assess(
     return {**risks._asdict(), SQUARED_DISTANCE: squared_distance}
 
 
+_draw, _assess = Stage(_draw_one, quickly=True), Stage(_assess_one, quickly=True, at_a_time=ASSESSED)
+_compress, _compress_quickly = Stage(_compress_one), Stage(_compress_one, quickly=True)
+Part = tuple[Stage, dict[str, PreparedCompressor], Plan]
+
+
+def _parts(compressors: Mapping[str, PreparedCompressor], plan: Plan) -> list[Part]:
+    """The compressors by how they are compiled, each part with its plan."""
+    parts: list[Part] = []
+    for stage in (_compress, _compress_quickly):
+        own = {
+            name: one
+            for name, one in compressors.items()
+            if isinstance(one, QUICKLY_COMPILED) == stage.quickly
+        }
+        if own:
+            needs = tuple((name, seen) for name, seen in plan.needs if name in own)
+            parts.append((stage, own, dataclasses.replace(plan, needs=needs)))
+    return parts
+
+
 def run_batch(
     indices: jax.Array, count: int, key: jax.Array, model: Arrays,
     compressors: dict[str, PreparedCompressor], plan: Plan,
 ) -> dict[str, trials.Column]:  # fmt: skip
     """Values of every quantity in the first ``count`` of the trials ``indices``."""
     draws, keys = _draw(indices, (key, model), plan.of_draws())
-    compressed = _compress((draws, keys), (model, compressors), plan)
+    compressed: dict[tuple[str, ...], Compressed] = {}
+    for stage, part, own_plan in _parts(compressors, plan):
+        compressed |= stage((draws, keys), (model, part), own_plan)
     risks = _assess((draws, compressed), model, plan.of_draws())
     all_rates = {names: group.rates for names, group in compressed.items()}
     risks, all_rates = jax.device_get((risks, all_rates))
@@ -151,11 +217,13 @@ def traced_rates(
 
     Given the shardings that the draws will have, JAX keeps the traces: the first batch traces nothing again.
     """
-    own = jax.eval_shape(lambda own, shared: _draw(own, shared, plan.of_draws()), indices, (key, model))
+    own = _draw.eval_shape(indices, (key, model), plan.of_draws())
     sharding = NamedSharding(plan.mesh, Spec("trials"))
     own = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), own)
+    compressed: dict[tuple[str, ...], Compressed] = {}
     try:
-        compressed = jax.eval_shape(lambda own, shared: _compress(own, shared, plan), own, (model, prepared))
+        for stage, part, own_plan in _parts(prepared, plan):
+            compressed |= stage.eval_shape(own, (model, part), own_plan)
     except Exception:
         for name, compressor in compressors.items():
             trace_output(name, compressor, model, prepared[name])  # says in words which one, and what it did

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 
 import ratedist as rd
 from ratedist.compressors import FamilyCompressor
+from ratedist.simulation import engine
 
 MODEL = rd.GaussianLinearModel(9, rd.two_level_weights(6), 0.5)
 
@@ -123,3 +125,28 @@ def test_a_family_passes_and_is_called_for_all_its_members_at_once(family) -> No
 def test_a_wrong_family_is_found(compressor: Half, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rd.check_compressor(compressor, MODEL)
+
+
+def test_oracles_and_codebooks_are_in_company_what_they_are_alone() -> None:
+    codebooks = {f"codebook {K}": rd.FixedCodebook(np.linspace(-1.5, 1, K)) for K in (1, 3, 4)}
+    company = {f"oracle {alpha}": rd.Oracle(alpha=alpha) for alpha in (0.0, 0.3, 1.0, 0.6)} | codebooks
+    together = rd.simulate(MODEL, company, 128, jax.random.key(3))
+    for name in ("oracle 0.6", "oracle 1.0", "codebook 3"):
+        # Fewer at a time, too: a batch of 128 is assessed in two parts, one of 50 in one.
+        alone = rd.simulate(MODEL, {name: company[name]}, 128, jax.random.key(3), batch_size=50)
+        assert alone[name].rates.keys() == together[name].rates.keys()
+        for quantity, moments in alone.moments.items():
+            column = together.moments[quantity].names.index(name)
+            np.testing.assert_allclose(moments.mean[0], together.moments[quantity].mean[column], rtol=1e-12)
+            assert moments.maximum[0] == pytest.approx(together.moments[quantity].maximum[column], rel=1e-12)
+
+
+def test_quick_compilation_is_for_processors_alone() -> None:
+    def options(platform: str) -> object:
+        plan = SimpleNamespace(mesh=SimpleNamespace(devices=np.array([SimpleNamespace(platform=platform)])))
+        chosen = engine._draw._for(plan)
+        (found,) = (key for key, program in engine._draw._compiled.items() if program is chosen)
+        return found
+
+    assert options("cpu") == engine.QUICK_OPTIONS
+    assert options("gpu") == options("tpu") == ()

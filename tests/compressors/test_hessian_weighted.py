@@ -127,9 +127,9 @@ def test_a_sweep_over_beta_compiles_once() -> None:
 
     first = sweep((1.0, 5.0))
     assert first.sampler == "statistics"
-    compiled = engine._compress._cache_size()  # type: ignore[attr-defined]
+    compiled = engine._compress.cache_size()
     second = sweep((0.5, 1.0))
-    assert engine._compress._cache_size() == compiled  # type: ignore[attr-defined]
+    assert engine._compress.cache_size() == compiled
     assert first["0"].population_risk.mean == pytest.approx(second["1"].population_risk.mean, rel=1e-12)
     assert first["0"].population_risk.mean != second["0"].population_risk.mean
 

@@ -33,13 +33,13 @@ def simulate(d: int) -> None:
 
 
 def kept() -> int:
-    return engine._draw._cache_size()  # pyright: ignore[reportFunctionMemberAccess]
+    return engine._draw.cache_size()
 
 
 def test_compilations_are_dropped_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "MAX_KEPT", 3)
     monkeypatch.setattr(engine, "_kept", set())
-    engine._draw.clear_cache()  # pyright: ignore[reportFunctionMemberAccess]
+    engine._draw.clear_cache()
     for d in (4, 5, 6, 5, 4):
         simulate(d)
     assert kept() == 3
