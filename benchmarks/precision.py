@@ -97,7 +97,13 @@ def trial_rows(largest: int) -> Iterator[Row]:
                 # The generalisation error is a sum of terms of two signs.
                 allowed = (1e-4, 1e-12) if name == "generalization_error" else (FEW_SINGLE, FEW_DOUBLE)
                 where = f"d = {d:,}, n = {n:,}"
-                yield Row(f"{name.replace('_', ' ')}, {quantizer}", where, single, double, allowed)
+                yield Row(
+                    f"{name.replace('_', ' ').replace('generalization', 'generalisation')}, {quantizer}",
+                    where,
+                    single,
+                    double,
+                    allowed,
+                )
 
 
 def identity_rows() -> Iterator[Row]:
