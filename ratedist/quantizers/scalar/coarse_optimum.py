@@ -60,6 +60,14 @@ def coarse_optimum(statistics: SortedStatistics, num_clusters: int) -> np.ndarra
     return np.pad(centers, (0, num_clusters - centers.size), mode="edge")
 
 
+def _mass_of_two(statistics: SortedStatistics) -> np.ndarray | float:
+    """Mass of each weight and the next; one number for all if there are no importances."""
+    if statistics.entries.mass is None:
+        return 2.0
+    mass = np.diff(statistics.mass)
+    return mass[1:] + mass[:-1]
+
+
 def _shares(solutions: list[list[tuple[float, np.ndarray]]], num_clusters: int) -> np.ndarray:
     """How many centres each part is given, at least one, by its costs with 1, 2, …"""
     gains = [-np.diff([cost for cost, _ in solution]) for solution in solutions]
@@ -100,9 +108,10 @@ def high_rate_positions(statistics: SortedStatistics, total: int) -> np.ndarray:
 
     Source: Panter & Dite 1951.
     """
-    mass = np.diff(statistics.mass)
     # The cube root of a product might lose what those of its factors keep.
-    share = np.cbrt(mass[1:] + mass[:-1]) * np.cbrt(np.diff(statistics.values)) ** 2
+    share = np.cbrt(np.diff(statistics.values))
+    share *= share
+    share *= np.cbrt(_mass_of_two(statistics))
     # With t gaps of 1 each the others hold what is left: t is the least for which none holds more.
     parted = np.partition(share, share.size - total)
     largest = np.sort(parted[share.size - total :])[::-1]
