@@ -1,4 +1,4 @@
-"""What a simulation takes, before it starts: a model of four constants, fitted by ``benchmarks/plan.py``."""
+"""What a simulation takes, before it starts: a model of a few constants, fitted by ``benchmarks/plan.py``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from ratedist.experiments.figure2_config import Figure2Config
 
 # Processor seconds on one core of the machine that docs/plan.md names; `python benchmarks/plan.py` fits them.
 START = 3.0
-SHAPE = 6.0
-TRIAL = 5e-6
-WEIGHT_AND_CLUSTER = 40e-9
+SHAPE = 3.0
+TRIAL = 4.6e-6
+WEIGHT_AND_CLUSTER = 4.4e-8
+# Of more weights than are quantised side by side each pair counts.
+PAIR_AND_CLUSTER = 2.3e-9
+MOST_SIDE_BY_SIDE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +34,16 @@ class Cost:
 def predicted(points: Sequence[tuple[int, Figure2Config]]) -> Cost:
     """The cost of K-means up to some K on points of d weights each.
 
-    Seconds are START + SHAPE · (shapes) + trials · (TRIAL + WEIGHT_AND_CLUSTER · d · K).
+    Seconds are START + SHAPE · (shapes) + trials · (TRIAL + WEIGHT_AND_CLUSTER · d · K), and d² in place of d
+    beyond 64 weights.
     """
     shapes = {(d, one.max_clusters, one.method, one.rate, one.center_bits, one.sampler) for d, one in points}
-    seconds = sum(
-        one.num_trials * (TRIAL + WEIGHT_AND_CLUSTER * d * one.max_clusters * len(one.methods))
-        for d, one in points
-    )
+    seconds = sum(one.num_trials * of_trial(d, one.max_clusters * len(one.methods)) for d, one in points)
     return Cost(START, SHAPE * len(shapes), seconds)
+
+
+def of_trial(d: int, num_clusters: int) -> float:
+    """Seconds of one trial of d weights with K-means for every K up to ``num_clusters``."""
+    if d <= MOST_SIDE_BY_SIDE:
+        return TRIAL + WEIGHT_AND_CLUSTER * d * num_clusters
+    return TRIAL + PAIR_AND_CLUSTER * d**2 * num_clusters

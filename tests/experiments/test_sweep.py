@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 import ratedist as rd
-from ratedist.experiments import figure2, sweep, sweep_points
+from ratedist.experiments import cost_model, figure2, sweep, sweep_points
 from ratedist.experiments.ahead import errors_ahead
 from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.figure2_points import codebook_points, kmeans_points
 from ratedist.experiments.sweep_config import SweepConfig
+from ratedist.quantizers.traced.side_by_side import MOST_WEIGHTS
 
 FIGURES = pathlib.Path(__file__).parent.parent.parent / "figures"
 BASE = Figure2Config(d=6, n=12, max_clusters=3, num_trials=512)
@@ -171,3 +172,12 @@ def test_one_cluster_of_the_kept_table_has_its_closed_form() -> None:
     assert len(frame) == 216
     assert np.all(frame["population_risk_sem"] < 0.05 * frame["noise_variance"])
     assert np.all(np.abs(frame["population_risk"] - expected) < 4 * frame["population_risk_sem"])
+
+
+def test_the_cost_model_knows_which_weights_are_quantised_side_by_side() -> None:
+    assert cost_model.MOST_SIDE_BY_SIDE == MOST_WEIGHTS
+    # Linear up to there, and quadratic beyond.
+    linear = [cost_model.of_trial(d, 16) - cost_model.TRIAL for d in (32, 64)]
+    quadratic = [cost_model.of_trial(d, 16) - cost_model.TRIAL for d in (100, 200)]
+    assert linear[1] == pytest.approx(2 * linear[0])
+    assert quadratic[1] == pytest.approx(4 * quadratic[0])
