@@ -1,4 +1,4 @@
-"""Nearest centres of blocks of weights and the sums over each cluster, compiled."""
+"""Nearest centres of blocks of weights and the sums over each cluster, compiled where blocks are many."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scipy.spatial import KDTree
 
 from ratedist.quantizers.blocks.layout import Piece
 from ratedist.quantizers.blocks.search import WeightedSearch
+from ratedist.quantizers.blocks.small import FEW_DIFFERENCES, nearest_of_few, sums_of_few
 
 # Longest blocks whose squared distances are written out; beyond, a matrix product is faster.
 LONGEST_DIRECT = 8
@@ -30,7 +31,8 @@ class BlockAssignment:
 
     All distances are computed, some centres at a time, and fused with the search for the least of them, so
     that no array has more than a few numbers a block. In float64, and on the CPU: sums must not depend on
-    the order in which another device happens to add. Many centres of short blocks are searched.
+    the order in which another device happens to add. Many centres of short blocks are searched, and few
+    blocks are left to NumPy.
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
@@ -52,11 +54,18 @@ class BlockAssignment:
         boxes = WeightedSearch(centers) if K >= BOX_CLUSTERS and m <= TREE_LONGEST else None
         found, mass, first = [], np.zeros((K, m)), np.zeros((K, m))
         for piece in self._pieces:
+            if isinstance(piece.values, np.ndarray) and piece.size * centers.size <= FEW_DIFFERENCES:
+                values, importance, metric = piece.blocks
+                labels = nearest_of_few(values, metric, centers)
+                some_mass, some_first = sums_of_few(labels, values, importance, K)
+                found.append(labels.astype(np.min_scalar_type(capacity - 1)))
+                mass += some_mass
+                first += some_first
+                continue
             with jax.enable_x64(True):  # in this thread, for these lines
                 labels = _labels(piece, table, K, tree, boxes)
-                small, some_mass, some_first = _sums(
-                    labels, piece.values, piece.importance, piece.size, capacity
-                )
+                values, importance, _ = piece.compiled
+                small, some_mass, some_first = _sums(labels, values, importance, piece.size, capacity)
             found.append(np.asarray(small)[: piece.size])
             mass += np.asarray(some_mass)[:K]
             first += np.asarray(some_first)[:K]
@@ -68,9 +77,10 @@ class BlockAssignment:
         for piece in self._pieces:
             own = labels[start : start + piece.size]
             start += piece.size
-            values = np.asarray(piece.values)[:, : piece.size]
-            h = 1.0 if piece.importance is None else np.asarray(piece.importance)[:, : piece.size]
-            cost = np.sum(h * (values - centers[own].T) ** 2, axis=0)
+            values, importance, _ = piece.blocks
+            cost = np.sum(
+                (1.0 if importance is None else importance) * (values - centers[own].T) ** 2, axis=0
+            )
             largest = np.argsort(-cost, kind="stable")[:number]
             costs.append(cost[largest])
             blocks.append(values[:, largest].T)
@@ -88,7 +98,8 @@ def _labels(
         return np.asarray(nearest, np.int32)
     if piece.metric is not None and boxes is not None:
         return boxes.nearest(np.asarray(piece.values), np.asarray(piece.metric))
-    return _nearest(piece.values, piece.metric, table, num_centers)
+    values, _, metric = piece.compiled
+    return _nearest(values, metric, table, num_centers)
 
 
 @jax.jit

@@ -111,20 +111,30 @@ class _Inner:
     curvature: np.ndarray
 
 
-def _inner(
-    pairs: np.ndarray, multipliers: np.ndarray, means: np.ndarray, A: np.ndarray, diameter_penalty: float
-) -> _Inner:
-    """Centres for multipliers on ``pairs`` (P, 2), with gradient (P,) and minus the Hessian (P, P) in them.
-
-    With ``M_i = diag A_i + βL_λ``, e_p the difference of the two centres of pair p and b_p its row of the
-    incidence matrix, the gradient is ``β‖e_p‖²`` and minus the Hessian ``2β² Σ_i e_pi e_qi b_pᵀM_i⁻¹b_q``.
-    """
-    beta = diameter_penalty
+def _graph(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The centres that are in ``pairs`` (P, 2), and the incidence matrix, a row of it for each pair."""
     nodes, index = np.unique(pairs, return_inverse=True)
     ends = index.reshape(pairs.shape)
     incidence = np.zeros((len(pairs), nodes.size))
     rows = np.arange(len(pairs))
     incidence[rows, ends[:, 0]], incidence[rows, ends[:, 1]] = 1.0, -1.0
+    return nodes, incidence
+
+
+def _inner(
+    graph: tuple[np.ndarray, np.ndarray],
+    multipliers: np.ndarray,
+    means: np.ndarray,
+    A: np.ndarray,
+    diameter_penalty: float,
+) -> _Inner:
+    """Centres for multipliers on P pairs, with gradient (P,) and minus the Hessian (P, P) in them.
+
+    With ``M_i = diag A_i + βL_λ``, e_p the difference of the two centres of pair p and b_p its row of the
+    incidence matrix, the gradient is ``β‖e_p‖²`` and minus the Hessian ``2β² Σ_i e_pi e_qi b_pᵀM_i⁻¹b_q``.
+    """
+    beta = diameter_penalty
+    nodes, incidence = graph
     m, a = means[nodes].T, A[nodes].T
     laplacian = incidence.T @ (multipliers[:, None] * incidence)
     inverse = np.linalg.inv(beta * laplacian + a[:, :, None] * np.eye(nodes.size))
@@ -148,7 +158,8 @@ def _solve_dual(
     gap: float,
 ) -> tuple[np.ndarray, _Inner]:
     """Multipliers on the simplex where the minimum over centres is largest, by Newton's method."""
-    multipliers, here = start, _inner(pairs, start, means, A, diameter_penalty)
+    graph = _graph(pairs)
+    multipliers, here = start, _inner(graph, start, means, A, diameter_penalty)
     for _ in range(MAX_STEPS):
         # The longest of these pairs against their mean is what the primal loses to the dual.
         if here.gradient.max() - here.gradient @ multipliers <= FRACTION_OF_GAP * gap * here.value:
@@ -157,7 +168,7 @@ def _solve_dual(
         step, there = 1.0, here
         while step > SHORTEST_STEP:
             trial = multipliers + step * direction
-            there = _inner(pairs, trial, means, A, diameter_penalty)
+            there = _inner(graph, trial, means, A, diameter_penalty)
             if there.value >= here.value * (1 - ROUNDING):
                 break
             step /= 4

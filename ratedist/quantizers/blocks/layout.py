@@ -7,6 +7,8 @@ import dataclasses
 import jax
 import numpy as np
 
+from ratedist.quantizers.blocks.small import FEW_BLOCKS
+
 # Blocks treated at once, few enough for the cache; the rest that is left over is filled up to a number of
 # three leading bits, so that few programmes have to be compiled.
 SLAB, LEADING_BITS = 1 << 17, 3
@@ -21,12 +23,31 @@ class Piece:
         importance: h >= 0 by which clusters sum, shape ``(m, n)``; ``None`` for 1.
         metric: a >= 0 of the distance ``Σ_i a_i (w_i − c_i)²``, shape ``(m, n)``; ``None`` for 1.
         size: how many of the n are blocks.
+
+    Few blocks are arrays of NumPy, and others on the CPU where JAX has them.
     """
 
-    values: jax.Array
-    importance: jax.Array | None
-    metric: jax.Array | None
+    values: jax.Array | np.ndarray
+    importance: jax.Array | np.ndarray | None
+    metric: jax.Array | np.ndarray | None
     size: int
+
+    @property
+    def blocks(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Values, importance and metric of the blocks alone, in NumPy."""
+        h, a = (None if one is None else self._own(one) for one in (self.importance, self.metric))
+        return self._own(self.values), h, a
+
+    def _own(self, array: jax.Array | np.ndarray) -> np.ndarray:
+        return np.asarray(array)[:, : self.size]
+
+    @property
+    def compiled(self) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
+        """Values, importance and metric as compiled programmes take them."""
+        h = None if self.importance is None else on_cpu(self.importance)
+        same = self.metric is self.importance
+        a = None if self.metric is None else h if same else on_cpu(self.metric)
+        return on_cpu(self.values), h, a
 
 
 def pieces_of(
@@ -85,21 +106,30 @@ def _metric(h: np.ndarray | None, padding: int, hessian_metric: bool) -> np.ndar
 
 
 def _piece(values: np.ndarray, importance: np.ndarray | None, metric: np.ndarray | None) -> Piece:
-    h = None if importance is None else _on_cpu(importance)
-    a = h if metric is importance else None if metric is None else _on_cpu(metric)
-    return Piece(_on_cpu(values), h, a, values.shape[1])
+    size = values.shape[1]
+    w, h = _filled(values), None if importance is None else _filled(importance)
+    a = h if metric is importance else None if metric is None else _filled(metric)
+    piece = Piece(w, h, a, size)
+    return piece if size <= FEW_BLOCKS else Piece(*piece.compiled, size)
 
 
-def _on_cpu(array: np.ndarray) -> jax.Array:
-    """``array`` (m, n) filled up with zeros, in its precision, where JAX computes on the CPU, if it may."""
+def _filled(array: np.ndarray) -> np.ndarray:
+    """``array`` (m, n) filled up with zeros, in its precision."""
+    filled = np.zeros((len(array), padded_size(array.shape[1])), array.dtype)
+    filled[:, : array.shape[1]] = array
+    return filled
+
+
+def on_cpu(array: jax.Array | np.ndarray) -> jax.Array:
+    """``array`` where JAX computes on the CPU, if it may."""
+    if isinstance(array, jax.Array):
+        return array
     try:
         device = jax.local_devices(backend="cpu")[0]
     except RuntimeError:
         device = jax.local_devices()[0]
-    filled = np.zeros((len(array), padded_size(array.shape[1])), array.dtype)
-    filled[:, : array.shape[1]] = array
     with jax.enable_x64(True):  # in this thread, for these lines
-        return jax.device_put(filled, device)
+        return jax.device_put(array, device)
 
 
 def padded_size(size: int) -> int:

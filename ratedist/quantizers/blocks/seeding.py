@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ratedist.quantizers.blocks.layout import Piece
+from ratedist.quantizers.blocks.small import costs_of_few
 
 
 class BlockSeeding:
@@ -50,8 +51,7 @@ class BlockSeeding:
             centers[k] = pieces[number].values[:, min(drawn, pieces[number].size - 1)]
             for i, piece in enumerate(pieces):
                 least = weights[i] if k else np.full(piece.size, np.inf)
-                with jax.enable_x64(True):  # in this thread, for these lines
-                    weights[i] = _least_cost(piece, least, centers[k])
+                weights[i] = _least_cost(piece, least, centers[k])
         return centers
 
 
@@ -63,7 +63,11 @@ def _importance(piece: Piece) -> np.ndarray:
 
 def _least_cost(piece: Piece, least: np.ndarray, center: np.ndarray) -> np.ndarray:
     """Cost of each block under the centres so far, shape ``(size,)``, after one more."""
-    costs = np.asarray(_cost(piece.values, piece.importance, center))
+    if isinstance(piece.values, np.ndarray):
+        values, importance, _ = piece.blocks
+        return np.minimum(costs_of_few(values, importance, center), least)
+    with jax.enable_x64(True):  # in this thread, for these lines
+        costs = np.asarray(_cost(*piece.compiled[:2], center))
     return np.minimum(costs[: piece.size], least)
 
 

@@ -55,8 +55,9 @@ def check(values, metric, importance, centers, slack=1e-13):
     st.sampled_from([7, 320, 800]),
     st.sampled_from([1, 3, 40]),
     st.integers(0, 2**32),
+    st.booleans(),
 )
-def test_nearest_centres_and_sums(kind, m, weighted, important, size, num_clusters, seed):
+def test_nearest_centres_and_sums(kind, m, weighted, important, size, num_clusters, seed, few):
     rng = np.random.default_rng(seed)
     values = some_blocks(rng, kind, size, m)
     metric = some_importance(rng, size, m) if weighted else None
@@ -64,6 +65,8 @@ def test_nearest_centres_and_sums(kind, m, weighted, important, size, num_cluste
     centers = values.T[rng.integers(0, size, num_clusters)] + rng.choice([0.0, 0.3]) * rng.normal(size=m)
     with pytest.MonkeyPatch.context() as patch:  # in as many pieces as if there were millions
         patch.setattr(layout, "SLAB", 320)
+        if not few:  # compiled, as of more blocks or centres
+            patch.setattr(assignment, "FEW_DIFFERENCES", 0)
         check(values, metric, importance, centers)
 
 
@@ -81,8 +84,11 @@ def test_many_centres_in_the_hessian_norm():
     check(values, h, h, values.T[:1100])
 
 
-def test_precision_is_double_whatever_the_caller_has_chosen():
+@pytest.mark.parametrize("few", [0, 1 << 18])
+def test_precision_is_double_whatever_the_caller_has_chosen(few, monkeypatch):
     import jax
+
+    monkeypatch.setattr(assignment, "FEW_DIFFERENCES", few)
 
     values = np.array([[0.0, 1.0, 1.0 + 1e-12]])
     for enabled in (False, True):
@@ -101,6 +107,16 @@ def test_padded_sizes_are_few_and_near(size):
     assert size <= padded <= size * 1.25
     assert padded_size(padded) == padded
     assert padded % (1 << max(padded.bit_length() - 4, 0)) == 0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_costs_are_the_same_for_few_blocks_and_for_many(weighted, monkeypatch):
+    rng = np.random.default_rng(4)
+    values, h = rng.normal(size=(2, 300)), rng.exponential(size=(2, 300)) if weighted else None
+    few = BlockSeeding(pieces_of(values, None, h)).plus_plus(9, np.random.default_rng(5))
+    monkeypatch.setattr(layout, "FEW_BLOCKS", 0)
+    many = BlockSeeding(pieces_of(values, None, h)).plus_plus(9, np.random.default_rng(5))
+    np.testing.assert_array_equal(few, many)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
