@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ratedist import interruption
 from ratedist.cli.closing import Closing, Example
 from ratedist.cli.figure_files import with_note, write_figure
+from ratedist.cli.process_options import ProcessOptions
 from ratedist.experiments.figure2_config import Figure2Config
-from ratedist.experiments.model_options import input_files, option_name, setting
+from ratedist.experiments.model_options import input_files, option_name, setting, trials_in_words
 from ratedist.experiments.table import Table
 from ratedist.files import require_target
 
@@ -38,6 +39,7 @@ class Figure2Command:
     )
 
     config: Figure2Config
+    processes: ProcessOptions
     out: Path = Path("figures")
     """Folder for figure2.png, figure2.pdf, figure2.csv and figure2.json; made if it is missing."""
     checkpoint: Path | None = None
@@ -46,13 +48,17 @@ class Figure2Command:
     def run(self) -> None:
         """Simulate, draw, write, and say what came out."""
         self.config.check()
+        self.processes.check()
         inputs = [*input_files(self.config.w_star, self.config.covariance)]
         if self.checkpoint is not None:
             inputs.append(str(self.checkpoint))
-            require_target(self.checkpoint)
+            if self.processes.may_be_first:
+                require_target(self.checkpoint)
             kept = f"the same command goes on from the trials in {self.checkpoint}"
             interruption.keep(self.checkpoint, kept)
-        write_figure(self.out, "figure2", self._compute, self._draw, summary, inputs=inputs)
+        write_figure(
+            self.out, "figure2", self._compute, self._draw, summary, inputs=inputs, together=self.processes
+        )
 
     def _compute(self) -> Table:
         from ratedist.experiments.figure2 import run
@@ -71,6 +77,9 @@ def summary(record: dict[str, Any]) -> str:
 
     tried = record["configuration"]
     trials, lines = tried["num_trials"], []
+    if tried.get("target_sem") is not None:
+        trials = record["num_trials"]
+        lines.append(f"ended after {trials:,} trials, by --target-sem {tried['target_sem']:g}")
     for name, best in record["best"].items():
         risk = Estimate(best["population_risk"], best["population_risk_sem"], trials)
         gain = Estimate(best["minus_erm"], best["minus_erm_sem"], trials)
@@ -90,6 +99,6 @@ def describe(config: Figure2Config) -> str:
     parts = setting(config.model(), config.covariance)
     name = option_name(config.w_star)
     parts.append("w* = ±1" if name == "two-level" else f"w*: {name}")
-    parts.append(f"{config.num_trials:,} trials, error bars of two standard errors")
+    parts.append(trials_in_words(config.num_trials, config.target_sem))
     rate = config.rate.replace("_", " ")
     return ", ".join(parts) + f"; abscissa of K-means: {rate}, no bound on I(W; Ŵ)"
