@@ -61,14 +61,14 @@ class AngularRule:
         """
         if self.d == 1:
             return np.zeros_like(log_range)
-        bound = np.min(_log_theta(self.d, self.step) + CHI * log_range[..., None], axis=-1)
+        bound = _least(_log_theta(self.d, self.step), CHI, log_range)
         return np.exp(np.minimum(0.0, np.logaddexp(bound, self.log_tail + log_range)))
 
     def energy_error(self, log_range: np.ndarray) -> np.ndarray:
         """Bound on the error of ``E_t[X exp(−X)]`` relative to ``E_t exp(−X) ≥ exp(−log_range)``."""
         if self.d == 1:
             return np.zeros_like(log_range)
-        bound = np.min(_log_energy_theta(self.d, self.step) + 2 * CHI * log_range[..., None], axis=-1)
+        bound = _least(_log_energy_theta(self.d, self.step), 2 * CHI, log_range)
         return np.exp(np.minimum(0.0, np.logaddexp(bound, self.log_tail + log_range)))
 
 
@@ -235,6 +235,12 @@ def _log_sum_exp(terms: np.ndarray) -> np.ndarray:
     terms -= largest
     np.exp(terms, out=terms)
     return np.log(np.sum(terms, axis=1)) + largest[:, 0]
+
+
+def _least(log_theta: np.ndarray, share: np.ndarray, log_range: np.ndarray) -> np.ndarray:
+    """Least over the strips of ``log_theta + share·log_range``; most ranges occur more than once."""
+    distinct, place = np.unique(log_range, return_inverse=True)
+    return np.min(log_theta + share * distinct[:, None], axis=1)[place].reshape(log_range.shape)
 
 
 def _log_theta(d: int, step: float) -> np.ndarray:

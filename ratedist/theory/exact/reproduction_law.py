@@ -19,11 +19,12 @@ BLAHUT_ARIMOTO_STEPS = 200
 NEWTON_STEPS = 80
 BALANCING_STEPS = 4
 KEPT_SHARE = 1e-9
-# A law of many atoms is a smooth one, which Blahut–Arimoto finds at once to within this many nats; Newton's
-# method takes a minute to gain the rest, and with too many atoms hours.
+# A law of many atoms is a smooth one, which Blahut–Arimoto finds to within this many nats. With too many atoms
+# a step of Newton's method takes seconds and hundreds of megabytes, a round of Blahut–Arimoto far less.
 MANY_ATOMS = 400
-TOO_MANY_ATOMS = 2500
+TOO_MANY_ATOMS = 800
 SMOOTH_TOLERANCE = 2e-5
+ROUNDS = 16
 
 
 def optimal_weights(
@@ -48,10 +49,9 @@ def optimal_weights(
     present = np.flatnonzero(q)
     q[present] = _blahut_arimoto(kernel[:, present], probability, q[present], check)
     many = present.size > MANY_ATOMS
-    if np.count_nonzero(q) > TOO_MANY_ATOMS:
-        return q
+    too_many = np.count_nonzero(q) > TOO_MANY_ATOMS
     columns, lowering = kernel.T.tocsr(), Lowering(kernel)
-    for _ in range(NEWTON_STEPS):
+    for _ in range(ROUNDS if too_many else NEWTON_STEPS):
         check()
         z = kernel @ q
         multipliers = probability / z
@@ -60,6 +60,9 @@ def optimal_weights(
         gap = probability @ np.log(probability / (z * multipliers)) + np.log(np.max(columns @ multipliers))
         if gap < (max(tolerance, SMOOTH_TOLERANCE) if many else tolerance):
             break
+        if too_many:
+            q[present] = _blahut_arimoto(kernel[:, present], probability, q[present], check)
+            continue
         stepped = _newton_step(kernel, probability, q, z, columns @ (probability / z))
         if np.min(kernel @ stepped) <= 0:
             # No atom is left within reach of some letter, a most improbable one.

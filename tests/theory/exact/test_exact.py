@@ -132,7 +132,15 @@ def test_twelve_slopes_are_certified_quickly() -> None:
 
 @pytest.mark.parametrize(
     ("d", "n", "multiple"),
-    [(1, 1, 10.0), (4, 5, 3.0), (50, 52, 2.0), (2, 40, 30.0), (50, 5000, 10.0), (400, 500, 1.5)],
+    [
+        (1, 1, 10.0),
+        (1, 1, 1000.0),
+        (4, 5, 3.0),
+        (50, 52, 2.0),
+        (2, 40, 30.0),
+        (50, 5000, 10.0),
+        (400, 500, 1.5),
+    ],
 )
 def test_certified_for_heavy_tails_and_many_samples(d: int, n: int, multiple: float) -> None:
     model = rd.GaussianLinearModel(n, np.zeros(d))
@@ -172,12 +180,12 @@ def test_curve_is_decreasing_and_convex() -> None:
 
 def test_high_rate_asymptote_is_met_from_below() -> None:
     assert float(curves.high_rate_asymptote(MODEL, 0.025664)) == pytest.approx(104.640, abs=5e-4)
-    curve = curves.rate_distortion(MODEL, [1000, 4000, 16000])
+    curve = curves.rate_distortion(MODEL, [1000, 4000])
     excess = curves.high_rate_asymptote(MODEL, curve.distortion) - curve.rate
     assert curve.certified.all()
     assert np.all(excess > curve.gap)
     proportion = excess / curve.distortion
-    assert proportion == pytest.approx(np.full(3, proportion[-1]), rel=0.03)
+    assert proportion == pytest.approx(np.full(2, proportion[-1]), rel=0.03)
 
 
 @pytest.mark.slow
