@@ -19,7 +19,7 @@ BLAHUT_ARIMOTO_STEPS = 200
 NEWTON_STEPS = 80
 BALANCING_STEPS = 4
 KEPT_SHARE = 1e-9
-# A law of many atoms is a smooth one, which Blahut–Arimoto finds to within this many nats. With too many atoms
+# Laws of many atoms are smooth, and Blahut–Arimoto finds them to within this many nats. With too many atoms
 # a step of Newton's method takes seconds and hundreds of megabytes, a round of Blahut–Arimoto far less.
 MANY_ATOMS = 400
 TOO_MANY_ATOMS = 800
