@@ -14,7 +14,7 @@ TRIAL = 4.6e-6
 WEIGHT_AND_CLUSTER = 4.4e-8
 # Of more weights than are quantised side by side each pair counts.
 PAIR_AND_CLUSTER = 2.3e-9
-MOST_SIDE_BY_SIDE = 64
+MOST_SIDE_BY_SIDE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ def predicted(points: Sequence[tuple[int, Figure2Config]]) -> Cost:
     """The cost of K-means up to some K on points of d weights each.
 
     Seconds are START + SHAPE · (shapes) + trials · (TRIAL + WEIGHT_AND_CLUSTER · d · K), and d² in place of d
-    beyond 64 weights.
+    beyond 256 weights.
     """
     shapes = {(d, one.max_clusters, one.method, one.rate, one.center_bits, one.sampler) for d, one in points}
     seconds = sum(one.num_trials * of_trial(d, one.max_clusters * len(one.methods)) for d, one in points)

@@ -177,7 +177,7 @@ def test_one_cluster_of_the_kept_table_has_its_closed_form() -> None:
 def test_the_cost_model_knows_which_weights_are_quantised_side_by_side() -> None:
     assert cost_model.MOST_SIDE_BY_SIDE == MOST_WEIGHTS
     # Linear up to there, and quadratic beyond.
-    linear = [cost_model.of_trial(d, 16) - cost_model.TRIAL for d in (32, 64)]
-    quadratic = [cost_model.of_trial(d, 16) - cost_model.TRIAL for d in (100, 200)]
+    linear = [cost_model.of_trial(d, 16) - cost_model.TRIAL for d in (128, 256)]
+    quadratic = [cost_model.of_trial(d, 16) - cost_model.TRIAL for d in (300, 600)]
     assert linear[1] == pytest.approx(2 * linear[0])
     assert quadratic[1] == pytest.approx(4 * quadratic[0])
