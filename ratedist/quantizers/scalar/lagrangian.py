@@ -42,7 +42,8 @@ def lagrangian_runs(entries: SortedEntries, num_clusters: int) -> PricedRuns | N
         num_clusters: K.
 
     Returns:
-        ``None`` where M is small, without Numba, and where two floats do not hold the digits of prefix sums.
+        ``None`` where M is small, without Numba or room on the disk for what it compiles, and where two
+        floats do not hold the digits of prefix sums.
 
     Source: Aggarwal, Schieber & Tokuyama 1994 (price, splice); Grønlund et al. 2017 (K-means).
     """
@@ -54,7 +55,10 @@ def lagrangian_runs(entries: SortedEntries, num_clusters: int) -> PricedRuns | N
     first, last = _outliers(entries, num_clusters)
     kept = slice(first, entries.size - last)
     rest = SortedEntries(entries.position[kept], None if entries.mass is None else entries.mass[kept])
-    found = _priced(rest, num_clusters - first - last, compiled)
+    try:
+        found = _priced(rest, num_clusters - first - last, compiled)
+    except OSError:  # Numba cannot write what it keeps: a full disk
+        return None
     if found is None or first + last == 0:
         return found
     alone = entries.position[:first], entries.position[entries.size - last :]

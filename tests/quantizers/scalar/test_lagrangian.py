@@ -1,7 +1,9 @@
 """The optimum by a price a cluster against brute force, closed forms, and the dynamic programme."""
 
 import importlib.util
+import os
 import pathlib
+import subprocess
 import sys
 from fractions import Fraction
 
@@ -55,7 +57,7 @@ def test_no_promise_is_broken_on_hostile_weights(seed):
     assert hostile.complaints(problem, hostile.solved(problem, 0.2)) == []
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(
     st.sampled_from(sorted(WEIGHTS)),
     st.sampled_from(sorted(IMPORTANCES)),
@@ -170,3 +172,26 @@ def test_where_nothing_can_be_written_it_is_compiled_each_time(monkeypatch):
     with pytest.raises(RuntimeError):
         numba.njit(double, cache=True)
     assert compiled.compiled(double)(4.0) == 8.0
+
+
+FULL_DISK = """
+import resource, signal
+import numpy as np
+from ratedist.quantizers import kmeans
+from ratedist.quantizers.scalar import lagrangian, prefix_table
+
+assert prefix_table.compiled_functions() is not None
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+weights = np.arange(5000.0)
+assert lagrangian.lagrangian_runs(prefix_table.SortedEntries(weights, None), 2) is None
+# Halves of m neighbours a unit apart cost m(m² − 1)/12 each.
+assert abs(kmeans(weights, 2, method="optimal").objective * 6 / (2500 * (2500**2 - 1)) - 1) < 1e-12
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_no_condition(tmp_path):
+    pytest.importorskip("resource")
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", FULL_DISK], check=True, env=environment, timeout=300)
