@@ -77,7 +77,7 @@ def finished_points(
         "data": data.digest,
         "parameters": parameters_digest(member.parameters),
     }
-    path = None if folder is None else folder / f"{config.data}-{member.index:03d}-rows.json"
+    path = None if folder is None else folder / f"{config.data}-{member.index:03d}-rows.journal"
     return FinishedPoints(path, identity)
 
 

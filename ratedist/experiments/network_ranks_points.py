@@ -57,7 +57,7 @@ def finished_points(
         "data": data.digest,
         "parameters": parameters_digest(member.parameters),
     }
-    path = None if folder is None else folder / f"{config.data}-{member.index:03d}-ranks.json"
+    path = None if folder is None else folder / f"{config.data}-{member.index:03d}-ranks.journal"
     return FinishedPoints(path, identity)
 
 

@@ -20,7 +20,7 @@ def test_network_ranks_writes_picture_table_and_record(ratedist, tmp_path: pathl
     assert record["configuration"]["ranks"] == [4]
     assert "1 network on digits (64-64-64-10), trained for 135 steps on 454 images" in done.out
     assert all(line in done.out for line in record["verdicts"])
-    assert (tmp_path / "networks" / "digits-000-ranks.json").exists()
+    assert (tmp_path / "networks" / "digits-000-ranks.journal").exists()
 
 
 def test_bad_settings_are_one_line(ratedist, tmp_path: pathlib.Path) -> None:

@@ -25,7 +25,7 @@ def cache(folder: pathlib.Path, seed: int = 0) -> FinishedPoints:
 @pytest.fixture
 def path(tmp_path: pathlib.Path) -> pathlib.Path:
     cache(tmp_path)[POINT] = ROW
-    return tmp_path / "digits-000-rows.json"
+    return tmp_path / "digits-000-rows.journal"
 
 
 def test_read_back(path: pathlib.Path) -> None:
@@ -39,7 +39,7 @@ def test_a_row_with_a_changed_digit_is_computed_again(path: pathlib.Path) -> Non
     other = Point("kmeans", 8)
     cache(path.parent)[other] = ROW | {"test_loss": 0.5}
     path.write_text(path.read_text().replace("0.25", "0.26"))
-    with pytest.warns(UserWarning, match=r"rows.json: 1 of 2 rows are damaged, and their points are comp"):
+    with pytest.warns(UserWarning, match=r"rows.journal: 1 of 2 rows are damaged, and their points are comp"):
         back = cache(path.parent)
     assert POINT not in back
     assert back[other]["test_loss"] == 0.5
