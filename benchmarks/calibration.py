@@ -134,7 +134,7 @@ def estimates(seed: int, trials: int) -> dict[str, Estimate]:
     key, other = jax.random.split(key)
     given = rd.simulate(model, few, trials, other, "erm")
     found |= {f"oracle given W, {risk}": one for risk, one in named(given["oracle"]).items()}
-    several = rd.simulate(several_of(number), few, trials, key, "statistics")
+    several = rd.simulate(several_of(number), few, trials, key, "erm")
     found |= {
         f"{name} of two outputs, {risk}": one for name in few for risk, one in named(several[name]).items()
     }
