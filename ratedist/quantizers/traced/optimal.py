@@ -54,7 +54,7 @@ def optimal_path(
     The costs have a relative error of some d units in the last place. Those below the smallest normal number
     times the largest importance and the square of the range count as zero.
 
-    Under ``vmap``, up to 64 weights of equal importance in double precision are quantised side by side on
+    Under ``vmap``, up to 256 weights of equal importance in double precision are quantised side by side on
     CPU, many times as quickly: see :func:`~ratedist.quantizers.traced.side_by_side.optimal_side_by_side`.
 
     Args:

@@ -15,9 +15,9 @@ import numpy as np
 from ratedist.quantizers.traced.run_moments import power_of_two_below
 from ratedist.quantizers.traced.sorting import sorted_columns
 
-# The last run's start is kept in that many of the 52 bits of a cost.
-START_BITS = 6
-MOST_WEIGHTS = 2**START_BITS
+# The last run's start is kept in that many of the 52 bits of a cost: six up to 64 weights, eight above.
+FEW, START_BITS = 64, 6
+MOST_WEIGHTS, MORE_START_BITS = 256, 8
 # Vectors at a time, whose tables are a megabyte each: beyond it they leave the processor's cache.
 LANES = 128
 # Starts and ends of runs at a time.
@@ -32,17 +32,17 @@ def optimal_side_by_side(
     """Global minimisers of ``Σ_j (w_j − c_{k(j)})²`` for T vectors and each K of ``clusters``.
 
     The dynamic programme is that of :func:`~ratedist.quantizers.traced.optimal.optimal_path`. A cost carries
-    the start of its last run in its last six bits, so that one minimum finds both. That moves each least cost
-    by less than 2⁻⁴⁶ of itself and layer. What is found therefore costs at most ``1 + 2K·2⁻⁴⁶``, and some d
-    units in the last place, times the optimum. Where the best two clusterings differ by more, it is the best.
-    Of those that cost the same the last run is the longest, then the one before, and so on. Equal weights are
-    in one cluster, the lowest that could have them.
+    the start of its last run in its last six bits, above 64 weights eight: one minimum finds both. That moves
+    each least cost by less than 2⁻⁴⁶ of itself and layer, above 64 weights 2⁻⁴⁴. With ε that number, what is
+    found costs at most ``1 + 2Kε``, and some d units in the last place, times the optimum. Where the best two
+    clusterings differ by more, it is the best. Of those that cost the same the last run is the longest, then
+    the one before, and so on. Equal weights are in one cluster, the lowest that could have them.
 
     XLA takes differences below the smallest normal number as zero: weights no further apart count as equal
     in all costs and means.
 
     Args:
-        weights: shape ``(T, d)``, float64, d at most 64.
+        weights: shape ``(T, d)``, float64, d at most 256.
         clusters: R numbers of clusters, each at most d, static.
 
     Returns:
@@ -111,6 +111,7 @@ def _least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
         the bits of costs, int64 of shape ``(K + 1, d + 1 or a little more, T)``, in squares of the unit.
     """
     d, lanes = gaps.shape
+    mask = _start_mask(d)
     num_blocks = -(-d // BLOCK)
     block = -(-d // num_blocks)
     padded = num_blocks * block
@@ -142,14 +143,14 @@ def _least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
                 for start in (start_block * block + offset for offset in range(block)):
                     shorter = jax.lax.dynamic_slice(least, (k - 1, start, 0), (1, 1, lanes))[0]
                     last = jax.lax.dynamic_slice(cost, (1, start, 0), (block, 1, lanes))[:, 0]
-                    lowest = jnp.minimum(lowest, _marked(_number(shorter) + last, start))
+                    lowest = jnp.minimum(lowest, _marked(_number(shorter) + last, start, mask))
                 return lowest
 
             nothing = jnp.full((block, lanes), impossible)
             lowest = jax.lax.fori_loop((k - 1) // block, number + 1, some_starts, nothing)
             return jax.lax.dynamic_update_slice(least, lowest[None], (k, first + 1, 0))
 
-        least = jax.lax.dynamic_update_slice(least, _marked(cost[1:, 0], 0)[None], (1, first + 1, 0))
+        least = jax.lax.dynamic_update_slice(least, _marked(cost[1:, 0], 0, mask)[None], (1, first + 1, 0))
         # Nobody asks for the last layer but at the last end, and j weights have at most j clusters.
         layers = jnp.where(number == num_blocks - 1, max_clusters, max_clusters - 1)
         least = jax.lax.fori_loop(2, jnp.minimum(layers, first + block) + 1, one_layer, least)
@@ -175,12 +176,13 @@ def _walk_back(
         three have the shape ``(K_max, R, T)``.
     """
     d, lanes = values.shape
+    mask = _start_mask(d)
     wanted = jnp.asarray(np.array(clusters))[:, None]
     up_to_equal = _up_to_equal(values)
 
     def one_layer(end: jax.Array, layer: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, tuple]:
         k, costs = layer
-        found = jnp.take_along_axis(costs, end, axis=0, mode="promise_in_bounds") & (MOST_WEIGHTS - 1)
+        found = jnp.take_along_axis(costs, end, axis=0, mode="promise_in_bounds") & mask
         start = jnp.where(wanted >= k, found, d)
         before = jnp.maximum(start, 1) - 1
         below, lower = (
@@ -198,12 +200,14 @@ def _walk_back(
 def _offsets(gaps: jax.Array, starts: jax.Array) -> jax.Array:
     """Σ(w_t − w_j) over the run up to each entry t, without a difference of sums: shape ``(d, R, T)``."""
     # One bit an entry; those beyond K set none of them.
-    is_start = jnp.sum(1 << starts, axis=0)
+    words = [jnp.sum(_bit_of_word(starts, first), axis=0) for first in range(0, gaps.shape[0], 64)]
+    is_start = words[0] if len(words) == 1 else jnp.stack(words)
 
     def one_entry(before: tuple, entry: tuple) -> tuple[tuple, jax.Array]:
         count, offset = before
         t, gap = entry
-        new = (is_start >> t) & 1 == 1
+        word = is_start if len(words) == 1 else jax.lax.dynamic_index_in_dim(is_start, t // 64, 0, False)
+        new = (word >> (t % 64)) & 1 == 1
         offset = jnp.where(new, 0, offset + count * gap[None, :])
         return (jnp.where(new, 1, count + 1), offset), offset
 
@@ -233,6 +237,17 @@ def _number(bits: jax.Array) -> jax.Array:
     return jax.lax.bitcast_convert_type(bits, jnp.float64)
 
 
-def _marked(costs: jax.Array, start: int | jax.Array) -> jax.Array:
+def _start_mask(num_weights: int) -> int:
+    """The bits of a cost that a start is kept in."""
+    return 2 ** (START_BITS if num_weights <= FEW else MORE_START_BITS) - 1
+
+
+def _marked(costs: jax.Array, start: int | jax.Array, mask: int) -> jax.Array:
     """The bits of costs with a start in the last of them."""
-    return (_bits(costs) & -MOST_WEIGHTS) | start
+    return (_bits(costs) & ~mask) | start
+
+
+def _bit_of_word(starts: jax.Array, first: int) -> jax.Array:
+    """The bit of each start in a word of the 64 entries from ``first`` on, 0 for those in other words."""
+    place = starts - first
+    return jnp.where((place >= 0) & (place < 64), 1 << jnp.clip(place, 0, 63), 0)

@@ -158,9 +158,25 @@ def test_the_network_sorts_all_zeros_and_ones():
         np.testing.assert_array_equal(sorted_columns(jnp.asarray(columns)), np.sort(columns, axis=0))
 
 
+@pytest.mark.parametrize("d", [65, 256])
+def test_more_than_sixty_four_weights_against_numpy(d):
+    """Starts take eight bits, and entries more than one word of 64."""
+    generator, clusters = np.random.default_rng(d), (1, 2, 16)
+    kinds = generator.normal(size=d), np.round(3 * generator.normal(size=d)), generator.standard_cauchy(d)
+    weights = np.stack(kinds)
+    found = jax.jit(lambda w: optimal_side_by_side(w, clusters))(jnp.asarray(weights))
+    labels, centers, reconstruction, counts = map(np.asarray, found)
+    for (trial, row), K in zip(np.ndindex(3, 3), 3 * clusters, strict=True):
+        least = rd.kmeans(weights[trial], K, method="optimal")
+        cost = np.sum((reconstruction[trial, row] - weights[trial]) ** 2)
+        np.testing.assert_allclose(cost, np.sum((least.reconstruction - weights[trial]) ** 2), rtol=1e-11)
+        np.testing.assert_array_equal(reconstruction[trial, row], centers[trial, row][labels[trial, row]])
+        np.testing.assert_array_equal(counts[trial, row], np.bincount(labels[trial, row], minlength=16))
+
+
 def test_where_it_applies():
-    assert quantized_side_by_side(64, jnp.float64) == (jax.default_backend() == "cpu")
-    assert not quantized_side_by_side(65, jnp.float64)
+    assert quantized_side_by_side(256, jnp.float64) == (jax.default_backend() == "cpu")
+    assert not quantized_side_by_side(257, jnp.float64)
     assert not quantized_side_by_side(50, jnp.float32)
 
 
