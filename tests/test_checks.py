@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -65,7 +66,7 @@ CALLS = {
     "separation": [lambda yes: rd.two_level_weights(4, yes)],
     "scale": [lambda yes: rd.gaussian_weights(4, seed=1, scale=yes)],
     "seed": [lambda yes: rd.gaussian_weights(4, seed=yes)],
-    "num_trials": [lambda yes: rd.simulate(MODEL, {"erm": rd.ERM()}, yes, key=1)],
+    "num_trials": [lambda yes: rd.simulate(MODEL, {"erm": rd.ERM()}, yes, jax.random.key(1))],
     "rate": [
         lambda yes: rd.Oracle(rate=yes),
         lambda yes: theory.distortion_rate_bound(MODEL, yes),

@@ -136,4 +136,4 @@ def describe(table: Table) -> str:
         parts.append(
             f"{common['num_trials']:,} trials a point, half of them to choose K and half to judge it"
         )
-    return ", ".join([*parts, f"K up to {table.frame['parameter'].max()}"])
+    return ", ".join([*parts, f"K up to {int(table.frame['parameter'].max())}"])

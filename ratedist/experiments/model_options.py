@@ -126,9 +126,9 @@ def setting(model: GaussianLinearModel, covariance: CovarianceOption) -> list[st
 def check_trials(num_trials: int, target_sem: float | None, max_trials: int) -> None:
     """Raise ``ValueError``, in words, for numbers of trials that cannot be."""
     _checks.integer("num_trials", num_trials, 2)
+    _checks.integer("max_trials", max_trials, 2 if target_sem is None else num_trials)
     if target_sem is not None:
         _checks.positive_number("target_sem", target_sem)
-        _checks.integer("max_trials", max_trials, num_trials)
 
 
 def trials_in_words(num_trials: int, target_sem: float | None) -> str:

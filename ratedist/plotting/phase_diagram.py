@@ -23,7 +23,8 @@ COLORS = ("#EAF3FA", "#B9D6EA", "#7FB2D9", "#3F86BD", "#0B4C8C")
 WORSE, UNKNOWN = "#F6E3CF", "#FFFFFF"
 HARMS, UNDECIDED = "–", "·"
 MOST_COLUMNS = 3
-DARK = 3  # of the colours, from here on with white letters
+MOST_TICKS = 8
+LETTERS = 12
 
 
 def draw_phase_diagram(table: pd.DataFrame, record: Mapping[str, Any], title: str = "") -> Figure:
@@ -76,43 +77,38 @@ def draw_phase_diagram(table: pd.DataFrame, record: Mapping[str, Any], title: st
 
 def _panel(axes: Axes, rows: Any, colors: Any, norm: Any) -> Any:
     """One grid of cells; what is drawn is returned for the bar of colours."""
-    across, up = (np.unique(rows[name]) for name in ("d_over_n", "separation_to_noise"))
-    shares = np.full((len(up), len(across)), np.nan)
-    axes.set_yscale("log")
-    axes.grid(visible=False)
-    for row in rows.to_dict("records"):
-        i, j = np.searchsorted(up, row["separation_to_noise"]), np.searchsorted(across, row["d_over_n"])
-        decided = row["verdict"] != "undecided"
-        shares[i, j] = row["share"] if decided else np.nan
-        text = f"{row['parameter']:.0f}" if row["verdict"] == "helps" else HARMS if decided else UNDECIDED
-        dark = decided and row["share"] >= SHARES[DARK]
-        axes.text(
-            row["d_over_n"], row["separation_to_noise"], text, ha="center", va="center", fontsize=12,
-            color="white" if dark else "black",
-        )  # fmt: skip
-    edges = _edges(across), np.exp(_edges(np.log(up)))
-    image = axes.pcolormesh(
-        *edges,
-        np.ma.masked_invalid(shares),
-        cmap=colors,
-        norm=norm,
-        zorder=0,
-        edgecolor="white",
-        linewidth=0.6,
+    # Only pictures of this kind pay for its import.
+    import seaborn
+
+    decided = rows["verdict"] != "undecided"
+    signs = np.where(decided, np.where(rows["verdict"] == "helps", "K", HARMS), UNDECIDED)
+    best = [f"{k:.0f}" if sign == "K" else sign for k, sign in zip(rows["parameter"], signs, strict=True)]
+    cells = rows.assign(share=rows["share"].where(decided), label=best)
+    shares, labels = (
+        cells.pivot(index="separation_to_noise", columns="d_over_n", values=what)
+        for what in ("share", "label")
     )
-    axes.set(xlim=edges[0][[0, -1]], ylim=edges[1][[0, -1]])
-    shown = [value for value in (2.0**k for k in range(-20, 21)) if edges[1][0] <= value <= edges[1][-1]]
-    axes.set_yticks(shown or up, [f"{value:g}" for value in (shown or up)], minor=False)
-    axes.minorticks_off()
-    return image
+    seaborn.heatmap(
+        shares, annot=labels.fillna(""), fmt="", cmap=colors, norm=norm, cbar=False, linewidths=0.6,
+        linecolor="white", annot_kws={"fontsize": LETTERS}, ax=axes,
+    )  # fmt: skip
+    # Where nothing is told the cell is white, and seaborn writes there too.
+    for (i, j), share in np.ndenumerate(shares.to_numpy()):
+        if np.isnan(share):
+            axes.text(j + 0.5, i + 0.5, labels.iat[i, j], ha="center", va="center", fontsize=LETTERS)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.set_xticks(*_ticks(shares.columns, "{:.2g}"), rotation=0)
+    axes.set_yticks(*_ticks(shares.index, "{:.3g}"), rotation=0)
+    axes.set(xlabel="", ylabel="")
+    return axes.collections[0]
 
 
-def _edges(centers: np.ndarray) -> np.ndarray:
-    """Borders of cells about the values, halfway between neighbours."""
-    if len(centers) == 1:
-        return centers[0] + np.array([-0.5, 0.5])
-    middles = (centers[1:] + centers[:-1]) / 2
-    return np.array([2 * centers[0] - middles[0], *middles, 2 * centers[-1] - middles[-1]])
+def _ticks(values: Any, form: str) -> tuple[list[float], list[str]]:
+    """Places of the middles of cells, and what stands there: every other one where there are many."""
+    step = 1 + len(values) // (MOST_TICKS + 1)
+    places = range(0, len(values), step)
+    return [place + 0.5 for place in places], [form.format(values[place]) for place in places]
 
 
 def _name(setting: Mapping[str, Any], groups: list[Any]) -> str:
