@@ -126,7 +126,7 @@ def test_twelve_slopes_are_certified_quickly() -> None:
     assert curve.certified.all()
     assert np.all(curve.gap >= 0)
     assert np.max(curve.gap) <= 5e-5  # 1e-3 is asked for
-    assert seconds < 3
+    assert seconds < 8  # of the processor: 0.9 alone, twice that where two programs share a core
     assert set(curve.reason) == {""}
 
 
