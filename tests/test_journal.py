@@ -130,6 +130,27 @@ def test_a_link_and_a_long_name_are_locked_as_the_file_they_name(tmp_path: pathl
         pass
 
 
+@pytest.mark.parametrize("content", [b"precious\n", b"[[package]]\n", b"process"])
+def test_a_file_of_somebody_in_the_place_of_the_lock_is_left_alone(tmp_path, content: bytes) -> None:
+    """Beside ``poetry`` there may be a ``poetry.lock``; only what a killed process left is taken over."""
+    path, beside = tmp_path / "poetry", tmp_path / "poetry.lock"
+    beside.write_bytes(content)
+    if content == b"process":  # the beginning of what a lock says
+        with locked(path):
+            pass
+        assert not beside.exists()
+        return
+    with pytest.raises(ValueError, match=r"cannot lock .*poetry: .*poetry\.lock is no lock of"), locked(path):
+        pass
+    assert beside.read_bytes() == content
+
+
+def test_a_folder_in_the_place_of_the_lock_is_named(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "state.lock").mkdir()
+    with pytest.raises(ValueError, match=r"cannot write to .*state\.lock: "), locked(tmp_path / "state"):
+        pass
+
+
 @posix
 def test_where_there_are_no_locks_nothing_is_locked(path: pathlib.Path, monkeypatch) -> None:
     def none(*_):

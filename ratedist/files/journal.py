@@ -88,7 +88,7 @@ class Appending:
 
     def append(self, line: bytes) -> None:
         """Add an encoded record, or raise ``ValueError`` and leave the file as it was."""
-        self._require_alone()
+        self.require_alone()
         try:
             left = memoryview(line)
             while left:
@@ -99,6 +99,16 @@ class Appending:
                 os.ftruncate(self._descriptor, self.size)
             raise cannot_write(self._path, error) from None
         self.size += len(line)
+
+    def require_alone(self) -> None:
+        """Raise ``ValueError`` if the file is not as this one has left it."""
+        try:
+            there = os.stat(self._path)
+        except OSError as error:
+            raise cannot_write(self._path, error) from None
+        ours = os.fstat(self._descriptor)
+        if not os.path.samestat(there, ours) or ours.st_size != self.size:
+            raise ValueError(f"cannot write to {self._path}: somebody else has changed it")
 
     def close(self) -> None:
         """Close the file."""
@@ -115,12 +125,3 @@ class Appending:
                 return start + place + 1
             end = start
         return 0
-
-    def _require_alone(self) -> None:
-        try:
-            there = os.stat(self._path)
-        except OSError as error:
-            raise cannot_write(self._path, error) from None
-        ours = os.fstat(self._descriptor)
-        if not os.path.samestat(there, ours) or ours.st_size != self.size:
-            raise ValueError(f"cannot write to {self._path}: somebody else has changed it")

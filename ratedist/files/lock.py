@@ -25,6 +25,8 @@ except ImportError:  # Windows
     fcntl = None
 
 SUFFIX = ".lock"
+# With which a lock begins that is in use, or was left by a process that was killed.
+WORD = b"process "
 # Bytes that a name may have in the usual file systems.
 LONGEST_NAME = 255
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
@@ -43,7 +45,8 @@ def locked(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None
         wait: for another process to be done, rather than to refuse.
 
     Raises:
-        ValueError: another process has it (:class:`InUseError`); the folder cannot be written to.
+        ValueError: another process has it (:class:`InUseError`); the folder cannot be written to; what stands
+            at the place of the lock is none.
     """
     target = pathlib.Path(os.path.realpath(path))
     beside = lock_of(target)
@@ -51,13 +54,17 @@ def locked(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None
         try:
             descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise cannot_write(path, error) from None
+            raise cannot_write(beside, error) from None
         try:
+            _require_lock(descriptor, path, beside)
             _take(descriptor, wait)
         except BlockingIOError:
             owner = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             os.close(descriptor)
             raise InUseError(f"{path} is in use by {owner}: wait for its end, or name another file") from None
+        except ValueError:
+            os.close(descriptor)
+            raise
         if _is_at(descriptor, beside):
             break
         os.close(descriptor)  # its owner has removed it on leaving
@@ -65,7 +72,7 @@ def locked(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None
     try:
         with contextlib.suppress(OSError):  # a full disk: the lock holds without words
             os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+            os.write(descriptor, WORD + f"{os.getpid()} on {socket.gethostname()}\n".encode())
         yield
     finally:
         # Removed before it is given up: whoever opened it in between sees that it is gone.
@@ -81,6 +88,13 @@ def lock_of(target: pathlib.Path) -> pathlib.Path:
     if len(os.fsencode(name)) > LONGEST_NAME:
         name = hashlib.sha256(os.fsencode(target.name)).hexdigest() + SUFFIX
     return target.with_name(name)
+
+
+def _require_lock(descriptor: int, path: str | os.PathLike[str], beside: pathlib.Path) -> None:
+    """Refuse a file of other content: it is somebody's, such as a ``poetry.lock``, and would be lost."""
+    start = os.pread(descriptor, len(WORD), 0) if hasattr(os, "pread") else b""
+    if start and not WORD.startswith(start):
+        raise ValueError(f"cannot lock {path}: {beside} is no lock of ratedist: name another file")
 
 
 def _take(descriptor: int, wait: bool) -> None:

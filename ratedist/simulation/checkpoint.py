@@ -1,8 +1,9 @@
 """The state of a run on disk: a journal, in which each record holds the moments of all trials up to it.
 
-The first record says which run the file belongs to. One of the others is enough to go on from. Those before
-it are kept for the case that it is damaged: then only the trials since are computed again. When there are too
-many, the file is written anew with the last ones, so that it stays small however long the run.
+The first record says which run the file belongs to, and each of the others has its checksum. One of these is
+enough to go on from. Those before it are kept for the case that it is damaged: then only the trials since are
+computed again. When there are too many, the file is written anew with the last ones, so that it stays small
+however long the run.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ratedist.files.journal import Appending, decoded, encoded
 from ratedist.files.lock import locked
 from ratedist.files.writing import write_together
 from ratedist.simulation.accumulation import BLOCK, Accumulation
-from ratedist.simulation.identity import Identity, differences
+from ratedist.simulation.identity import Identity, checksum, differences
 from ratedist.simulation.trials import Column
 
 KIND = b"ratedist checkpoint "
@@ -60,7 +61,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: pathlib.Path, identity: Identity) -> None:
-        self.path, self._identity = path, identity
+        self.path, self._identity, self._run = path, identity, checksum(identity)
         self.state = Accumulation()
         self._file: Appending | None = None
         self._num_records = 0
@@ -76,7 +77,7 @@ class Checkpoint:
             state: of all trials up to now.
             with_rest: whether the values behind its whole blocks are saved too.
         """
-        line = encoded(packed(state, with_rest))
+        line = encoded({"of": self._run} | packed(state, with_rest))
         try:
             if self._file is None or self._is_long():
                 self._write_anew(line)
@@ -101,6 +102,7 @@ class Checkpoint:
         """The first record, the last of those that are there, and one more."""
         kept: list[bytes] = []
         if self._file is not None:
+            self._file.require_alone()
             kept = [encoded(one) for one in decoded(self.path.read_bytes()).whole[1:]][1 - KEPT :]
         lines = [encoded({"run": self._identity}), *kept, line]
         content = TITLE + b"".join(lines)
@@ -118,6 +120,8 @@ class Checkpoint:
             )
         try:
             told = differences(self._identity, whole[0]["run"])
+            if {record["of"] for record in whole[1:]} - {checksum(whole[0]["run"])}:
+                raise ValueError("records of another run")
             states = [unpacked(record) for record in whole[1:]]
         except (ValueError, TypeError, LookupError, AttributeError):
             # A checksum keeps faults out, not forgers: anybody can compute one over anything.

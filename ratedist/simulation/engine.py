@@ -251,8 +251,8 @@ _kept: set[Hashable] = set()
 def limit_kept_compilations(signature: Hashable) -> None:
     """Before the run of one more ``signature``, drop all compilations if there are too many."""
     if signature not in _kept and len(_kept) >= MAX_KEPT:
-        for stage in (_draw, _compress, _assess):
-            stage.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
+        for stage in (_draw, _compress, _compress_quickly, _assess):
+            stage.clear_cache()
         _kept.clear()
     _kept.add(signature)
 

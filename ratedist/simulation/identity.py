@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,11 @@ def identity_of(
     for name, one in prepared.items():
         identity[f"compressor {name!r}"] = [_digest(one), _shortened(repr(compressors[name]))]
     return identity
+
+
+def checksum(identity: Identity) -> str:
+    """Of all that is compared, by which a record is known as one of this run."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
 def differences(expected: Identity, found: Identity) -> list[str]:

@@ -134,7 +134,8 @@ def simulate(
     first_trial = _checks.integer("first_trial", first_trial, 0, limit - 1)
     num_trials = _checks.integer("num_trials", num_trials, 1, limit - first_trial)
     if target_sem is not None:
-        max_trials = _checks.integer("max_trials", max_trials, num_trials, limit - first_trial)
+        # A standard error needs two.
+        max_trials = _checks.integer("max_trials", max_trials, max(num_trials, 2), limit - first_trial)
     for option, value in {"progress": progress, "return_samples": return_samples}.items():
         if not isinstance(value, bool | np.bool_):
             raise ValueError(f"{option} must be True or False, got {value!r}")

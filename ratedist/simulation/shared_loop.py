@@ -44,22 +44,23 @@ def run_shared(
     """
     total = unpacked(processes.from_first(packed(kept.state if kept else Accumulation())))
     saved = Saved(kept, total, save_seconds)
-    if total.num_trials < num_trials:
+    enough = bool(target and target.is_reached(total))
+    if total.num_trials < num_trials and not enough:
         total.drop_rest()  # it is computed again with the rest of its block
     apart = target is not None or samples is not None or num_trials <= MOST_APART
     step = range_size(num_trials - total.num_trials, processes.count(), apart=apart)
-    ranges = [(start, min(start + step, num_trials)) for start in range(total.num_trials, num_trials, step)]
+    # Not a list, which would grow with the number of trials.
+    starts = range(total.num_trials, total.num_trials if enough else num_trials, step)
 
-    def work(trials: tuple[int, int]) -> list[Any]:
-        return [
-            packed(one) for one in _parts(batch, batch_size, *trials, apart=apart, values=samples is not None)
-        ]
+    def work(start: int) -> list[Any]:
+        end, values = min(start + step, num_trials), samples is not None
+        return [packed(one) for one in _parts(batch, batch_size, start, end, apart=apart, values=values)]
 
     with tqdm(
         total=None if target else num_trials, initial=total.num_trials, unit="trial", unit_scale=True,
         disable=not progress,
     ) as bar:  # fmt: skip
-        for found in processes.shared(work, ranges):
+        for found in processes.shared(work, starts):
             for record in (record for _, records in found for record in records):
                 if target and target.is_reached(total):
                     break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Mapping
 
@@ -12,6 +13,9 @@ from ratedist.compressors.tails import moment_limit
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.simulation.accumulation import Accumulation
+
+# A million million million: numbers of trials beyond it mean nothing.
+MOST_SHOWN = 1e18
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,16 +31,17 @@ class Target:
         if count < self.fewest:
             return False
         squares = max(float(total.whole[risk].squares.max()) for risk in RISK_NAMES)
-        return squares <= self.sem**2 * count * (count - 1)
+        return math.sqrt(squares / (count - 1) / count) <= self.sem
 
     def warn_if_missed(self, total: Accumulation, most: int) -> None:
         """Say what a run that has ended came to, if it is not what was asked for."""
         sem, risk, name = largest_sem(total)
         if sem > self.sem:
+            needed = most * (sem / self.sem) * (sem / self.sem)  # infinite rather than an error
+            takes = f"some {needed:.2g} trials" if needed < MOST_SHOWN else "more trials than can be run"
             warnings.warn(
                 f"the {risk} of {name!r} has a standard error of {sem:.3g} after the {most} trials that "
-                f"max_trials allows, and {self.sem:g} was asked for: that takes some "
-                f"{most * (sem / self.sem) ** 2:.2g} trials",
+                f"max_trials allows, and {self.sem:g} was asked for: that takes {takes}",
                 stacklevel=4,
             )
 

@@ -207,6 +207,39 @@ def test_a_full_disk_does_not_end_a_run(path: pathlib.Path, monkeypatch: pytest.
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("saved", [1, checkpoint.MOST_RECORDS])
+def test_a_run_without_locks_saves_no_more_when_somebody_else_has_the_file(tmp_path, saved: int) -> None:
+    """Nor when it is due to write the file anew: then records of both would be under its own name."""
+    path, another = tmp_path / "state", tmp_path / "another"
+    with opened(another, {"key": ["1", "1"]}) as other:
+        other.save(state_of(3 * BLOCK))
+    with opened(path, IDENTITY) as kept:
+        for _ in range(saved):
+            kept.save(state_of(BLOCK))
+        before = another.read_bytes()
+        os.replace(another, path)
+        with pytest.warns(
+            UserWarning, match="was not saved, and the run goes on: .*somebody else has changed"
+        ):
+            kept.save(state_of(2 * BLOCK))
+        assert path.read_bytes() == before
+        path.unlink()
+        with pytest.warns(UserWarning, match="was not saved, and the run goes on: cannot write to"):
+            kept.save(state_of(2 * BLOCK))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_of_another_run_is_not_believed(path: pathlib.Path) -> None:
+    """Of the same compressors and with a checksum that is right."""
+    another = path.with_name("another")
+    with opened(another, {"key": ["1", "1"]}) as other:
+        other.save(state_of(3 * BLOCK + 7))
+    record = another.read_bytes().split(b"\n\n")[-1]
+    path.write_bytes(path.read_bytes() + b"\n" + record)
+    with pytest.raises(ValueError, match="is not a simulation checkpoint: it holds something else"):
+        read(path)
+
+
 def test_folders_are_not_made(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ValueError, match="there is no folder"), opened(tmp_path / "m" / "state", IDENTITY):
         pass

@@ -29,22 +29,25 @@ print(most)
 
 def simulate(d: int) -> None:
     model = rd.GaussianLinearModel(2 * d + 3, rd.two_level_weights(d))
-    rd.simulate(model, {"erm": rd.ERM()}, 256, jax.random.key(0))  # batches that other tests compile
+    compressors = {"erm": rd.ERM(), "fixed": rd.FixedCodebook([-1.0, 1.0])}  # of both ways to compile
+    rd.simulate(model, compressors, 256, jax.random.key(0))  # batches that other tests compile
 
 
-def kept() -> int:
-    return engine._draw.cache_size()
+def kept() -> set[int]:
+    stages = engine._draw, engine._compress, engine._compress_quickly, engine._assess
+    return {stage.cache_size() for stage in stages}
 
 
 def test_compilations_are_dropped_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "MAX_KEPT", 3)
     monkeypatch.setattr(engine, "_kept", set())
-    engine._draw.clear_cache()
+    for stage in engine._draw, engine._compress, engine._compress_quickly, engine._assess:
+        stage.clear_cache()
     for d in (4, 5, 6, 5, 4):
         simulate(d)
-    assert kept() == 3
+    assert kept() == {3}
     simulate(50)
-    assert kept() == 1
+    assert kept() == {1}
 
 
 def test_a_sweep_over_n_with_oracles_has_few_shapes() -> None:

@@ -1,5 +1,7 @@
 """Trials that many processes share, each of which is played by this one: the same numbers as of one."""
 
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -82,6 +84,32 @@ def test_a_run_until_an_error_is_reached_ends_at_the_same_trial(together) -> Non
     shared = simulate(1024, target_sem=0.01)
     assert shared.num_trials == alone.num_trials > 1024
     np.testing.assert_array_equal(numbers(shared), numbers(alone))
+
+
+def test_what_is_enough_already_is_left_as_it_is(together, tmp_path) -> None:
+    """Of 1,500 trials none is thrown away, and none is computed."""
+    path = tmp_path / "state"
+    simulate(1500, checkpoint_path=path)
+    alone = simulate(300, target_sem=1.0, checkpoint_path=path)
+    together(3)
+    shared = simulate(300, target_sem=1.0, checkpoint_path=path)
+    assert shared.num_trials == alone.num_trials == 1500
+    np.testing.assert_array_equal(numbers(shared), numbers(alone))
+
+
+def test_memory_does_not_grow_with_the_number_of_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a million million trials the ranges alone would be gigabytes."""
+    given = []
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(processes, "from_first", lambda content: content)
+    monkeypatch.setattr(processes, "shared", lambda work, units: given.append(units) or iter(()))
+    shared_loop.run_shared(
+        lambda start, count: {}, 10**12, 512, kept=None, save_seconds=9.0, target=None, samples=None,
+        progress=False,
+    )  # fmt: skip
+    (units,) = given
+    assert sys.getsizeof(units) < 1000
+    assert (len(units) - 1) * (units[1] - units[0]) < 10**12 <= len(units) * (units[1] - units[0])
 
 
 def test_a_checkpoint_is_taken_up_by_any_number_of_processes(together, tmp_path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import ratedist as rd
 from ratedist.linear_model.quantities import RISK_NAMES
-from ratedist.simulation.accumulation import BLOCK
+from ratedist.simulation.accumulation import BLOCK, Accumulation
 from ratedist.simulation.loop import run_trials
 from ratedist.simulation.target import Target
 from ratedist.simulation.trials import Column
@@ -72,6 +72,37 @@ def test_what_cannot_be_is_refused() -> None:
     ):
         rd.simulate(heavy, KINDS, 10, KEY, target_sem=0.1)
     assert rd.simulate(heavy, {"f": KINDS["fixed"]}, 10, KEY, target_sem=0.5).num_trials == BLOCK
+
+
+def test_a_single_trial_has_no_error_to_end_by() -> None:
+    with pytest.raises(ValueError, match="max_trials must be at least 2, got 1"):
+        run(1, target_sem=0.1, max_trials=1)
+
+
+@pytest.mark.parametrize("sem", [1e-300, 5e-324, 1e-9])
+def test_an_error_that_cannot_be_reached_is_told_in_words(sem: float) -> None:
+    """Its square is no number of double precision, nor is that of how far it is away."""
+    values = np.random.default_rng(1).normal(size=(2 * BLOCK, 1))
+    total = Accumulation()
+    total.add({risk: Column(("a",), values) for risk in RISK_NAMES})
+    while total.fold():
+        pass
+    target = Target(sem, 2)
+    assert not target.is_reached(total)
+    takes = "some 1e\\+18" if sem == 1e-9 else "more"
+    with pytest.warns(UserWarning, match=f"{sem:g} was asked for: that takes ({takes}|more) trials"):
+        target.warn_if_missed(total, 2 * BLOCK)
+
+
+def test_any_number_may_be_asked_for_and_what_is_said_agrees_with_when_it_ends() -> None:
+    values = np.random.default_rng(1).normal(size=(BLOCK, 1))
+    total = Accumulation()
+    total.add({risk: Column(("a",), values) for risk in RISK_NAMES})
+    total.fold()
+    own = total.moments()["distortion"].estimate("a").sem
+    assert Target(1e200, 2).is_reached(total)
+    assert Target(own, 2).is_reached(total)  # the error itself, to the last bit
+    assert not Target(np.nextafter(own, 0), 2).is_reached(total)
 
 
 def test_the_bias_of_stopping_is_what_the_docstring_says() -> None:
