@@ -75,5 +75,5 @@ def summary(record: dict[str, Any]) -> str:
 def describe(config: DescriptionLengthConfig) -> str:
     """The setting in one line, for the head of the figure."""
     parts = setting(config.models()[0], "identity")
-    parts.append(trials_in_words(config.num_trials, config.target_sem))
+    parts.append(trials_in_words(config.num_trials, config.target_sem, config.max_trials))
     return ", ".join(parts)

@@ -104,5 +104,5 @@ def describe(config: DiameterConfig) -> str:
     """The setting in one line, for the head of the figure."""
     parts = setting(next(iter(config.models().values())), config.covariance)
     parts.append(f"{config.penalty} penalty, centres of {config.center_bits} bits")
-    parts.append(trials_in_words(config.num_trials, config.target_sem))
+    parts.append(trials_in_words(config.num_trials, config.target_sem, config.max_trials))
     return ", ".join(parts)

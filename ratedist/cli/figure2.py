@@ -77,9 +77,14 @@ def summary(record: dict[str, Any]) -> str:
 
     tried = record["configuration"]
     trials, lines = tried["num_trials"], []
-    if tried.get("target_sem") is not None:
-        trials = record["num_trials"]
-        lines.append(f"ended after {trials:,} trials, by --target-sem {tried['target_sem']:g}")
+    if (target := tried.get("target_sem")) is not None:
+        trials, largest = record["num_trials"], record["largest_standard_error"]
+        why = (
+            f"by --target-sem {target:g}"
+            if largest <= target
+            else f"by --max-trials: a standard error is {largest:.2g}, above --target-sem {target:g}"
+        )
+        lines.append(f"ended after {trials:,} trials, {why}")
     for name, best in record["best"].items():
         risk = Estimate(best["population_risk"], best["population_risk_sem"], trials)
         gain = Estimate(best["minus_erm"], best["minus_erm_sem"], trials)
@@ -99,6 +104,6 @@ def describe(config: Figure2Config) -> str:
     parts = setting(config.model(), config.covariance)
     name = option_name(config.w_star)
     parts.append("w* = ±1" if name == "two-level" else f"w*: {name}")
-    parts.append(trials_in_words(config.num_trials, config.target_sem))
+    parts.append(trials_in_words(config.num_trials, config.target_sem, config.max_trials))
     rate = config.rate.replace("_", " ")
     return ", ".join(parts) + f"; abscissa of K-means: {rate}, no bound on I(W; Ŵ)"

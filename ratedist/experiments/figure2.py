@@ -121,6 +121,7 @@ def run(config: Figure2Config, *, progress: bool = False, checkpoint_path: str |
             "total": stopwatch.total,
         },
         "best": _best(kmeans, result),
+        "largest_standard_error": max(one.sem for name in result for one in result[name].risks.values()),
         "standard_error_note": result.note,
     }
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"num_trials": "Int64"})

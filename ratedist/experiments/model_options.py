@@ -131,12 +131,12 @@ def check_trials(num_trials: int, target_sem: float | None, max_trials: int) -> 
         _checks.positive_number("target_sem", target_sem)
 
 
-def trials_in_words(num_trials: int, target_sem: float | None) -> str:
+def trials_in_words(num_trials: int, target_sem: float | None, max_trials: int) -> str:
     """How many trials there are, or until when, and what the error bars are."""
     bars = "error bars of two standard errors"
     if target_sem is None:
         return f"{num_trials:,} trials, {bars}"
-    return f"trials until no standard error of a risk is above {target_sem:g}, {bars}"
+    return f"trials until no standard error of a risk is above {target_sem:g}, at most {max_trials:,}, {bars}"
 
 
 def configuration_record(config: Any) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from ratedist.cli import figure2
 from ratedist.cli.commands import COMMANDS, parse
 from ratedist.cli.figure_files import drawn, with_note, write_figure
+from ratedist.experiments.model_options import trials_in_words
 from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table
 
@@ -84,3 +86,24 @@ def test_trials_on_the_command_line_are_num_trials(name: str) -> None:
     assert holder.num_trials == 77
     assert "num_trials" in get_type_hints(type(holder))
     assert type(command) is COMMANDS[name]
+
+
+@pytest.mark.parametrize(
+    ("largest", "why"),
+    [
+        (0.01, "by --target-sem 0.01"),
+        (0.02, "by --max-trials: a standard error is 0.02, above --target-sem 0.01"),
+    ],
+)
+def test_why_a_run_has_ended(largest: float, why: str) -> None:
+    """Not by an error that it has not reached."""
+    best = {"num_clusters": 2, "population_risk": 1.0, "population_risk_sem": largest}
+    best |= {"minus_erm": -0.5, "minus_erm_sem": largest}
+    record = {
+        "configuration": {"num_trials": 2, "target_sem": 0.01, "d": 8, "max_clusters": 4},
+        "num_trials": 2048,
+        "largest_standard_error": largest,
+        "best": {"kmeans_optimal": best},
+    }
+    assert figure2.summary(record).splitlines()[0] == f"ended after 2,048 trials, {why}"
+    assert "until no standard error of a risk is above 0.01, at most 5,000," in trials_in_words(2, 0.01, 5000)
