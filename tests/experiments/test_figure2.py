@@ -15,7 +15,7 @@ from tests.statistics import assert_agrees
 
 # Data sets actually drawn, Lloyd's iteration from one random start, and the optimum beside it. Of each K of
 # Lloyd's a program is compiled; the papers' statements are about K = 2 to 8, and up to 8 in the slow tests.
-PAPERS_PROTOCOL = Figure2Config(method="both", sampler="dataset", num_trials=1000, max_clusters=4)
+PAPERS_PROTOCOL = Figure2Config(method="both", sampler="dataset", num_trials=1000, max_clusters=3)
 pytestmark = pytest.mark.usefixtures("room_to_compile")
 
 

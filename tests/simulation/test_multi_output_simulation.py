@@ -111,7 +111,7 @@ SEEING = {
 WEIGHTED = {"weighted": rd.HessianWeightedKMeans(2, 0.5)}
 
 
-@pytest.mark.parametrize("sampler", ["erm", "statistics", "dataset"])
+@pytest.mark.parametrize("sampler", ["erm", "statistics", pytest.param("dataset", marks=pytest.mark.slow)])
 def test_one_output_has_the_numbers_of_the_model_of_one(sampler) -> None:
     """From the same key the same draws, so every trial of every compressor is the same to rounding."""
     w_star = rd.two_level_weights(D)
