@@ -113,7 +113,8 @@ def prediction(sweep: SweepConfig) -> str:
 
 def summary(record: dict[str, Any]) -> str:
     """At how many points compression helps, a line an algorithm."""
-    lines = [f"{record['points']} points, {record['points_computed']} of them computed now"]
+    number = record["points"]
+    lines = [f"{number} point{'s' * (number != 1)}, {record['points_computed']} of them computed now"]
     for algorithm, verdicts in record["found"].items():
         counted = {kind: verdicts.get(kind, 0) for kind in ("helps", "harms", "undecided")}
         lines.append(
@@ -126,7 +127,10 @@ def summary(record: dict[str, Any]) -> str:
 def describe(table: Table) -> str:
     """What all points have in common, for the head of the figure."""
     common, grid = table.record["configuration"], table.record["grid"]
-    parts = [] if "d" in grid else [f"d = {table.frame['d'].iloc[0]}"]
+    # Files of true weights may differ in it.
+    frame: Any = table.frame
+    least, most = frame["d"].min(), frame["d"].max()
+    parts = [] if "d" in grid else [f"d = {least}" if least == most else f"d from {least} to {most}"]
     if "w_star" not in grid:
         parts.append(f"w*: {option_name(common['w_star'])}")
     if "covariance" not in grid:
@@ -136,4 +140,4 @@ def describe(table: Table) -> str:
         parts.append(
             f"{common['num_trials']:,} trials a point, half of them to choose K and half to judge it"
         )
-    return ", ".join([*parts, f"K up to {int(table.frame['parameter'].max())}"])
+    return ", ".join([*parts, f"K up to {int(frame['parameter'].max())}"])

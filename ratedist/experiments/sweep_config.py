@@ -14,13 +14,16 @@ from typing import Any
 
 from ratedist import _checks
 from ratedist.experiments.figure2_config import CHOICES, Figure2Config
-from ratedist.experiments.model_options import NAMED_WEIGHTS
+from ratedist.experiments.model_options import NAMED_WEIGHTS, option_name
 
 # Values of the axes that are words, of which the nearest is named.
 WORDS = CHOICES | {"w_star": NAMED_WEIGHTS, "covariance": ("identity", "ar1:RHO")}
+WITH_FILES = ("w_star", "covariance")
 # Half of the trials choose K, half judge it, and each half needs two for a standard error.
 LEAST_TRIALS = 4
 OTHER_NAMES = {"trials": "num_trials"}
+# Every point has a number of trials.
+NOT_VARIED = ("target_sem", "max_trials")
 # More are a slip: a million points of the least trials take a day.
 MOST_POINTS = 1_000_000
 
@@ -74,7 +77,7 @@ class SweepConfig:
     @property
     def files(self) -> list[str]:
         """The .npy files of all points."""
-        options = [getattr(point, name) for point in self.points() for name in ("w_star", "covariance")]
+        options = [getattr(point, name) for point in self.points() for name in WITH_FILES]
         return sorted({one for one in options if isinstance(one, str) and Path(one).suffix == ".npy"})
 
 
@@ -85,7 +88,7 @@ def _axis(text: str) -> tuple[str, tuple[Any, ...]]:
     name = OTHER_NAMES.get(name, name)
     if not equals:
         raise ValueError(f"grid must have the form NAME=VALUE,VALUE such as n=60,80,120, got {text!r:.80}")
-    fields = [field.name for field in dataclasses.fields(Figure2Config)]
+    fields = [one.name for one in dataclasses.fields(Figure2Config) if one.name not in NOT_VARIED]
     if name not in fields:
         shown = [_shown(field) for field in fields]
         raise ValueError(
@@ -95,6 +98,14 @@ def _axis(text: str) -> tuple[str, tuple[Any, ...]]:
     for place, one in enumerate(parsed):
         if one in parsed[:place]:
             raise ValueError(f"grid must have each value of {_shown(name)} once, got {one} twice")
+    if name in WITH_FILES:
+        known: dict[str, str] = {}
+        for one in parsed:
+            if (other := known.setdefault(option_name(one), one)) != one:
+                raise ValueError(
+                    f"grid must have files of different names for {name}, got {other} and {one}: tables and "
+                    "pictures name a file without its folder"
+                )
     return name, parsed
 
 

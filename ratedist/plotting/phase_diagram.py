@@ -48,7 +48,7 @@ def draw_phase_diagram(table: pd.DataFrame, record: Mapping[str, Any], title: st
     height = -(-len(groups) // columns)
     with house_style():
         figure, panels = plt.subplots(
-            height, columns, figsize=(12.8, 1.6 + 4.8 * height), squeeze=False, sharex=True
+            height, columns, figsize=(12.8, 1.6 + 4.8 * height), squeeze=False
         )  # fmt: skip
         colors = ListedColormap(COLORS).with_extremes(under=WORSE)
         norm = BoundaryNorm(SHARES, len(COLORS))
@@ -89,8 +89,8 @@ def _panel(axes: Axes, rows: Any, colors: Any, norm: Any) -> Any:
         for what in ("share", "label")
     )
     seaborn.heatmap(
-        shares, annot=labels.fillna(""), fmt="", cmap=colors, norm=norm, cbar=False, linewidths=0.6,
-        linecolor="white", annot_kws={"fontsize": LETTERS}, ax=axes,
+        shares, annot=labels.fillna(""), fmt="", cmap=colors, norm=norm, vmin=SHARES[0], vmax=SHARES[-1],
+        cbar=False, linewidths=0.6, linecolor="white", annot_kws={"fontsize": LETTERS}, ax=axes,
     )  # fmt: skip
     # Where nothing is told the cell is white, and seaborn writes there too.
     for (i, j), share in np.ndenumerate(shares.to_numpy()):

@@ -9,7 +9,8 @@ import sys
 import pandas as pd
 import pytest
 
-from ratedist.cli import parse
+from ratedist.cli import parse, sweep
+from ratedist.experiments.table import Table
 
 TINY = ("sweep", "figure2", "--d", "6", "--max-clusters", "3", "--trials", "512", "--grid", "n=12,20")
 
@@ -34,6 +35,17 @@ def test_a_plane_is_drawn_and_a_line_is_a_table(ratedist, tmp_path: pathlib.Path
     done = ratedist(*TINY, "--out", "line")
     assert "written: line/sweep.csv, .json" in done.out
     assert {path.name for path in (tmp_path / "line").iterdir()} == {"sweep.csv", "sweep.json"}
+
+
+def test_a_head_says_how_many_weights_there_are_and_a_point_is_one() -> None:
+    """Files of true weights may be of different lengths."""
+    record = {"configuration": {"covariance": "identity", "num_trials": 8}, "grid": {"w_star": []}}
+    for sizes, words in (([4, 6, 5], "d from 4 to 6"), ([4, 4, 4], "d = 4")):
+        frame = pd.DataFrame({"d": sizes, "parameter": [1, 2, 3]})
+        assert sweep.describe(Table(frame, record)).startswith(f"{words}, Σ = I, 8 trials a point")
+    assert (
+        sweep.summary({"points": 1, "points_computed": 1, "found": {}}) == "1 point, 1 of them computed now"
+    )
 
 
 ADDRESS = ("--coordinator", "a:1")

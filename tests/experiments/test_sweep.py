@@ -41,6 +41,9 @@ GRID = ("n=12,20", "noise_variance=0.5,2")
         (("d=2,6", "n=20,30"), "at d=2, n=20: max_clusters must be at most d = 2"),
         (("trials=3",), "at trials=3: num_trials must be at least 4"),
         (("covariance=ar1:2",), "at covariance=ar1:2: covariance must be"),
+        (("max_trials=100,200",), "no option 'max_trials'.*the options are d, n, "),
+        (("target_sem=0.1",), "no option 'target_sem'"),
+        (("w_star=x/a.npy,y/a.npy",), "files of different names for w_star, got x/a.npy and y/a.npy"),
         (("n=" + ",".join(map(str, range(20, 2020))), "seed=" + ",".join(map(str, range(600)))), "1,200,000"),
     ],
 )  # fmt: skip
