@@ -98,7 +98,7 @@ def test_long_vectors_go_to_the_host(method) -> None:
     w, h = rng.normal(size=d), rng.exponential(size=d)
     model = rd.GaussianLinearModel(400, np.zeros(d))
     bound = rd.HessianWeightedKMeans(3, 5.0, method).prepare(model)
-    out = bound.compress(KEY, jax.numpy.asarray(w), Context(hessian_diagonal=jax.numpy.asarray(h)))
+    out = jax.jit(bound.compress)(KEY, jax.numpy.asarray(w), Context(hessian_diagonal=jax.numpy.asarray(h)))
     expected = rd.kmeans(w, 3, h, method=method, diameter_penalty=5.0)
     np.testing.assert_allclose(out.reconstruction, expected.reconstruction, atol=1e-12)
 

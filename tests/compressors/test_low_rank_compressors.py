@@ -152,7 +152,7 @@ def test_isotropic_metrics_change_nothing() -> None:
                 np.testing.assert_allclose(np.abs(ours), np.abs(theirs), atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", ["plain", "information"])
+@pytest.mark.parametrize("metric", [pytest.param("plain", marks=pytest.mark.slow), "information"])
 def test_the_rate_is_the_length_of_real_bytes(metric) -> None:
     """Both factors through an entropy coder with the agreed laws, and back, at the length that was said."""
     constriction = pytest.importorskip("constriction")

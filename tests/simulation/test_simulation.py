@@ -49,15 +49,21 @@ def assert_equal_up_to_rounding(first, second) -> None:
         np.testing.assert_allclose(values, second[name], rtol=1e-9, atol=1e-13, err_msg=name)
 
 
+# What draws; of each set of compressors programs are compiled.
+DRAWING = {name: COMPRESSORS[name] for name in ("lloyd", "oracle")}
+
+
 @pytest.mark.parametrize(
-    ("trials", "sizes"), [(37, (1, 7)), (300, (7, 256)), (256, (7, 1000))], ids=["one", "some", "too many"]
+    ("trials", "sizes", "compressors"),
+    [(37, (1, 7), DRAWING), (300, (7, 256), COMPRESSORS), (256, (7, 1000), COMPRESSORS)],
+    ids=["one", "some", "too many"],
 )
-def test_results_do_not_depend_on_the_batch_size(trials: int, sizes: tuple[int, int]) -> None:
-    assert_equal_up_to_rounding(*(run(trials, batch_size=size) for size in sizes))
+def test_results_do_not_depend_on_the_batch_size(trials: int, sizes: tuple[int, int], compressors) -> None:
+    assert_equal_up_to_rounding(*(run(trials, batch_size=size, compressors=compressors) for size in sizes))
 
 
 def test_what_one_compressor_draws_does_not_depend_on_the_others() -> None:
-    alone = run(compressors={"lloyd": COMPRESSORS["lloyd"], "oracle": COMPRESSORS["oracle"]})
+    alone = run(compressors=DRAWING)
     together = run()
     for name in ("lloyd", "oracle"):
         assert alone[name].population_risk.mean == pytest.approx(
@@ -127,8 +133,8 @@ def test_without_noise_the_data_still_vary() -> None:
     codebook = {"fixed": rd.FixedCodebook([-1.0, 1.0])}
     exact = float(model.squared_norm(np.tile([1.0, -1.0, 1.0], 2) - model.w_star))
     for sampler in ("erm", "statistics", "dataset"):
-        result = rd.simulate(model, codebook, 20_000, KEY, sampler)["fixed"]  # type: ignore[arg-type]
-        assert_agrees(result.distortion, exact, 0.01)
+        result = rd.simulate(model, codebook, 8000, KEY, sampler)["fixed"]  # type: ignore[arg-type]
+        assert_agrees(result.distortion, exact, 0.02)
         assert result.population_risk.mean == pytest.approx(exact, rel=1e-12)
 
 
@@ -251,12 +257,12 @@ def test_long_vectors_take_the_host_path_to_the_same_numbers(monkeypatch) -> Non
     kinds = {"two": rd.KMeans(2), "three": rd.KMeans(3)}
     short = run(256, compressors=kinds)
     monkeypatch.setattr(module, "SHORT_VECTOR", 3)
-    long = run(256, compressors=kinds | {"q": rd.KMeans(3, rd.Lloyd("quantile"))})
+    lloyd = {"q": rd.KMeans(3, rd.Lloyd("quantile")), "r": rd.KMeans(3, rd.Lloyd("random", num_starts=2))}
+    long = run(256, compressors=kinds | lloyd)
     for name in kinds:
         for risk in RISK_NAMES:
             assert getattr(long[name], risk).mean == pytest.approx(getattr(short[name], risk).mean, rel=1e-10)
-    random = run(256, compressors={"r": rd.KMeans(3, rd.Lloyd("random", num_starts=2))})
-    assert random["r"].distortion.mean >= long["three"].distortion.mean - 4 * long["three"].distortion.sem
+    assert long["r"].distortion.mean >= long["three"].distortion.mean - 4 * long["three"].distortion.sem
 
 
 def test_description_length_rounds_the_centres() -> None:
