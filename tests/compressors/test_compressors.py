@@ -8,6 +8,7 @@ from ratedist.compressors.together import compress_all
 from ratedist.linear_model.sampling import ModelArrays
 
 KEY = jax.random.key(9)
+compress = jax.jit(lambda prepared, weights, context: prepared.compress(KEY, weights, context))
 MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(5))
 
 
@@ -15,19 +16,15 @@ def test_erm_and_the_uncompressed_oracle_are_the_same() -> None:
     weights = jax.random.normal(jax.random.key(0), (5,))
     context = Context(model=ModelArrays.of(MODEL))
     for compressor in (rd.ERM(), rd.Oracle(alpha=0.0), rd.Oracle(rate=np.inf)):
-        out = compressor.prepare(MODEL).compress(jax.random.key(1), weights, context)
+        out = compress(compressor.prepare(MODEL), weights, context)
         np.testing.assert_allclose(out.reconstruction, weights, rtol=1e-14)
-    nothing_sent = rd.Oracle(alpha=1.0).prepare(MODEL).compress(jax.random.key(1), weights, context)
+    nothing_sent = compress(rd.Oracle(alpha=1.0).prepare(MODEL), weights, context)
     np.testing.assert_array_equal(nothing_sent.reconstruction, MODEL.w_star)
 
 
 def test_fixed_codebook_takes_the_nearest_centre() -> None:
     weights = np.array([-3.0, 0.4, 0.6, 2.0, 0.5])
-    out = (
-        rd.FixedCodebook([1.0, 0.0])
-        .prepare(MODEL)
-        .compress(jax.random.key(0), jax.numpy.asarray(weights), Context())
-    )
+    out = compress(rd.FixedCodebook([1.0, 0.0]).prepare(MODEL), weights, Context())
     np.testing.assert_array_equal(out.reconstruction, [0, 0, 1, 1, 0])
     entropy = -5 * (0.6 * np.log(0.6) + 0.4 * np.log(0.4))
     assert float(out.rates["assignment_entropy"]) == pytest.approx(entropy)
@@ -40,14 +37,13 @@ def test_optimal_kmeans_alone_and_in_a_family_agree() -> None:
     }
     nothing = dict.fromkeys(kinds, frozenset())
     together = jax.jit(lambda kinds: compress_all(kinds, KEY, weights, Context(), nothing))(kinds)
-    compress = jax.jit(lambda kind: kind.compress(KEY, weights, Context()))
     for names, group in together.items():
         for index, name in enumerate(names):
-            alone = compress(kinds[name])
+            alone = compress(kinds[name], weights, Context())
             np.testing.assert_allclose(group.reconstruction[index], alone.reconstruction, rtol=1e-13)
             for rate, value in alone.rates.items():
                 assert float(group.rates[rate][index]) == pytest.approx(float(value), rel=1e-12)
-    np.testing.assert_allclose(compress(kinds["5"]).reconstruction, weights, rtol=1e-12)
+    np.testing.assert_allclose(compress(kinds["5"], weights, Context()).reconstruction, weights, rtol=1e-12)
 
 
 def test_every_compressor_declares_what_it_is() -> None:
