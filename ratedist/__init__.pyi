@@ -47,7 +47,9 @@ from .quantizers import Algorithm1 as Algorithm1
 from .quantizers import Lloyd as Lloyd
 from .quantizers import Optimal as Optimal
 from .quantizers import Quantized as Quantized
+from .quantizers import TrellisQuantized as TrellisQuantized
 from .quantizers import kmeans as kmeans
+from .quantizers import quantize_trellis as quantize_trellis
 from .simulation.estimates import RiskEstimates as RiskEstimates
 from .simulation.random_codes import bernoulli_random_code_distortion as bernoulli_random_code_distortion
 from .simulation.random_codes import random_code_distortion as random_code_distortion

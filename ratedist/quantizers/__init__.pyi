@@ -15,3 +15,6 @@ from .pruning import pruning_mask as pruning_mask
 from .pruning import surgeon_order as surgeon_order
 from .pruning import surgeon_values as surgeon_values
 from .quantized import Quantized as Quantized
+from .trellis.quantize import quantize_trellis as quantize_trellis
+from .trellis.result import TrellisQuantized as TrellisQuantized
+from .trellis.result import decode_trellis as decode_trellis

@@ -1,0 +1,1 @@
+"""Entropy-constrained trellis-coded quantisation: labels that a convolutional code makes worth more."""

@@ -1,0 +1,127 @@
+"""Levels of the four subsets with their code lengths: two ways to begin, and how symbols refit them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ratedist.quantizers.trellis.viterbi import CAPACITY
+
+SYMBOLS = 4 * CAPACITY
+# A level has to be offered in every subset, to either side of each weight.
+REACH = 3
+# How often a label is taken to occur that nobody uses: it may come back, at a price.
+UNUSED = 0.5
+ARRANGEMENTS = ("plain", "zero")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Codebook:
+    """Levels in steps and code lengths in nats, ``(4, CAPACITY)``; lengths are infinite without a level."""
+
+    levels: np.ndarray
+    lengths: np.ndarray
+
+
+def arranged(positions: np.ndarray, arrangement: str) -> np.ndarray:
+    """Subsets 2b + u of the levels j of union u: shape ``(2, j)``, −1 where the union has no such level.
+
+    "plain": even j in union 0, odd ones in union 1, subset j mod 4: the best at high rate. "zero": 0 is in
+    both unions, so that both can be silent at low rate; b is the parity of the index within the union.
+
+    Source: Marcellin & Fischer 1990 (plain); Joshi, Crump & Fischer 1995, and Schwarz et al. 2021 for this
+    form of it (zero).
+    """
+    even, odd = np.mod(positions, 2) == 0, np.mod(positions, 2) == 1
+    if arrangement == "plain":
+        branch = np.mod(positions, 4) >= 2
+        return np.stack([np.where(even, 2 * branch, -1), np.where(odd, 2 * branch + 1, -1)])
+    size = np.abs(positions)
+    first = np.where(even, 2 * (np.mod(size, 4) == 2), -1)
+    second = np.where(odd | (size == 0), 2 * (np.mod(size, 4) == 1) + 1, -1)
+    return np.stack([first, second])
+
+
+def positions_near(weights: np.ndarray) -> np.ndarray | None:
+    """All j near a weight, ascending; ``None`` where they are too many. Weights are in steps."""
+    low, high = float(weights.min()), float(weights.max())
+    if high - low < SYMBOLS:  # sorted by their numbers
+        first = np.rint(low)
+        near = first + np.flatnonzero(np.bincount((np.rint(weights) - first).astype(np.int64)))
+    else:
+        near = np.unique(np.rint(weights))
+    if near.size > SYMBOLS:
+        return None
+    positions = np.unique(near[:, None] + np.arange(-REACH, REACH + 1))
+    return positions if _most_in_a_subset(positions) <= CAPACITY else None
+
+
+def _most_in_a_subset(positions: np.ndarray) -> int:
+    subsets = np.stack([arranged(positions, name) for name in ARRANGEMENTS])
+    return max(int((subsets == subset).sum(axis=2).max()) for subset in range(4))
+
+
+def first_codebook(weights: np.ndarray, positions: np.ndarray, arrangement: str) -> Codebook:
+    """Levels at the steps ``positions``, with lengths as if each weight took the nearest of each union."""
+    levels, lengths = np.zeros((4, CAPACITY)), np.full((4, CAPACITY), np.inf)
+    for union, subset in enumerate(arranged(positions, arrangement)):
+        own, subset = positions[subset >= 0], subset[subset >= 0]
+        nearest = np.searchsorted((own[1:] + own[:-1]) / 2, weights)
+        counts = np.maximum(np.bincount(nearest, minlength=own.size), UNUSED)
+        for one in (union, 2 + union):
+            count = int((subset == one).sum())
+            levels[one, :count] = own[subset == one]
+            lengths[one, :count] = np.log(weights.size / counts[subset == one])
+    return Codebook(levels, lengths)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Usage:
+    """What a path makes of a codebook: counts of symbols, their centroids, the cost of it.
+
+    Attributes:
+        counts: how often each symbol occurs, shape ``(4, CAPACITY)``.
+        centroids: weighted means, in steps; the levels as they were where there is no mass.
+        nats: Σ over both unions of their weights times their entropy.
+        distortion: ``Σ h (w − centroid)²``, in steps.
+    """
+
+    counts: np.ndarray
+    centroids: np.ndarray
+    nats: float
+    distortion: float
+
+
+def usage(codebook: Codebook, symbols: np.ndarray, weights: np.ndarray, h: np.ndarray | None) -> Usage:
+    """Counts, centroids and costs of symbols, in double precision."""
+    counts = np.bincount(symbols, minlength=SYMBOLS)
+    before = codebook.levels.ravel()
+    # About the level, so that nothing cancels.
+    error = weights - before[symbols]
+    mass = counts if h is None else np.bincount(symbols, h, SYMBOLS)
+    moment = np.bincount(symbols, error if h is None else h * error, SYMBOLS)
+    centroids = before + moment / np.where(mass > 0, mass, 1.0)
+    error = weights - centroids[symbols]
+    error *= error
+    distortion = float(np.sum(error) if h is None else np.dot(h, error))
+    counts = counts.reshape(4, CAPACITY)
+    return Usage(counts, centroids.reshape(4, CAPACITY), nats_of(counts), distortion)
+
+
+def nats_of(counts: np.ndarray) -> float:
+    """Nats of the labels, each coded by its share of its own union; counts of shape ``(4, …)``."""
+    used, totals = counts[counts > 0], _totals(counts)
+    return float(np.sum(totals * np.log(np.maximum(totals, 1))) - np.sum(used * np.log(used)))
+
+
+def refitted(codebook: Codebook, found: Usage) -> Codebook:
+    """Centroids, and the lengths of an ideal code for these counts; labels that nobody used are kept."""
+    totals = np.maximum(_totals(found.counts), 1)[np.arange(4) % 2, None]
+    lengths = np.log(totals / np.maximum(found.counts, UNUSED))
+    return Codebook(found.centroids, np.where(np.isfinite(codebook.lengths), lengths, np.inf))
+
+
+def _totals(counts: np.ndarray) -> np.ndarray:
+    by_subset = counts.sum(axis=1)
+    return by_subset[:2] + by_subset[2:]

@@ -1,0 +1,256 @@
+"""The price of a nat at which a target is met: designs on a sample first, then on all weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+from ratedist.quantizers.trellis.codebook import ARRANGEMENTS, Codebook, first_codebook, positions_near
+from ratedist.quantizers.trellis.design import Fit, descended
+from ratedist.quantizers.trellis.header import header_bits
+from ratedist.quantizers.trellis.problem import Problem
+from ratedist.units import nats_to_bits
+
+# Step of the levels in units of √λ. The levels move to their centroids, so that 1.2 and 1.6 end alike.
+STEP = 1.4
+# States for designs on a sample: more of them change levels and lengths but little.
+DESIGN_STATES = 8
+DESIGN_TURNS, TURNS = 10, 3
+# Weights from which a try is one turn: levels from the sample are as good as settled.
+MANY = 1 << 20
+SMALLEST_GAIN = 1e-4
+# Tries on the sample and on all weights.
+DESIGN_TRIES, TRIES, PUSHES = 24, 8, 8
+# Prices this near say nothing of a slope, and slopes this much smaller than at high rate are not believed.
+FLAT, FLATTEST = 0.01, 20.0
+# What a result may stay away from its target: bits a weight, or natural logarithms of the error.
+NEAR = 2e-3
+# Natural logarithms of λ, from where a search begins, to where it gives up.
+FARTHEST = 250.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Try:
+    """What came of one price: its logarithm, the fit in steps, and the codebook that it began with."""
+
+    log_price: float
+    step: float
+    fit: Fit
+    bits_per_weight: float
+    mean_squared_error: float
+
+    @property
+    def num_levels(self) -> int:
+        """Levels that are used."""
+        return int((self.fit.found.counts > 0).sum())
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What is asked: at most so many bits a weight, or at most such an error; both fall to a number ``y``.
+
+    ``y`` falls as the price rises. It is bits a weight, or −ln of the mean squared error.
+    """
+
+    bits_per_weight: float | None
+    mean_squared_error: float | None
+
+    @property
+    def y(self) -> float:
+        """Of the target itself."""
+        if self.bits_per_weight is not None:
+            return self.bits_per_weight
+        assert self.mean_squared_error is not None
+        return -math.log(self.mean_squared_error)
+
+    def of(self, one: Try) -> float:
+        """``y`` of a try."""
+        if self.bits_per_weight is not None:
+            return one.bits_per_weight
+        return -math.log(one.mean_squared_error) if one.mean_squared_error > 0 else math.inf
+
+    def met(self, y: float) -> bool:
+        """Whether the promise is kept."""
+        return y <= self.y if self.bits_per_weight is not None else y >= self.y
+
+    def near(self, y: float) -> bool:
+        """Whether it is kept and little is left over."""
+        return self.met(y) and abs(y - self.y) <= NEAR
+
+    @property
+    def aim(self) -> float:
+        """What to aim at: the middle of what is near."""
+        return self.y - NEAR / 2 if self.bits_per_weight is not None else self.y + NEAR / 2
+
+    def better(self, one: Try, other: Try) -> bool:
+        """Whether one of two that keep the promise is better at what is left open."""
+        if self.bits_per_weight is not None:
+            return one.mean_squared_error < other.mean_squared_error
+        return one.bits_per_weight < other.bits_per_weight
+
+
+def tried(
+    problem: Problem, codebook: Codebook, log_price: float, step: float, num_states: int, turns: int
+) -> Try:
+    """Descent from a codebook at a price."""
+    price = math.exp(log_price - 2 * math.log(step))
+    fit = descended(problem.x / step, problem.h, codebook, price, num_states, turns, SMALLEST_GAIN)
+    used = int((fit.found.counts > 0).sum())
+    nats = fit.found.nats / problem.x.size
+    header = header_bits(used, problem.num_weights, problem.level_bits)
+    bits = nats_to_bits(nats) + header / problem.num_weights
+    return Try(log_price, step, fit, bits, fit.found.distortion / problem.x.size * step**2)
+
+
+def designed(sample: Problem, problem: Problem, log_price: float, num_states: int) -> Try | None:
+    """The better of the two arrangements on the sample; ``None`` where there are too many levels.
+
+    Args:
+        sample: of ``problem``.
+        problem: whose weights say which levels there are.
+        log_price: ln λ.
+        num_states: S; no more than ``DESIGN_STATES`` are used.
+    """
+    states = min(num_states, DESIGN_STATES)
+    step = STEP * math.exp(log_price / 2)
+    positions = positions_near(problem.counting / step)
+    if positions is None:
+        return None
+    best: Try | None = None
+    for arrangement in ARRANGEMENTS:
+        codebook = first_codebook(sample.counting / step, positions, arrangement)
+        one = tried(sample, codebook, log_price, step, states, DESIGN_TURNS)
+        if best is None or one.fit.objective < best.fit.objective:
+            best = one
+    return best
+
+
+def approached(
+    evaluate: Callable[[float], Try | None], target: Target, log_price: float, slope: float, tries: int
+) -> list[Try]:
+    """Tries at prices ever nearer to where the target is just met.
+
+    Args:
+        evaluate: the try at a price; ``None`` for a price that is too low.
+        target: what is asked.
+        log_price: where to begin.
+        slope: dy/d ln λ, below 0, to begin with.
+        tries: how many at most.
+    """
+    found: list[Try] = []
+    low, high = (-math.inf, math.inf), (math.inf, -math.inf)  # prices and y to either side
+    begin, reach = log_price, 1.0
+    for _ in range(tries):
+        one = evaluate(log_price)
+        y = math.inf if one is None else target.of(one)
+        if one is not None:
+            found.append(one)
+            if target.near(y):
+                break
+        if y > target.aim:
+            low = (log_price, y)
+            if one is not None and one.num_levels == 1:
+                break
+        else:
+            high = (log_price, y)
+            if one is not None and one.mean_squared_error == 0:
+                break
+        inside = math.isfinite(low[0]) and math.isfinite(high[0])
+        if inside and high[0] - low[0] < 1e-4:
+            break
+        if inside and math.isfinite(low[1]):
+            share = (low[1] - target.aim) / (low[1] - high[1])
+            # Not too near an end, so that both ends move.
+            log_price = low[0] + min(max(share, 0.1), 0.9) * (high[0] - low[0])
+        elif inside:
+            log_price = (low[0] + high[0]) / 2
+        else:
+            wanted = (target.aim - y) / slope if math.isfinite(y) else reach
+            # A little farther, to have it between two tries.
+            log_price += min(max(1.2 * wanted, -reach), reach)
+            reach *= 2
+            if abs(log_price - begin) > FARTHEST:
+                break
+    return found
+
+
+def best_of(found: list[Try], target: Target) -> Try | None:
+    """The best of those that keep the promise, ``None`` if none does."""
+    best: Try | None = None
+    for one in found:
+        if target.met(target.of(one)) and (best is None or target.better(one, best)):
+            best = one
+    return best
+
+
+def nearest_of(found: list[Try], target: Target) -> Try | None:
+    """The one nearest to the target, whether it keeps the promise or not."""
+    return min(found, key=lambda one: abs(target.of(one) - target.y), default=None)
+
+
+def slope_of(designs: list[Try], target: Target, otherwise: float) -> float:
+    """dy/d ln λ by the two tries next to the target that are apart, or ``otherwise``."""
+    order = sorted(designs, key=lambda one: abs(target.of(one) - target.y))
+    for one in order[1:]:
+        apart = one.log_price - order[0].log_price
+        slope = (target.of(one) - target.of(order[0])) / apart if abs(apart) > FLAT else 0.0
+        if math.isfinite(slope) and slope < otherwise / FLATTEST:
+            return slope
+    return otherwise
+
+
+def refined(problem: Problem, start: Try, target: Target, slope: float, num_states: int) -> list[Try]:
+    """Tries on all weights, each from the levels of the one before, until one keeps the promise nearly.
+
+    Levels still settle, so that y is no function of the price alone: steps by a given slope, no brackets.
+    """
+    found: list[Try] = []
+    codebook, log_price, push = start.fit.codebook, start.log_price, 1.0
+    turns = TURNS if problem.num_weights < MANY else 1
+    for number in range(TRIES + PUSHES):
+        one = tried(problem, codebook, log_price, start.step, num_states, turns)
+        found.append(one)
+        y = target.of(one)
+        if target.near(y) or (number >= TRIES - 1 and any(target.met(target.of(last)) for last in found)):
+            break
+        if not math.isfinite(y):
+            break
+        if number >= TRIES - 1:  # far enough to keep the promise, whatever is left over
+            push *= 2
+        log_price += min(max(push * (target.aim - y) / slope, -1.0), 1.0)
+        codebook = one.fit.codebook
+    return found
+
+
+def at_price(problem: Problem, log_price: float, num_states: int) -> Try | None:
+    """The fit at a given price, ``None`` where there are too many levels."""
+    start = designed(problem.sample(), problem, log_price, num_states)
+    if start is None:
+        return None
+    turns = DESIGN_TURNS if problem.num_weights < MANY else TURNS
+    return tried(problem, start.fit.codebook, log_price, start.step, num_states, turns)
+
+
+def at_target(problem: Problem, target: Target, num_states: int) -> tuple[Try | None, list[Try]]:
+    """The best fit that keeps the promise, ``None`` if none does, and all tries on all weights."""
+    sample = problem.sample()
+    if target.mean_squared_error is not None:
+        begin, slope = math.log(2 * target.mean_squared_error), -1.0
+    else:
+        begin = 2 * math.log(problem.spread) - 2 * math.log(2) * min(target.y, 12.0) + math.log(2)
+        slope = -0.5 / math.log(2)
+    begin = min(begin, 2 * math.log(problem.spread) + 3)
+    designs = approached(
+        lambda t: designed(sample, sample, t, num_states), target, begin, slope, DESIGN_TRIES
+    )
+    nearest = nearest_of(designs, target)
+    if nearest is None:
+        return None, []
+    start = designed(sample, problem, nearest.log_price, num_states)
+    if start is None:
+        return None, []
+    found = refined(problem, start, target, slope_of(designs, target, slope), num_states)
+    if sample is problem and num_states <= DESIGN_STATES:  # these are fits of all weights as well
+        found += designs
+    return best_of(found, target), found
