@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -39,10 +40,14 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
         num_processes: how many there are.
         process_id: number of this one, from 0 on.
 
+    Where the others do not come, JAX ends the process after two minutes, with status 134.
+
     Raises:
-        ValueError: JAX finds nothing out.
-        LostError: the others do not come.
+        ValueError: JAX finds nothing out; something else is at the port of process 0.
+        LostError: JAX refuses the others.
     """
+    if coordinator is not None and process_id == 0:
+        _require_free(int(coordinator.rpartition(":")[2]))
     import jax
 
     # On CPUs; on other devices it is not used.
@@ -170,6 +175,16 @@ def shared(work: Callable[[Unit], Any], units: Sequence[Unit]) -> Iterator[list[
         if complaint := next((one["complaint"] for one in answers if "complaint" in one), None):
             raise AgreedError(complaint)
         yield [(unit, answer["found"]) for unit, answer in zip(now, answers, strict=False)]
+
+
+def _require_free(port: int) -> None:
+    """Refuse a port that something else has, at which JAX would end the process without a word."""
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    try:
+        socket.create_server(("", port), family=family, dualstack_ipv6=both).close()
+    except OSError as error:
+        raise ValueError(f"process 0 cannot wait at port {port}: {os.strerror(error.errno or 0)}") from None
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import tyro
 from ratedist import _checks
 
 ADDRESS = re.compile(r"[^\s:]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
+LAST_PORT = 65535
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,9 @@ class ProcessOptions:
                 raise ValueError(f"process_id must be from 0 to num_processes - 1 = {last}, got {number}")
             if not ADDRESS.fullmatch(str(self.coordinator)):
                 raise ValueError(f"coordinator must be HOST:PORT, got {self.coordinator!r}")
+            port = int(str(self.coordinator).rpartition(":")[2])
+            if not 1 <= port <= LAST_PORT:
+                raise ValueError(f"coordinator must have a port from 1 to {LAST_PORT}, got {port}")
         elif len(missing) < len(given):
             raise ValueError(
                 "several processes need coordinator, num_processes and process_id, "

@@ -72,8 +72,10 @@ def run(config: SweepConfig, *, progress: bool = False, checkpoint_path: str | P
     config.check()
     points = config.points()
     names = [identity(point) for point in points]
-    path = Path(checkpoint_path) if checkpoint_path is not None and processes.first() else None
-    kept = FinishedPoints(path, {"experiment": "sweep"})
+    path = Path(checkpoint_path) if checkpoint_path is not None else None
+    # What is wrong with the file all refuse; the others keep what they compute in memory.
+    opened = processes.in_first(lambda: FinishedPoints(path, {"experiment": "sweep"}))
+    kept = opened or FinishedPoints(None, {})
     found: dict[str, Any] = processes.from_first({name: kept[name] for name in names if name in kept})
     # Neighbours cost the same, and no process waits long for the others.
     order = sorted(

@@ -59,6 +59,11 @@ ADDRESS = ("--coordinator", "a:1")
         ((*ADDRESS, "--num-processes", "2", "--process-id", "2"), "from 0 to num_processes - 1 = 1"),
         ((*ADDRESS, "--num-processes", "0", "--process-id", "0"), "num_processes must be at least 1"),
         (("--coordinator", "a", "--num-processes", "2", "--process-id", "0"), "must be HOST:PORT, got 'a'"),
+        (
+            ("--coordinator", "a:0", "--num-processes", "2", "--process-id", "0"),
+            "port from 1 to 65535, got 0",
+        ),
+        (("--coordinator", "a:70000", "--num-processes", "2", "--process-id", "1"), "to 65535, got 70000"),
         (("--distributed", "--process-id", "0"), "distributed has JAX find out what process_id says"),
     ],
 )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import ratedist as rd
+from ratedist import processes
 from ratedist.experiments import cost_model, figure2, sweep, sweep_points
 from ratedist.experiments.ahead import errors_ahead
 from ratedist.experiments.figure2_config import Figure2Config
@@ -139,6 +140,14 @@ def test_finished_points_are_read_again_and_others_computed(tmp_path, monkeypatc
     # Another seed is another point.
     sweep.run(SweepConfig(dataclasses.replace(BASE, seed=1), ("n=12",)), checkpoint_path=path)
     assert computed == [20, 12]
+
+
+def test_a_file_of_something_else_is_refused_by_all_processes(tmp_path) -> None:
+    """Not by the first alone, in whose place the others would only hear that it is gone."""
+    path = tmp_path / "points"
+    path.write_text("something else")
+    with pytest.raises(processes.AgreedError, match="points is damaged or of another version"):
+        sweep.run(SweepConfig(BASE, GRID), checkpoint_path=path)
 
 
 def test_the_cost_grows_with_trials_and_shapes() -> None:

@@ -69,6 +69,15 @@ def test_a_process_that_dies_does_not_leave_the_others_waiting() -> None:
     assert said.startswith("lost: another process of this run is gone")
 
 
+def test_a_port_that_something_else_has_is_refused_in_words() -> None:
+    """Before JAX is set to anything; at such a port it would end with a fault of memory."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ValueError, match=f"process 0 cannot wait at port {port}: Address already in use"):
+            processes.connect(f"127.0.0.1:{port}", 2, 0)
+    assert not processes.connected()
+
+
 def test_a_process_alone_needs_no_other() -> None:
     assert not processes.connected()
     assert processes.first()
