@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,18 +25,27 @@ class Atoms(NamedTuple):
     masses: np.ndarray
 
 
-def exchange(x: np.ndarray, p: np.ndarray, slope: float, search: np.ndarray) -> tuple[Atoms, Atoms]:
-    """The law found by exchange, and the same with the mass around each maximum of c put there."""
+def exchange(
+    x: np.ndarray,
+    p: np.ndarray,
+    slope: float,
+    search: np.ndarray,
+    tolerance: float = EXCHANGE_TOLERANCE,
+) -> tuple[Atoms, Atoms]:
+    """The law found by exchange, and the same with the mass around each maximum of c put there.
+
+    It ends where ln c is below ``tolerance`` everywhere on ``search``.
+    """
     y = search[:: round(ATOM_SPACING / SEARCH_SPACING)]
     while True:
         log_kernel = log_folded_kernel(x, y, slope)
         offset = log_kernel.max(axis=1)
         kernel = np.exp(log_kernel - offset[:, None])
-        q = optimal_output(p, kernel, np.full(y.size, 1 / y.size), EXCHANGE_TOLERANCE / 10)
+        q = optimal_output(p, kernel, np.full(y.size, 1 / y.size), tolerance / 10)
         log_z = np.log(kernel @ q) + offset
         maxima = local_maxima(search, log_c(search, x, p, log_z, slope))
         height = log_c(maxima, x, p, log_z, slope)
-        if height.max() < EXCHANGE_TOLERANCE:
+        if height.max() < tolerance:
             break
         kept = q > TOLERANCE * np.exp(-y)
         y = np.concatenate([y[kept], maxima[height > 0]])
@@ -104,3 +114,29 @@ def local_maxima(y: np.ndarray, value: np.ndarray) -> np.ndarray:
     left, middle, right = value[inner - 1], value[inner], value[inner + 1]
     moved = y[inner] + (y[1] - y[0]) * (left - right) / (2 * (left - 2 * middle + right))
     return np.concatenate([y[top[(top == 0) | (top == y.size - 1)]], moved])
+
+
+def supremum(
+    log_c: Callable[[np.ndarray], np.ndarray], y: np.ndarray, slope: float, tolerance: float
+) -> float:
+    """Upper bound on sup ln c over [y_0, y_end], within ``tolerance`` of it.
+
+    Since ln c + λy² is convex, between two points ln c is at most its chord plus λ(y − y_1)(y_2 − y), whose
+    top is below the larger end value plus λ(y_2 − y_1)²/4. Intervals where that matters are halved.
+    """
+    low, high = y[:-1], y[1:]
+    at = log_c(y)
+    at_low, at_high = at[:-1], at[1:]
+    best = float(at.max())
+    while low.size:
+        bound = np.maximum(at_low, at_high) + slope * (high - low) ** 2 / 4
+        alive = bound > best + tolerance
+        if not alive.any():
+            break
+        low, high, at_low, at_high = low[alive], high[alive], at_low[alive], at_high[alive]
+        middle = (low + high) / 2
+        at_middle = log_c(middle)
+        best = max(best, float(at_middle.max()))
+        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
+        at_low, at_high = np.concatenate([at_low, at_middle]), np.concatenate([at_middle, at_high])
+    return best + tolerance

@@ -25,6 +25,7 @@ from scipy.special import logsumexp
 
 from ratedist import _checks
 from ratedist.theory.sources.atoms import (
+    EXCHANGE_TOLERANCE,
     SEARCH_SPACING,
     TOLERANCE,
     Atoms,
@@ -33,6 +34,7 @@ from ratedist.theory.sources.atoms import (
     log_folded_kernel,
     newton,
     squared_error,
+    supremum,
 )
 from ratedist.theory.sources.discrete import RateDistortionPoint
 from ratedist.theory.sources.panel_errors import PanelErrors, panel_errors
@@ -74,19 +76,21 @@ class _Source:
         return math.exp(-self.decay * self.breaks[-1]) if self.decay else 0.0
 
 
-def uniform_rate_distortion(width: float, slope: float) -> RateDistortionPoint:
+def uniform_rate_distortion(width: float, slope: float, tolerance: float = 0.0) -> RateDistortionPoint:
     """A point of R(D) of the uniform source of the given width, squared error, at slope λ.
 
     Args:
         width: of the interval, above 0; the variance is width²/12.
         slope: λ > 0 in nats per unit of distortion.
+        tolerance: a gap in nats that is good enough. The default 0 is for as small a gap as can be had.
 
     Returns:
         The point and its bracket; ``output`` holds the masses of the atoms at y ≥ 0 (one at y > 0
         stands for ±y). At unit variance and 1 bit D = 0.20723545, at 2 bits 0.04744910.
 
     Raises:
-        ValueError: width or slope not above 0, or a slope so steep that the work is out of proportion.
+        ValueError: width or slope not above 0, a negative tolerance, or a slope so steep that the work is out
+            of proportion.
 
     Source: docs/bounds.md §6.
 
@@ -100,22 +104,24 @@ def uniform_rate_distortion(width: float, slope: float) -> RateDistortionPoint:
     unit_slope = _unit_slope(slope, half, 1.0)
     breaks, nodes, weights = _panels([0.0, 1.0], unit_slope)
     source = _Source(breaks, nodes, weights, np.ones(nodes.shape, dtype=bool), 1.0, 0.0)
-    return _rescaled(_point(source, unit_slope), half)
+    return _rescaled(_point(source, unit_slope, tolerance), half)
 
 
-def laplace_rate_distortion(scale: float, slope: float) -> RateDistortionPoint:
+def laplace_rate_distortion(scale: float, slope: float, tolerance: float = 0.0) -> RateDistortionPoint:
     """A point of R(D) of the Laplace source of density exp(−|x|/b)/(2b), *squared* error, at slope λ.
 
     Args:
         scale: b > 0; the variance is 2b².
         slope: λ > 0 in nats per unit of distortion.
+        tolerance: a gap in nats that is good enough. The default 0 is for as small a gap as can be had.
 
     Returns:
         The point and its bracket; ``output`` holds the masses of the atoms at y ≥ 0 (one at y > 0
         stands for ±y). At unit variance and 1 bit D = 0.2171224.
 
     Raises:
-        ValueError: scale or slope not above 0, or a slope so steep that the work is out of proportion.
+        ValueError: scale or slope not above 0, a negative tolerance, or a slope so steep that the work is out
+            of proportion.
 
     Source: docs/bounds.md §6.
 
@@ -129,7 +135,7 @@ def laplace_rate_distortion(scale: float, slope: float) -> RateDistortionPoint:
     unit_slope = _unit_slope(slope, b, LAPLACE_CUT)
     breaks, nodes, weights = _panels([0.0, LAPLACE_CUT, LAPLACE_END], unit_slope)
     source = _Source(breaks, nodes, weights * np.exp(-nodes), nodes < LAPLACE_CUT, LAPLACE_CUT, 1.0)
-    return _rescaled(_point(source, unit_slope), b)
+    return _rescaled(_point(source, unit_slope, tolerance), b)
 
 
 def point_at_rate(
@@ -179,14 +185,18 @@ def point_at_rate(
     return curve(math.exp(root))
 
 
-def _point(source: _Source, slope: float) -> RateDistortionPoint:
+def _point(source: _Source, slope: float, tolerance: float) -> RateDistortionPoint:
     """The better of exchange alone and exchange finished by Newton, which may lose atoms where c is flat."""
     p = source.weights[source.inside] / source.weights[source.inside].sum()
     x = source.nodes[source.inside]
     search = np.linspace(0.0, source.cut, math.ceil(source.cut * math.sqrt(2 * slope) / SEARCH_SPACING) + 1)
-    masses, grouped = exchange(x, p, slope, search)
-    candidates = [masses, newton(x, p, slope, grouped, source.cut)]
-    return min((_certified(source, slope, search, one) for one in candidates), key=lambda point: point.gap)
+    good_enough = _checks.number("tolerance", tolerance)
+    masses, grouped = exchange(x, p, slope, search, max(good_enough, EXCHANGE_TOLERANCE))
+    exchanged = _certified(source, slope, search, masses)
+    if exchanged.gap <= good_enough:
+        return exchanged
+    finished = _certified(source, slope, search, newton(x, p, slope, grouped, source.cut))
+    return min(exchanged, finished, key=lambda point: point.gap)
 
 
 def _certified(source: _Source, slope: float, search: np.ndarray, law: Atoms) -> RateDistortionPoint:
@@ -220,10 +230,10 @@ def _certified(source: _Source, slope: float, search: np.ndarray, law: Atoms) ->
     p, x, log_z = source.weights[source.inside], source.nodes[source.inside], log_z[source.inside]
     dual = -slope * distortion - float(p @ log_z) - within.log_normalizer
     tolerance = max(TOLERANCE, abs(rate - dual) / 10)
-    supremum = _supremum(lambda y: log_c(y, x, p / source.share, log_z, slope), search, slope, tolerance)
-    supremum += math.log1p(within.multiplied_kernel / source.share * math.exp(-supremum))
+    highest = supremum(lambda y: log_c(y, x, p / source.share, log_z, slope), search, slope, tolerance)
+    highest += math.log1p(within.multiplied_kernel / source.share * math.exp(-highest))
     return RateDistortionPoint(
-        slope, distortion, max(rate, 0.0), max(dual - source.share * supremum, 0.0), output
+        slope, distortion, max(rate, 0.0), max(dual - source.share * highest, 0.0), output
     )
 
 
@@ -234,32 +244,6 @@ def _errors(source: _Source, law: Atoms, slope: float, part: str) -> PanelErrors
     return panel_errors(
         low[chosen], high[chosen], source.decay, law.places, law.masses, slope, NODES_PER_PANEL
     )
-
-
-def _supremum(
-    log_c: Callable[[np.ndarray], np.ndarray], y: np.ndarray, slope: float, tolerance: float
-) -> float:
-    """Upper bound on sup ln c over [y_0, y_end], within ``tolerance`` of it.
-
-    Since ln c + λy² is convex, between two points ln c is at most its chord plus λ(y − y_1)(y_2 − y), whose
-    top is below the larger end value plus λ(y_2 − y_1)²/4. Intervals where that matters are halved.
-    """
-    low, high = y[:-1], y[1:]
-    at = log_c(y)
-    at_low, at_high = at[:-1], at[1:]
-    best = float(at.max())
-    while low.size:
-        bound = np.maximum(at_low, at_high) + slope * (high - low) ** 2 / 4
-        alive = bound > best + tolerance
-        if not alive.any():
-            break
-        low, high, at_low, at_high = low[alive], high[alive], at_low[alive], at_high[alive]
-        middle = (low + high) / 2
-        at_middle = log_c(middle)
-        best = max(best, float(at_middle.max()))
-        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
-        at_low, at_high = np.concatenate([at_low, at_middle]), np.concatenate([at_middle, at_high])
-    return best + tolerance
 
 
 def _panels(edges: list[float], slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
