@@ -16,6 +16,7 @@ from typing import ClassVar, Protocol
 import tyro
 
 from ratedist import processes
+from ratedist.cli.audit import AuditCommand
 from ratedist.cli.closing import Closing
 from ratedist.cli.compare import CompareCommand
 from ratedist.cli.complaints import in_plain_words
@@ -55,6 +56,7 @@ COMMANDS = {
     "quantize": QuantizeCommand,
     "dequantize": DequantizeCommand,
     "inspect": InspectCommand,
+    "audit": AuditCommand,
     "verify": VerifyCommand,
     "mnist": MnistCommand,
     "cifar10": Cifar10Command,

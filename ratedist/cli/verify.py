@@ -55,6 +55,9 @@ class VerifyCommand:
     """Check these claims only, by id."""
     json: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(help_behavior_hint="")] = 0
     """Print JSON on standard output in place of the table."""
+    field: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(help_behavior_hint="")] = 0
+    """Judge published numbers of quantisers in place of the claims: what is possible, what is beaten here.
+    Nothing is simulated. Written are field.csv and field.json."""
     seed: int = 0
     """Seed of every random draw."""
     out: Path = Path("figures")
@@ -76,6 +79,12 @@ class VerifyCommand:
 
     def run(self) -> int:
         """Check, print, write, and return the exit status."""
+        if self.field:
+            if self.only or self._own_options():
+                raise ValueError("--field has no claims and no model: it goes with --out and --json alone")
+            from ratedist.cli.verify_field import run_field
+
+            return run_field(self.out, bool(self.json))
         _checks.integer("num_trials", self.num_trials, 2)
         _checks.seed(self.seed)
         own_model = self._own_model()

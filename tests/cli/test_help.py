@@ -12,7 +12,7 @@ from ratedist.cli.commands import COMMANDS, main, parse
 
 EXAMPLES = [(name, example) for name, command in COMMANDS.items() for example in command.closing.examples]
 # In seconds, without a compilation of their own.
-QUICK = {"quantize", "dequantize", "inspect"}
+QUICK = {"quantize", "dequantize", "inspect", "audit"}
 # Serves until it is interrupted: tests/explorer/test_explore_command.py.
 ENDLESS = {"explore"}
 # What they download is no part of the package.
@@ -108,11 +108,11 @@ def test_an_example_can_be_typed(name: str, example, folder: pathlib.Path) -> No
 def test_an_example_runs(name: str, example, folder: pathlib.Path, capsys) -> None:
     if name in WITH_DATA and "RATEDIST_DATA_DIR" not in os.environ:
         pytest.skip("needs RATEDIST_DATA_DIR")
-    if name in {"dequantize", "inspect"}:
+    if name in {"dequantize", "inspect", "audit"}:
         assert main(["quantize", "model.safetensors", "-o", "model.rdz"]) == 0
         capsys.readouterr()
     before = set(folder.rglob("*"))
     assert main(example.arguments) == 0
     assert capsys.readouterr().out
-    if name != "inspect":
+    if name not in {"inspect", "audit"}:
         assert set(folder.rglob("*")) > before
