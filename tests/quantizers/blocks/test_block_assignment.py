@@ -49,11 +49,11 @@ def check(values, metric, importance, centers, slack=1e-13):
 @settings(max_examples=25)
 @given(
     st.sampled_from(["heavy", "lattice", "clumps"]),
-    st.sampled_from([2, 3, 9]),
+    st.sampled_from([3, 9]),
     st.booleans(),
     st.booleans(),
     st.sampled_from([7, 320, 800]),
-    st.sampled_from([1, 3, 40]),
+    st.sampled_from([1, 40]),
     st.integers(0, 2**32),
     st.booleans(),
 )
