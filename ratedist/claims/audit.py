@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
-from ratedist.theory.sources.limits import Limit
+from ratedist.theory.sources.brackets import Limit
 from ratedist.units import bits_to_nats, nats_to_bits
 
 # Rounding in float64 decides nothing.

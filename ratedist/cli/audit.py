@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ratedist.claims.audit import AuditedClaim
-    from ratedist.theory.sources.limits import Limit
+    from ratedist.theory.sources.brackets import Limit
 
 IMPOSSIBLE = 1
 SIDE_INFORMATION = (

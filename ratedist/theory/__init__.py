@@ -80,6 +80,8 @@ Textbook sources
         WaterFilling, reverse_water_filling, water_filling_at_distortion, water_filling_at_rate
     computed and bracketed
         RateDistortionPoint, blahut_arimoto, uniform_rate_distortion, laplace_rate_distortion, point_at_rate
+    limits at a given error or rate, of these sources and of numbers at hand
+        Limit, rate_limit, distortion_limit, numbers_rate_limit, numbers_distortion_limit
 
 Teaching cases
     coding what is seen through noise, and coding in stages

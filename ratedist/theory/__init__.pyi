@@ -108,6 +108,7 @@ from .singular_values import singular_value_error as singular_value_error
 from .singular_values import singular_value_hard_threshold as singular_value_hard_threshold
 from .singular_values import singular_value_median_threshold as singular_value_median_threshold
 from .singular_values import worst_singular_value_error as worst_singular_value_error
+from .sources.brackets import Limit as Limit
 from .sources.continuous import laplace_rate_distortion as laplace_rate_distortion
 from .sources.continuous import point_at_rate as point_at_rate
 from .sources.continuous import uniform_rate_distortion as uniform_rate_distortion
@@ -117,6 +118,10 @@ from .sources.gaussian_schemes import SuccessiveRefinement as SuccessiveRefineme
 from .sources.gaussian_schemes import gaussian_successive_refinement as gaussian_successive_refinement
 from .sources.gaussian_schemes import remote_gaussian_distortion as remote_gaussian_distortion
 from .sources.gaussian_schemes import remote_gaussian_rate as remote_gaussian_rate
+from .sources.limits import distortion_limit as distortion_limit
+from .sources.limits import rate_limit as rate_limit
+from .sources.numbers import numbers_distortion_limit as numbers_distortion_limit
+from .sources.numbers import numbers_rate_limit as numbers_rate_limit
 from .sources.remote_weights import remote_population_risk as remote_population_risk
 from .sources.textbook import bernoulli_rate as bernoulli_rate
 from .sources.textbook import gaussian_distortion as gaussian_distortion

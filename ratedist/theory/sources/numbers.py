@@ -25,8 +25,8 @@ from scipy.special import entr, logsumexp
 
 from ratedist import _checks
 from ratedist.theory.sources.atoms import supremum
+from ratedist.theory.sources.brackets import TOLERANCE, Limit, distortion_bracket, rate_bracket
 from ratedist.theory.sources.discrete import RateDistortionPoint, certified_point, optimal_output
-from ratedist.theory.sources.limits import TOLERANCE, Limit, distortion_bracket, rate_bracket
 
 NUM_BINS = 3000
 # Outputs, in units of the kernel's width 1/√(2λ): those to start from, and those looked at between them.
@@ -83,6 +83,14 @@ def numbers_rate_limit(numbers: ArrayLike, distortion: float, num_bins: int = NU
             is out of proportion.
 
     Cost: a second at one bit, ten at three.
+
+    Source: docs/audit.md.
+
+    Example:
+        >>> import ratedist as rd
+        >>> limit = rd.theory.numbers_rate_limit([-1.0, 1.0], 0.1)
+        >>> round(rd.units.nats_to_bits(limit.lower), 3)
+        0.828
     """
     bins, variance = _standardised(numbers, num_bins)
     D = _checks.positive_number("distortion", distortion) / variance
@@ -102,8 +110,19 @@ def numbers_distortion_limit(numbers: ArrayLike, rate: float, num_bins: int = NU
         rate: R above 0 in nats a number. From the entropy of their values on D is 0.
         num_bins: at most so many bins.
 
+    Returns:
+        The bracket.
+
     Raises:
         ValueError: as :func:`numbers_rate_limit`.
+
+    Source: docs/audit.md.
+
+    Example:
+        >>> import ratedist as rd
+        >>> limit = rd.theory.numbers_distortion_limit([-1.0, 1.0], rd.units.bits_to_nats(0.828))
+        >>> round(limit.lower, 3)
+        0.1
     """
     R = _checks.positive_number("rate", rate)
     bins, variance = _standardised(numbers, num_bins)

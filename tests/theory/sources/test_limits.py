@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import ratedist as rd
 from ratedist.theory.sources import limits
-from ratedist.theory.sources.limits import Limit, distortion_limit, gaussian_channel_rate, rate_limit
+from ratedist.theory.sources.brackets import Limit
+from ratedist.theory.sources.limits import distortion_limit, gaussian_channel_rate, rate_limit
 from ratedist.theory.sources.numbers import numbers_distortion_limit, numbers_rate_limit, values_entropy
 
 BIT = math.log(2)
