@@ -1,7 +1,9 @@
 """Moments of all trials so far, summed in an order that nothing changes.
 
 Trials are summed in blocks of 1,024 in the order of their numbers, and the moments of the blocks one after
-the other. So the sums are the same, bit for bit, whatever the batches were and wherever a run was stopped.
+the other. So the same values have the same sums, bit for bit, however they came in batches and wherever a run
+was stopped. The values themselves are of programs compiled for one size of a batch: those of another size may
+differ in the last bits.
 The values of the last block are kept until it is whole.
 """
 

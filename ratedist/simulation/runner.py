@@ -92,8 +92,9 @@ def simulate(
         progress: show a progress bar on standard error.
         checkpoint_path: file in which the state is saved every few seconds. A run goes on from it if it
             belongs to the same model, compressors, key, sampler and precision. It then ends with the numbers
-            of one that was never stopped, bit for bit. The file may hold fewer trials than are now asked for,
-            never more. Another run at the same time is refused.
+            of one that was never stopped, bit for bit, or to rounding if its batches were of another size.
+            The file may hold fewer trials than are now asked for, never more. Another run at the same time is
+            refused.
         return_samples: keep the values of every trial too, as :meth:`RiskEstimates.generalization_bound`
             needs. Each compressor has five quantities besides its rates, of 8 bytes a trial, or 4 in single
             precision. More than 1 GiB is refused. A checkpoint holds none.
