@@ -5,11 +5,10 @@ import pandas as pd
 
 
 def test_diameter_writes_picture_table_and_record(ratedist, tmp_path: pathlib.Path) -> None:
-    small = ("--d", "6", "--n", "12", "--trials", "30", "--clusters", "2", "--w-star", "two-level")
+    # As in tests/experiments/test_diameter.py, so that nothing has to be compiled again.
+    small = ("--d", "20", "--n", "32", "--trials", "400", "--clusters", "2", "3", "--w-star", "two-level")
     # The certified optimum, of which each K compiles its own, is for tests/experiments/test_diameter.py.
-    done = ratedist(
-        "diameter", *small, "--diameter-penalties", "0.1", "0.2", "0.3", "--certified-trials", "0"
-    )
+    done = ratedist("diameter", *small, "--diameter-penalties", "0.1", "1", "4", "--certified-trials", "0")
     assert done.status == 0, done.err
     out = tmp_path / "figures"
     assert sorted(path.name for path in out.iterdir()) == [
@@ -22,7 +21,7 @@ def test_diameter_writes_picture_table_and_record(ratedist, tmp_path: pathlib.Pa
     }  # fmt: skip
     record = json.loads((out / "diameter.json").read_text())
     assert record["precision"] == "float64"
-    assert record["configuration"]["clusters"] == [2]
+    assert record["configuration"]["clusters"] == [2, 3]
     assert "K = 2: DRHW" in done.out
     assert "certified optimum" not in done.out
 
