@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 from scipy.optimize import root_scalar
-from scipy.special import entr, erfcx, log_ndtr, ndtr
+from scipy.special import entr, erfcx, ndtr
 
 from ratedist import _checks
 from ratedist.theory.sources.brackets import TOLERANCE, Limit, distortion_bracket, rate_bracket
@@ -39,6 +39,10 @@ SCALE, WIDTH = math.sqrt(0.5), math.sqrt(12)
 STEEPEST = {"laplace": 47.0, "uniform": 2400.0}
 # Nats: of each point.
 POINT_TOLERANCE = 2e-5
+# Beyond this the noise is so strong that v − v²J is rounding.
+MOST_DISTORTION = 1 - 1e-4
+# Squares and products of such numbers are float64; so near to no rate the channel is not asked.
+LEAST_DISTORTION, LEAST_RATE = 1e-300, 1e-3
 
 
 def rate_limit(source: str, distortion: float) -> Limit:
@@ -46,7 +50,7 @@ def rate_limit(source: str, distortion: float) -> Limit:
 
     Args:
         source: "gaussian" (exact), "laplace" or "uniform".
-        distortion: D above 0 and below 1.
+        distortion: D from 1e-300 on and at most 1.
 
     Returns:
         A bracket of at most 5e-5 nats where the curve is certified: D above 0.0106 for "laplace", above
@@ -66,7 +70,7 @@ def rate_limit(source: str, distortion: float) -> Limit:
         1.0
     """
     _checks.one_of("source", source, SOURCES)
-    D = _checks.number("distortion", distortion, high=1.0, open_low=True)
+    D = _checks.number("distortion", distortion, LEAST_DISTORTION, 1.0)
     if source == "gaussian":
         exact = float(gaussian_rate(1.0, D))
         return Limit(exact, exact)
@@ -103,12 +107,14 @@ def distortion_limit(source: str, rate: float) -> Limit:
         exact = float(gaussian_distortion(1.0, R))
         return Limit(exact, exact)
     lower = float(shannon_lower_bound_distortion(_entropy(source), R))
-    if not lower > 0:
-        raise ValueError(f"rate must leave a distortion above 0 in float64, got {R:g} nats")
-    above = root_scalar(
-        lambda x: gaussian_channel_rate(source, math.exp(x)) - R, bracket=(math.log(lower) - 0.1, -1e-9)
-    )
-    known = Limit(lower, math.exp(above.root))
+    if not lower > 2 * LEAST_DISTORTION:
+        raise ValueError(f"rate must leave a distortion above {LEAST_DISTORTION:g}, got {R:g} nats")
+    known = Limit(lower, 1.0)
+    if R > LEAST_RATE:
+        above = root_scalar(
+            lambda x: gaussian_channel_rate(source, math.exp(x)) - R, bracket=(math.log(lower) - 0.1, -1e-4)
+        )
+        known = Limit(lower, math.exp(above.root))
     if known.width <= 2 * TOLERANCE * lower or STEEPEST[source] < 1 / (2 * lower):
         return known
     return distortion_bracket(functools.partial(_point, source), 1.0, R, known, STEEPEST[source])
@@ -120,11 +126,12 @@ def gaussian_channel_rate(source: str, distortion: float) -> float:
     An upper bound on R(D) of the unit-variance source, near it at high rate. Integrals are Gauss–Legendre
     sums on panels of the noise's width, whose errors, some 1e-12, are not counted.
     """
-    D = _checks.number("distortion", distortion, high=1.0, open_low=True)
+    D = _checks.number("distortion", distortion, LEAST_DISTORTION, 1.0)
     if D == 1.0:
         return 0.0
+    D = min(D, MOST_DISTORTION)  # R falls
     # The linear estimate is no better than the posterior mean, so that v is at least this.
-    low = math.log(D / (1 - D))
+    low = math.log(D / (1 - D)) - 0.01  # for what is rounded
     high = low + 1
     while _channel(source, math.exp(high))[0] < D:
         high += 1
@@ -136,21 +143,22 @@ def _channel(source: str, noise_variance: float) -> tuple[float, float]:
     """Error of the posterior mean and mutual information in nats of the unit-variance source plus noise."""
     v = noise_variance
     s = math.sqrt(v)
+    flat = 0.0  # length on either side of the middle where the density is that of the uniform source alone
     if source == "laplace":
         edges = [np.arange(0.0, 12.25, 0.25) * s, 12 * s + np.arange(0.25, 40.25, 0.25)]
         y, weights = _nodes(np.unique(np.concatenate(edges)))
         density, score = _laplace_density(y, s)
     else:
-        half, reach = WIDTH / 2, 12 * s
-        inner = max(half - reach, 0.0)
-        edges = [np.linspace(0.0, inner, 3), inner + np.arange(0.0, half + reach - inner, 0.25 * s)]
-        y, weights = _nodes(np.unique(np.concatenate([*edges, [half + reach]])))
-        # By tails, where differences of Φ would cancel; y ≥ 0.
-        density = (ndtr((half - y) / s) - ndtr((-half - y) / s)) / WIDTH
-        bells = np.exp(log_ndtr(0.0) - np.stack([y + half, y - half]) ** 2 / (2 * v))
-        bells *= 2 / math.sqrt(2 * math.pi) / s / WIDTH
+        # In u = (edge − y)/s, which keeps its digits however small the noise.
+        span = WIDTH / s
+        top = min(12.0, span / 2)
+        u, weights = _nodes(np.unique(np.concatenate([np.arange(-12.0, top, 0.25), [top]])))
+        weights = weights * s
+        density = (ndtr(u) - ndtr(u - span)) / WIDTH
+        bells = np.exp(-(np.stack([span - u, u]) ** 2) / 2) / math.sqrt(2 * math.pi) / s / WIDTH
         score = (bells[0] - bells[1]) / np.where(density > 0, density, 1.0)
-    entropy = 2 * float(weights @ entr(density))
+        flat = max(WIDTH / 2 - 12 * s, 0.0)
+    entropy = 2 * (float(weights @ entr(density)) + flat * math.log(WIDTH) / WIDTH)
     information = 2 * float(weights @ (density * score**2))
     return v - v**2 * information, entropy - math.log(2 * math.pi * math.e * v) / 2
 

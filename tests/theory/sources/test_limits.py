@@ -37,7 +37,7 @@ def test_the_gaussian_is_exact() -> None:
 def test_near_the_variance_nearly_nothing_is_needed(source: str) -> None:
     limit = rate_limit(source, 0.999)
     assert 0 <= limit.lower <= limit.upper < 1e-3
-    assert rate_limit(source, 1.0).upper == pytest.approx(0, abs=1e-6)
+    assert rate_limit(source, 1.0).upper == 0
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,22 @@ def test_the_gaussian_channel_by_sums_over_a_grid(source: str) -> None:
     entropy = -y_step * float(np.sum(f[used] * np.log(f[used])))
     information = entropy - math.log(2 * math.pi * math.e * s**2) / 2
     assert gaussian_channel_rate(source, error) == pytest.approx(information, abs=2e-5)
+
+
+@pytest.mark.parametrize("source", ["laplace", "uniform"])
+@pytest.mark.parametrize("distortion", [1e-300, 1e-30, 1e-12, 1e-4])
+def test_however_small_the_error_the_bracket_closes(source: str, distortion: float) -> None:
+    """By the square root of D for the uniform source, whose edges are seen at the width of the noise."""
+    limit = rate_limit(source, distortion)
+    assert -1e-12 * limit.upper <= limit.width <= 0.3 * math.sqrt(distortion) + 1e-12 * limit.upper
+
+
+@pytest.mark.parametrize("source", ["gaussian", "laplace", "uniform"])
+def test_next_to_no_rate_the_error_is_next_to_the_variance(source: str) -> None:
+    assert distortion_limit(source, 1e-12).upper == pytest.approx(1, abs=1e-6)
+    assert 0 <= rate_limit(source, 1 - 1e-12).upper <= 6e-5  # the width that is promised, nearly
+    with pytest.raises(ValueError, match="rate must leave a distortion"):
+        distortion_limit("uniform", 400.0)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, 1.5, math.nan, math.inf])
