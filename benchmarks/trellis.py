@@ -4,8 +4,8 @@ python benchmarks/trellis.py [--quick] [--weights 262144] [--states 4 8 32 256] 
 
 Each source is drawn once, of variance 1. The limit is R(D) of the law at the error that was reached, for the
 mean square (Gaussian) or mean size (Laplace) of these very weights. For the Laplace it is certified below
-1.25 bits, and the Shannon lower bound from there on. "labels" is the gap of the entropies of both streams, "all"
-counts levels and counts too, "bytes" is what asymmetric numeral systems really take, header and all.
+1.25 bits, and the Shannon lower bound from there on. "labels" is the gap of the entropies of both streams,
+"all" counts levels and counts too, "bytes" is what asymmetric numeral systems really take, header and all.
 Scalars are entropy-constrained, at the entropy of their labels alone.
 """
 

@@ -115,10 +115,14 @@ def nats_of(counts: np.ndarray) -> float:
     return float(np.sum(totals * np.log(np.maximum(totals, 1))) - np.sum(used * np.log(used)))
 
 
-def refitted(codebook: Codebook, found: Usage) -> Codebook:
-    """Centroids, and the lengths of an ideal code for these counts; labels that nobody used are kept."""
+def refitted(codebook: Codebook, found: Usage, level_nats: float) -> Codebook:
+    """Centroids, and the lengths of an ideal code for these counts; labels that nobody used are kept.
+
+    What a level costs in the header, ``level_nats``, is shared by those who use it: few do not keep one up.
+    """
     totals = np.maximum(_totals(found.counts), 1)[np.arange(4) % 2, None]
-    lengths = np.log(totals / np.maximum(found.counts, UNUSED))
+    uses = np.maximum(found.counts, UNUSED)
+    lengths = np.log(totals / uses) + level_nats / uses
     return Codebook(found.centroids, np.where(np.isfinite(codebook.lengths), lengths, np.inf))
 
 

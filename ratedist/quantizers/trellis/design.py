@@ -21,7 +21,7 @@ class Fit:
         codebook: from which the next path would be found.
         symbols: uint16 of shape ``(N,)``, subset · CAPACITY + label.
         found: counts, centroids and costs of the path, in steps.
-        objective: distortion + price · nats, in steps.
+        objective: distortion + price · nats of labels and levels, in steps.
     """
 
     codebook: Codebook
@@ -57,17 +57,22 @@ def descended(
     importance: np.ndarray | None,
     codebook: Codebook,
     price: float,
+    level_nats: float,
     num_states: int,
     turns: int,
     smallest_gain: float,
 ) -> Fit:
-    """The best of at most ``turns`` turns; they end where one gains less than a part ``smallest_gain``."""
+    """The best of at most ``turns`` turns; they end where one gains less than a part ``smallest_gain``.
+
+    Each level that is used costs ``level_nats`` as well.
+    """
     best: Fit | None = None
     for _ in range(turns):
         symbols = best_path(weights, importance, codebook, price, num_states)
         found = usage(codebook, symbols, weights, importance)
-        codebook = refitted(codebook, found)
-        objective = found.distortion + price * found.nats
+        codebook = refitted(codebook, found, level_nats)
+        nats = found.nats + level_nats * np.count_nonzero(found.counts)
+        objective = found.distortion + price * nats
         settled = best is not None and not objective < best.objective * (1 - smallest_gain)
         if best is None or objective < best.objective:
             best = Fit(codebook, symbols, found, objective)

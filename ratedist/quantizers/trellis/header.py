@@ -10,5 +10,10 @@ BRANCH_BITS, OFFSET_BITS, EXPONENT_BITS, NUMBER_BITS = 1, 64, 16, 16
 
 def header_bits(num_levels: int, num_weights: int, level_bits: int) -> int:
     """Levels with their branches and counts, offset, exponent and two numbers of levels."""
-    one_level = level_bits + BRANCH_BITS + num_weights.bit_length()
-    return num_levels * one_level + OFFSET_BITS + EXPONENT_BITS + 2 * NUMBER_BITS
+    own = bits_of_a_level(num_weights, level_bits)
+    return num_levels * own + OFFSET_BITS + EXPONENT_BITS + 2 * NUMBER_BITS
+
+
+def bits_of_a_level(num_weights: int, level_bits: int) -> int:
+    """A level with its branch and its count."""
+    return level_bits + BRANCH_BITS + num_weights.bit_length()

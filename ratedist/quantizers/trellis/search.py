@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from ratedist.quantizers.trellis.codebook import ARRANGEMENTS, Codebook, first_codebook, positions_near
 from ratedist.quantizers.trellis.design import Fit, descended
-from ratedist.quantizers.trellis.header import header_bits
+from ratedist.quantizers.trellis.header import bits_of_a_level, header_bits
 from ratedist.quantizers.trellis.problem import Problem
-from ratedist.units import nats_to_bits
+from ratedist.units import bits_to_nats, nats_to_bits
 
 # Step of the levels in units of √λ. The levels move to their centroids, so that 1.2 and 1.6 end alike.
 STEP = 1.4
@@ -95,11 +95,13 @@ def tried(
 ) -> Try:
     """Descent from a codebook at a price."""
     price = math.exp(log_price - 2 * math.log(step))
-    fit = descended(problem.x / step, problem.h, codebook, price, num_states, turns, SMALLEST_GAIN)
+    x, N = problem.x / step, problem.num_weights
+    # Of a sample the part of it that the sample is of the weights.
+    level_nats = bits_to_nats(bits_of_a_level(N, problem.level_bits)) * x.size / N
+    fit = descended(x, problem.h, codebook, price, level_nats, num_states, turns, SMALLEST_GAIN)
     used = int((fit.found.counts > 0).sum())
     nats = fit.found.nats / problem.x.size
-    header = header_bits(used, problem.num_weights, problem.level_bits)
-    bits = nats_to_bits(nats) + header / problem.num_weights
+    bits = nats_to_bits(nats) + header_bits(used, N, problem.level_bits) / N
     return Try(log_price, step, fit, bits, fit.found.distortion / problem.x.size * step**2)
 
 
