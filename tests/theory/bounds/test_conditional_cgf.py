@@ -59,7 +59,7 @@ def test_oracle_loss_variance_has_the_known_moments(d, n, alpha):
         assert weights @ (nodes - 2.0) ** 2 == pytest.approx(4 * square * d * (d + 2), rel=1e-10)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     d=st.integers(1, 12),
     excess=st.integers(2, 30),
