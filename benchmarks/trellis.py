@@ -86,7 +86,7 @@ def scalar_at(weights: np.ndarray, bits: float) -> tuple[float, float]:
 
 
 def standard_error(source: Source, found: TrellisQuantized) -> float:
-    """Of the gap of the labels, from equal parts of the weights; errors of both kinds are in it."""
+    """Of the gap of the labels, from groups of lanes; bits and errors are in it."""
     error = (source.weights - found.reconstruction) ** 2
     second = np.isin(found.reconstruction, found.levels[1])
     bits = np.empty(error.size)
@@ -96,7 +96,7 @@ def standard_error(source: Source, found: TrellisQuantized) -> float:
     if source.name != "gaussian":
         share = 2 * np.abs(source.weights) / np.mean(np.abs(source.weights))
     parts = bits + (error / error.mean() - share) / (2 * math.log(2))
-    return float(np.std([part.mean() for part in np.array_split(parts, PARTS)]) / math.sqrt(PARTS))
+    return float(np.std([parts[first::PARTS].mean() for first in range(PARTS)]) / math.sqrt(PARTS))
 
 
 def row(source: Source, bits: float, states: int) -> str:

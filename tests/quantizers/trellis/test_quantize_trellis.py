@@ -74,7 +74,7 @@ def test_bits_are_entropies_and_what_is_really_coded() -> None:
 
 
 def test_the_gap_to_the_limit_is_a_third_of_that_of_scalars() -> None:
-    """½log₂(m/D) bits are the limit for a Gaussian of mean square m. The error is that of 32 parts."""
+    """½log₂(m/D) bits are the limit for a Gaussian of mean square m. The error is that of 32 lanes."""
     found, w = at_two_bits(), gaussian()
     bits = np.empty(N)
     # Which stream each weight is in is seen by its level.
@@ -84,9 +84,9 @@ def test_the_gap_to_the_limit_is_a_third_of_that_of_scalars() -> None:
         bits[second == bool(union)] = found.code_lengths[union][stream] / np.log(2)
     square, error = w**2, (w - found.reconstruction) ** 2
     parts = bits + (error / error.mean() - square / square.mean()) / (2 * np.log(2))
-    deviation = np.std(parts.reshape(32, -1).mean(axis=1)) / np.sqrt(32)
+    deviation = np.std(parts.reshape(-1, 32).mean(axis=0)) / np.sqrt(32)
     gap = found.label_bits / N - 0.5 * np.log2(square.mean() / error.mean())
-    assert deviation < 0.004
+    assert deviation < 0.002
     # theory: 0.077 for this trellis by another program; scalars have 0.2546 at high rate.
     assert gap < 0.077 + 4 * deviation
     assert gap > 4 * deviation  # no code beats the limit
