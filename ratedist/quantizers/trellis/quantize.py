@@ -48,8 +48,9 @@ def quantize_trellis(
         diameter_penalty: has to be 0. It is here to say why.
 
     Returns:
-        ``TrellisQuantized``. A target is kept; what is left of it is mostly below 0.002 bit a weight, or 0.2%
-        of the error. Few weights have few possible rates, and more may be left.
+        ``TrellisQuantized``. A target is kept. What is left of it is mostly below 0.002 bit a weight, or 0.2%
+        of the error, and 0.01 bit at most in the benchmark. Few weights have few possible rates, and more may
+        be left.
 
     Raises:
         ValueError: as ``kmeans``; another number of targets than one; one that cannot be met, or that needs
