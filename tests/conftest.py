@@ -26,6 +26,7 @@ import hypothesis
 import jax
 import matplotlib as mpl
 import pytest
+import threadpoolctl
 
 from ratedist.compilation_cache import machine
 
@@ -98,6 +99,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(*GARBAGE)
+    # Plugins of pytest, such as jaxtyping's, load NumPy before the variable above is set.
+    threadpoolctl.threadpool_limits(1, user_api="blas")
     _share_compilations(config)
 
 
