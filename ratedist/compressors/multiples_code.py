@@ -92,8 +92,9 @@ def pivots_code(model: GaussianLinearModel, spacing: float) -> np.ndarray:
     """−ln P of the rounded logarithms of pivots over expected ones, shape ``(d, 2·PIVOT_CELLS + 1)``."""
     freedom = (model.n - np.arange(model.d))[:, None]
     edges = np.arange(-PIVOT_CELLS, PIVOT_CELLS) + 0.5
-    below = chi2.cdf(freedom * np.exp(2 * spacing * edges), freedom)
-    above = chi2.sf(freedom * np.exp(2 * spacing * edges), freedom)
+    with np.errstate(over="ignore"):  # beyond the largest number nothing is left
+        squares = freedom * np.exp(2 * spacing * edges)
+    below, above = chi2.cdf(squares, freedom), chi2.sf(squares, freedom)
     inner = np.where(below[:, :-1] < 0.5, np.diff(below, axis=1), above[:, :-1] - above[:, 1:])
     masses = np.concatenate([below[:, :1], inner, above[:, -1:]], axis=1)
     return -np.log(np.maximum(masses, np.finfo(np.float64).tiny))

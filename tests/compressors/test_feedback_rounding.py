@@ -122,7 +122,8 @@ def test_the_code_is_that_of_the_law():
     lengths = multiples_code(MODEL, np.full(4, 0.3), None)
     np.testing.assert_allclose(np.exp(-lengths).sum(axis=1), 1.0, rtol=1e-12)
     np.testing.assert_array_equal(lengths, lengths[:, ::-1])
-    np.testing.assert_allclose(np.exp(-pivots_code(MODEL, 0.2)).sum(axis=1), 1.0, rtol=1e-9)
+    for spacing in (1e-3, 0.2, 50.0, 1e9):
+        np.testing.assert_allclose(np.exp(-pivots_code(MODEL, spacing)).sum(axis=1), 1.0, rtol=1e-9)
 
 
 def test_code_length_of_plain_rounding_is_the_entropy(result):

@@ -58,6 +58,37 @@ def test_information_in_balls(d, n):
     assert rd.theory.gram_information(the_model(d, n)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(("d", "n"), [(1, 1), (5, 5), (50, 80), (3, 80), (50, 10**9), (1, 10**15)])
+def test_gain_in_balls(d, n):
+    """h(U) − ½E ln(1 + ‖U‖²) − (d/2) ln(2πe/(n + 1)) at D₀, less the information: above zero always."""
+    flint = pytest.importorskip("flint")
+    before, flint.ctx.prec = flint.ctx.prec, 300
+    try:
+        half, pi, total = flint.arb(1) / 2, flint.arb.pi(), flint.arb(0)
+        for i in range(d):
+            total += ((n - i) * half).digamma()
+        a, b = (n - d + 1) * half, (n + 1) * half
+        mean_log = b.digamma() - a.digamma()
+        entropy = a.lgamma() - b.lgamma() + d * half * pi.log() + b * mean_log
+        markov = entropy - mean_log / 2 - d * half * ((2 * pi / (n + 1)).log() + 1)
+        information = entropy - d * half * ((2 * pi).log() + 1) + (total + d * flint.arb(2).log()) / 2
+        expected = float(markov - information)
+    finally:
+        flint.ctx.prec = before
+    assert rd.theory.data_aware_gain(the_model(d, n)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("d", "n"), [(50, 10**9), (2000, 10**8)])
+@pytest.mark.parametrize("below", [1e-12, 1e-9, 1e-6])
+def test_near_the_largest_distortion(d, n, below):
+    """Where both sides of the bracket agree to seven digits, so does what is between them."""
+    share = 1 - below
+    bound = float(rd.theory.data_aware_rate_bound(the_model(d, n), share * d / n))
+    lower = float(rd.theory.rate_given_gram(the_model(d, n), share * d / n))
+    assert lower <= bound
+    assert bound == pytest.approx(d / 2 * below, rel=1e-4)
+
+
 def test_information_by_simulation():
     """The mean of ln p(u | A) − ln p(u), both densities written out."""
     d, n, trials = 3, 6, 40_000
