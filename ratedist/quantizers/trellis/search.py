@@ -24,6 +24,8 @@ SMALLEST_GAIN = 1e-4
 DESIGN_TRIES, TRIES, PUSHES = 24, 8, 8
 # Prices this near say nothing of a slope, and slopes this much smaller than at high rate are not believed.
 FLAT, FLATTEST = 0.01, 20.0
+# How steps to one side grow, and how long they become, in units of what the slope says.
+LONGER, LONGEST = 1.7, 16.0
 # What a result may stay away from its target: bits a weight, or natural logarithms of the error.
 NEAR = 2e-3
 # Natural logarithms of λ, from where a search begins, to where it gives up.
@@ -208,19 +210,20 @@ def refined(problem: Problem, start: Try, target: Target, slope: float, num_stat
     Levels still settle, so that y is no function of the price alone: steps by a given slope, no brackets.
     """
     found: list[Try] = []
-    codebook, log_price, push = start.fit.codebook, start.log_price, 1.0
+    codebook, log_price, push, last = start.fit.codebook, start.log_price, 1.0, 0.0
     turns = TURNS if problem.num_weights < MANY else 1
     for number in range(TRIES + PUSHES):
         one = tried(problem, codebook, log_price, start.step, num_states, turns)
         found.append(one)
         y = target.of(one)
-        if target.near(y) or (number >= TRIES - 1 and any(target.met(target.of(last)) for last in found)):
+        if target.near(y) or (number >= TRIES - 1 and any(target.met(target.of(other)) for other in found)):
             break
-        if not math.isfinite(y):
+        wanted = target.aim - y
+        if not math.isfinite(wanted):
             break
-        if number >= TRIES - 1:  # far enough to keep the promise, whatever is left over
-            push *= 2
-        log_price += min(max(push * (target.aim - y) / slope, -1.0), 1.0)
+        # Lengths hold what they led to: of several steps to one side the later ones are longer.
+        push = min(push * LONGER, LONGEST) if wanted * last > 0 else 1.0
+        log_price, last = log_price + min(max(push * wanted / slope, -1.0), 1.0), wanted
         codebook = one.fit.codebook
     return found
 
