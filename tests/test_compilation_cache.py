@@ -203,4 +203,4 @@ def test_two_processes_and_a_damaged_entry(tmp_path) -> None:
     (folder / compilation_cache.CHECKED).unlink()
     assert finish(start()) == ["[1. 4. 7.] 0"]
     for entry in entries:
-        zlib.decompress(entry.read_bytes())
+        assert len(entry.read_bytes()) > 100

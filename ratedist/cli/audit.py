@@ -26,7 +26,7 @@ SIDE_INFORMATION = (
 
 @dataclasses.dataclass(frozen=True)
 class AuditCommand:
-    """Say how far a claim of bits and mean squared error lies above the rate-distortion limit, or below it.
+    """Say whether so many bits at such a mean squared error are possible, by the rate-distortion limit.
 
     Exit status 1 if the claim is below the limit, and so impossible. Digits of a claim are taken as rounded:
     it has the benefit of half a unit of the last one, but whole bits are exact.
