@@ -1,5 +1,6 @@
 """Compiled programs are kept where a user's caches are, and nothing depends on it."""
 
+import contextlib
 import os
 import pathlib
 import stat
@@ -164,12 +165,18 @@ def test_what_is_torn_goes_before_it_is_read(tmp_path) -> None:
         "flipped": flipped,
         "empty": b"",
         "zeros": bytes(2000),  # a file whose length alone was on the disk when the power went
-        "zstd": b"\x28\xb5\x2f\xfd",
     }
+    expected = {"whole-cache"}
+    with contextlib.suppress(ImportError):
+        import zstandard
+
+        entries["zstd"] = zstandard.compress(bytes(range(256)) * 10)
+        entries["half zstd"] = entries["zstd"][:50]
+        expected.add("zstd-cache")
     for name, content in entries.items():
         (tmp_path / f"{name}-cache").write_bytes(content)
     remove_torn(tmp_path)
-    assert {path.name for path in tmp_path.glob("*-cache")} == {"whole-cache", "zstd-cache"}
+    assert {path.name for path in tmp_path.glob("*-cache")} == expected
     old = tmp_path / "half-cache"
     old.write_bytes(whole[:50])
     os.utime(old, (1000, 1000))
