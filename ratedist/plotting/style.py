@@ -19,7 +19,7 @@ STYLE = Path(__file__).with_name("style.mplstyle")
 LETTERS_PER_INCH = 10.6
 COLORS = 256
 # Settings under which a figure without a layout engine keeps none.
-NO_LAYOUT = {"figure.constrained_layout.use": False, "figure.autolayout": False}
+NO_LAYOUT: dict[Any, bool] = {"figure.constrained_layout.use": False, "figure.autolayout": False}
 
 
 @dataclasses.dataclass(frozen=True)
