@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from ratedist.experiments.figure2_config import Figure2Config
 
 # Processor seconds on one core of the machine that docs/plan.md names; `python benchmarks/plan.py` fits them.
-START = 1.4
-SHAPE = 3.0
-TRIAL = 4.6e-6
-WEIGHT_AND_CLUSTER = 4.4e-8
+START = 1.3
+SHAPE = 2.9
+TRIAL = 5.5e-6
+WEIGHT_AND_CLUSTER = 4.2e-8
 # Of more weights than are quantised side by side each pair counts.
-PAIR_AND_CLUSTER = 3.3e-8
+PAIR_AND_CLUSTER = 2.3e-8
 MOST_SIDE_BY_SIDE = 256
 
 

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ratedist.plotting.layout import figure_legend, settle
 from ratedist.plotting.style import Look, heading, house_style
@@ -48,7 +49,9 @@ def draw_seeing_the_data(table: pd.DataFrame, title: str = "") -> Figure:
             _points(risks, rows, "population_risk", look, f"_{look.label}")
         most = 1.05 * float(table.loc[table["kind"].isin(POINTS), "rate_bits"].max())
         distortions.set_yscale("log")
+        distortions.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         distortions.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        distortions.yaxis.set_minor_formatter(NullFormatter())
         for axes, name in ((distortions, "distortion"), (risks, "population risk")):
             axes.set(xlim=(0, most), xlabel="rate, all weights [bits]", ylabel=name)
         figure_legend(figure, [distortions, risks])

@@ -12,6 +12,8 @@ On the right neither uses it: Markov compressors S → W → Ŵ, whose exact cur
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import root_scalar
@@ -195,35 +197,32 @@ def data_aware_gain(model: GaussianLinearModel) -> float:
 
 def _telescoped(x: np.ndarray) -> np.ndarray:
     """``ψ(x)/2 − [ln Γ(x + ½) − ln Γ(x)] + x[ψ(x + ½) − ψ(x)] − ½``."""
-    small = x < LEAST_SERIES
-    low = np.where(small, x, 1.0)
-    direct = digamma(low) / 2 - (gammaln(low + 0.5) - gammaln(low)) + low * _digamma_half_rise(low) - 0.5
-    y = 1 / np.where(small, LEAST_SERIES, x)
-    square = y * y
-    # Stirling's series of the four terms; those in ln x and in y cancel.
-    series = -square / 24 - y * square / 48 + square**2 / 240 + y * square**2 * (3 / 320)
-    series += -(square**3) / 504 - y * square**3 * (17 / 1792) + square**4 / 480
-    return np.where(small, direct, series)
+    return _with_series(
+        x,
+        lambda x: digamma(x) / 2 - (gammaln(x + 0.5) - gammaln(x)) + x * _digamma_half_rise(x) - 0.5,
+        # Stirling's series of the four terms; those in ln x and in 1/x cancel.
+        (0, 0, -1 / 24, -1 / 48, 1 / 240, 3 / 320, -1 / 504, -17 / 1792, 1 / 480),
+    )
 
 
 def _digamma_half_rise(x: np.ndarray) -> np.ndarray:
     """``ψ(x + ½) − ψ(x)``."""
-    small = x < LEAST_SERIES
-    low = np.where(small, x, 1.0)
-    y = 1 / np.where(small, LEAST_SERIES, x)
-    square = y * y
-    series = y / 2 + square / 8 - square**2 / 64 + square**3 / 128 - square**4 * (17 / 2048)
-    return np.where(small, digamma(low + 0.5) - digamma(low), series)
+    series = (0, 1 / 2, 1 / 8, 0, -1 / 64, 0, 1 / 128, 0, -17 / 2048)
+    return _with_series(x, lambda x: digamma(x + 0.5) - digamma(x), series)
 
 
 def _log_less_digamma(x: np.ndarray) -> np.ndarray:
     """``ln x − ψ(x)``."""
-    small = x < LEAST_SERIES
-    low = np.where(small, x, 1.0)
-    y = 1 / np.where(small, LEAST_SERIES, x)
-    square = y * y
-    series = y / 2 + square / 12 - square**2 / 120 + square**3 / 252 - square**4 / 240
-    return np.where(small, np.log(low) - digamma(low), series)
+    series = (0, 1 / 2, 1 / 12, 0, -1 / 120, 0, 1 / 252, 0, -1 / 240)
+    return _with_series(x, lambda x: np.log(x) - digamma(x), series)
+
+
+def _with_series(
+    x: np.ndarray, direct: Callable[[np.ndarray], np.ndarray], coefficients: tuple[float, ...]
+) -> np.ndarray:
+    """A function of x > 0 as it is written, and where that cancels by its series in 1/x."""
+    series = np.polynomial.polynomial.polyval(1 / np.maximum(x, LEAST_SERIES), coefficients)
+    return np.where(x < LEAST_SERIES, direct(np.minimum(x, LEAST_SERIES)), series)
 
 
 def _rate_of_channel(a: np.ndarray, weights: np.ndarray, distortion: float) -> float:
