@@ -27,7 +27,7 @@ class SeeingTheDataCommand:
     """Compare compressors that see the data with the exact curve of those that see the weights alone."""
 
     closing: ClassVar = Closing(
-        "Two minutes on two cores.",
+        "Somewhat over a minute on two cores.",
         (
             Example(
                 "A small model, in half a minute",
