@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist.codes.ans import ans_encode
-from ratedist.quantizers.trellis.convolutional import trellis_of
+from ratedist.quantizers.trellis.decoder import symbols_in_order
 from ratedist.quantizers.trellis.header import header_bits
-from ratedist.quantizers.trellis.lanes import number_of_lanes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -121,31 +120,9 @@ def decode_trellis(
         >>> np.array_equal(again, found.reconstruction)
         True
     """
-    trellis = trellis_of(num_states)
     pairs = [_checked_union(union, *one) for union, one in enumerate(_three_pairs(streams, levels, branches))]
-    first = pairs[0][1].size
-    labels = [pairs[0][0], pairs[1][0] + first]
-    values, own = (np.concatenate([pair[i] for pair in pairs]) for i in (1, 2))
-    num_weights = labels[0].size + labels[1].size
-    if num_weights == 0:
-        raise ValueError("streams must hold at least one label, got none")
-    lanes = number_of_lanes(num_weights)
-    next_states = trellis.next_states
-    order = np.empty(num_weights, labels[0].dtype)
-    state, taken = np.zeros(lanes, np.int64), [0, 0]
-    for start in range(0, num_weights, lanes):
-        row = order[start : start + lanes]
-        state = state[: row.size]
-        second = (state & 1).astype(bool)
-        wanted = int(np.count_nonzero(second))
-        for union, count in enumerate((row.size - wanted, wanted)):
-            part = labels[union][taken[union] : taken[union] + count]
-            if part.size < count:
-                raise ValueError(f"stream {union} ends too early: the states ask for more of its labels")
-            row[second == bool(union)] = part
-            taken[union] += count
-        state = next_states[state, own[row]]
-    return values[order]
+    labels, values, own = zip(*pairs, strict=True)
+    return np.concatenate(values)[symbols_in_order(labels, own, num_states)]
 
 
 def _three_pairs(*sequences: Sequence[ArrayLike]) -> list[tuple[ArrayLike, ArrayLike, ArrayLike]]:
@@ -172,4 +149,4 @@ def _checked_union(
         )
     if labels.size and (int(labels.min()) < 0 or int(labels.max()) >= values.size):
         raise ValueError(f"labels of stream {union} must be from 0 to {values.size - 1}, one for each level")
-    return labels.astype(np.int32), values, own.astype(np.int64)
+    return labels, values, own
