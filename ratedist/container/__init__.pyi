@@ -12,3 +12,4 @@ from .tensor_reader import Entry as Entry
 from .tensor_reader import TensorFile as TensorFile
 from .tensor_writer import encode_header as encode_header
 from .tensor_writer import write_tensor_file as write_tensor_file
+from .trellis_tensor import TrellisTensor as TrellisTensor

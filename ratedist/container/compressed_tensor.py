@@ -16,8 +16,8 @@ class CompressedTensor(Protocol):
     """A tensor in a form of fewer bits: what writer, reader, sizes and trees have to know of it.
 
     The kind of a stored tensor is named by its ``RdzEntry``. ``QuantizedTensor`` is the first kind,
-    ``FactoredTensor`` and ``PrunedTensor`` are made of quantised ones. Another one needs a form in
-    ``rdz_forms``, a row in ``rdz_row``, and its module among the decoders of ``rdz_reader``.
+    ``FactoredTensor`` and ``PrunedTensor`` are made of quantised ones, ``TrellisTensor`` is not. Another one
+    needs a form in ``rdz_forms``, a row in ``rdz_row``, and its module among the decoders of ``rdz_reader``.
     """
 
     @property

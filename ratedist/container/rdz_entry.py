@@ -11,7 +11,7 @@ from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES, num
 from ratedist.container.rdz_format import COUNT_DTYPES, STORED_CODERS, least_label_bytes
 
 if TYPE_CHECKING:
-    from ratedist.container.rdz_forms import Factors, Zeros
+    from ratedist.container.rdz_forms import Factors, Trellis, Zeros
 
 # A tensor as it is, and one as labels, codebook and counts. Other kinds are in ``rdz_forms``.
 RAW, QUANTIZED = "raw", "quantized"
@@ -40,7 +40,7 @@ class RdzEntry:
         weighted: whether distortion and energy have importances h, or h = 1; ``None`` if the writer did not
             say.
         bulk_error: relative squared error of most weights, see ``QuantizedTensor.bulk_error``, or ``None``.
-        form: of a tensor that is made of quantised ones, ``Factors`` or ``Zeros``; or ``None``.
+        form: of a tensor of another kind, ``Factors``, ``Zeros`` or ``Trellis``; or ``None``.
     """
 
     dtype: str
@@ -56,7 +56,7 @@ class RdzEntry:
     energy: float | None = None
     weighted: bool | None = None
     bulk_error: float | None = None
-    form: Factors | Zeros | None = None
+    form: Factors | Zeros | Trellis | None = None
 
     @property
     def kind(self) -> str:
@@ -86,7 +86,9 @@ class RdzEntry:
     @property
     def num_clusters(self) -> int:
         """K."""
-        return max((code.codebook_shape[0] for code in self.codes if code.codebook_shape), default=0)
+        if self.form is not None:
+            return self.form.num_clusters
+        return self.codebook_shape[0] if self.codebook_shape else 0
 
     @property
     def block_length(self) -> int:
@@ -109,6 +111,11 @@ class RdzEntry:
         if self.form is not None:
             return self.form.num_labels(self.num_weights)
         return -(-self.num_weights // max(self.block_length, 1))
+
+    @property
+    def label_bytes(self) -> int:
+        """Bytes of coded labels, without filling."""
+        return self.coded_bytes if self.form is None else self.form.label_bytes
 
     @property
     def decoded_bytes(self) -> int:

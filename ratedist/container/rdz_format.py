@@ -1,6 +1,6 @@
 """What a .rdz file is, for its writer and its readers.
 
-A .rdz file is a safetensors file. Those of versions 2 to 4, which are written, have two tensors of bytes:
+A .rdz file is a safetensors file. Those of versions 2 to 5, which are written, have two tensors of bytes:
 
 - ``data``: what is stored of each tensor, in the order of their names. Of a quantised one these are its coded
   labels, filled with zeros to a byte for every 1024 weights, so that the size of a file bounds what reading
@@ -10,9 +10,10 @@ A .rdz file is a safetensors file. Those of versions 2 to 4, which are written, 
 - ``index``: metadata, and a row for each tensor with all that has to be known of it and the SHA-256 of its
   data (see ``rdz_index``).
 
-A file is of version 4 if labels or runs in it are packed, several a symbol (see ``ratedist.codes.packed``).
-Else it is of version 3 if a tensor in it is factored or pruned, and of version 2 if none is. So readers of
-before read what they know, and refuse the others by their version.
+A file is of version 5 if a tensor in it is along a trellis. Else it is of version 4 if labels or runs in it
+are packed, several a symbol (see ``ratedist.codes.packed``); else of version 3 if a tensor in it is factored
+or pruned, and of version 2 if none is. So readers of before read what they know, and refuse the others by
+their version.
 
 - A factored tensor has the data of its factors, left before right, each as a quantised tensor of F32, then
   zeros where these are less than a byte for every 1024 weights. With l and r the decoded factors, the tensor
@@ -23,6 +24,13 @@ before read what they know, and refuse the others by their version.
   every 1024 weights; how often each of the symbols 0 … A occurs; and the data of a quantised tensor of shape
   ``(k,)``, the weights that are kept, in row-major order. All others are zero. Marks are those of the two
   that are fewer, the weights that are kept or the zeros.
+- A tensor along a trellis has the coded labels of union 0 and those of union 1; zeros, where these are less
+  than a byte for every 1024 weights; the levels of union 0, then those of union 1; their branches, a bit a
+  level, highest first, filled with zeros to whole bytes; and how often each label occurs, in LEB128. With
+  G = ⌈d/1024⌉ lanes weight j belongs to lane j mod G, and every lane begins in state 0. The last bit u of a
+  state s says which union has the weight. The weight is the next level of its stream, rounded to the dtype
+  (to nearest, ties to even), and its branch b makes the next state ``⌊s/2⌋ ⊕ u·f ⊕ b·g``, f and g by the
+  number of states (see ``ratedist.quantizers.trellis.convolutional``).
 
 The metadata of the header are ``rdz``, an object in JSON with the version, and ``rdz_sha256``, the SHA-256 of
 the index. Version and index determine the header to the last byte, and the reader compares it: nothing is
@@ -39,8 +47,8 @@ import json
 from ratedist.container.tensor_reader import Entry
 from ratedist.container.tensor_writer import encode_header
 
-# Of a file of quantised tensors, of one with factored or pruned ones too, and of one with packed labels.
-VERSION, FORMS_VERSION, PACKED_VERSION = 2, 3, 4
+# Of a file of quantised tensors, of one with factored or pruned ones, with packed labels, with trellises.
+VERSION, FORMS_VERSION, PACKED_VERSION, TRELLIS_VERSION = 2, 3, 4, 5
 FORMAT_KEY = "rdz"
 DIGEST_KEY = "rdz_sha256"
 DATA, INDEX = "data", "index"
@@ -58,7 +66,7 @@ def least_label_bytes(num_weights: int) -> int:
 
 
 def header_of(data_bytes: int, index: bytes, version: int = VERSION) -> bytes:
-    """The header of the file of version 2 to 4 with so many bytes of data and this index."""
+    """The header of the file of version 2 to 5 with so many bytes of data and this index."""
     return encode_header(
         entries_of(data_bytes, index),
         {
@@ -69,5 +77,5 @@ def header_of(data_bytes: int, index: bytes, version: int = VERSION) -> bytes:
 
 
 def entries_of(data_bytes: int, index: bytes) -> dict[str, Entry]:
-    """The two tensors of the file of version 2 to 4."""
+    """The two tensors of the file of version 2 to 5."""
     return {DATA: Entry("U8", (data_bytes,)), INDEX: Entry("U8", (len(index),))}

@@ -1,4 +1,4 @@
-"""How a .rdz file describes tensors that are made of quantised ones: two factors, or zeros and the rest."""
+"""How a .rdz file describes tensors of other kinds: two factors, zeros and the rest, a path in a trellis."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from ratedist.codes.bitstream import MAX_SYMBOLS
-from ratedist.container.dtypes import num_bytes
-from ratedist.container.rdz_format import COUNT_DTYPES, STORED_CODERS, least_label_bytes
+from ratedist.container.dtypes import WEIGHT_DTYPES, num_bytes
+from ratedist.container.rdz_format import CODERS, COUNT_DTYPES, STORED_CODERS, least_label_bytes
+from ratedist.quantizers.trellis.convolutional import PARITY_CHECKS
 
 if TYPE_CHECKING:
     from ratedist.container.rdz_entry import RdzEntry
 
 FACTORED: Final = "factored"
 PRUNED: Final = "pruned"
+TRELLIS: Final = "trellis"
 # Factors are decoded to this, whatever the tensor: it holds the centres of every codebook exactly.
 FACTOR_DTYPE = "F32"
+# What levels of a trellis can be written in.
+LEVEL_DTYPES = WEIGHT_DTYPES
+# Numbers of states that there are codes for.
+STATES = tuple(PARITY_CHECKS)
+# In the place of the coder of a stream without labels.
+NO_STREAM = CODERS[0]
+# Bytes of a count at most, as of every number.
+COUNT_BYTES = 9
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +50,16 @@ class Factors:
     def coders(self) -> frozenset[str]:
         """Besides those of the quantised tensors."""
         return frozenset()
+
+    @property
+    def num_clusters(self) -> int:
+        """K, the larger one of both factors."""
+        return max(code.num_clusters for code in self.codes)
+
+    @property
+    def label_bytes(self) -> int:
+        """Bytes of coded labels."""
+        return self.left.coded_bytes + self.right.coded_bytes
 
     @property
     def rank(self) -> int:
@@ -108,6 +128,16 @@ class Zeros:
         return frozenset({self.coder})
 
     @property
+    def num_clusters(self) -> int:
+        """K, of the weights that are kept."""
+        return self.values.num_clusters
+
+    @property
+    def label_bytes(self) -> int:
+        """Bytes of coded labels."""
+        return self.values.coded_bytes
+
+    @property
     def rank(self) -> None:
         """Nothing is known of a rank."""
         return
@@ -144,3 +174,83 @@ class Zeros:
         ):
             raise ValueError(f"runs and values of {name!r:.60} do not belong together")
         values.check(name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trellis:
+    """A tensor whose weights are labels of two unions, which the states of a trellis take by turns.
+
+    Attributes:
+        num_states: S.
+        num_levels: of union 0 and of union 1, which may have none.
+        level_dtype: of the levels.
+        stream_coders: of the labels of either union, "huffman", "packed" or "ans".
+        stream_bytes: of either stream of labels in code.
+        count_bytes: of the numbers that say how often each label occurs.
+    """
+
+    kind: ClassVar[Literal["trellis"]] = TRELLIS
+    num_states: int
+    num_levels: tuple[int, int]
+    level_dtype: str
+    stream_coders: tuple[str, str]
+    stream_bytes: tuple[int, int]
+    count_bytes: int
+
+    @property
+    def codes(self) -> tuple[RdzEntry, ...]:
+        """It is made of no quantised tensors."""
+        return ()
+
+    @property
+    def coders(self) -> frozenset[str]:
+        """Of the streams that have labels."""
+        return frozenset(self.stream_coders[: 1 + (self.num_levels[1] > 0)])
+
+    @property
+    def num_clusters(self) -> int:
+        """K, the levels of both unions."""
+        return sum(self.num_levels)
+
+    @property
+    def label_bytes(self) -> int:
+        """Bytes of coded labels."""
+        return sum(self.stream_bytes)
+
+    @property
+    def rank(self) -> None:
+        """Nothing is known of a rank."""
+        return
+
+    def zeros(self, num_weights: int) -> None:
+        """Nothing is known of zeros."""
+        return
+
+    def num_labels(self, num_weights: int) -> int:
+        """Symbols that have to be decoded."""
+        return num_weights
+
+    def part_bytes(self, num_weights: int) -> tuple[int, ...]:
+        """Bytes of both streams, their filling (a byte for every 1024 weights), levels, branches, counts."""
+        filling = max(least_label_bytes(num_weights) - self.label_bytes, 0)
+        levels = num_bytes(self.level_dtype, (self.num_clusters,))
+        return (*self.stream_bytes, filling, levels, -(-self.num_clusters // 8), self.count_bytes)
+
+    def check(self, name: str, entry: RdzEntry) -> None:
+        """Raise ``ValueError`` where these cannot be the streams and levels of a tensor."""
+        if self.num_states not in STATES:
+            raise ValueError(
+                f"{name!r:.60} has a trellis of {self.num_states} states, which is not one of "
+                f"{', '.join(map(str, STATES))}"
+            )
+        first, second = self.num_levels
+        if (
+            not 1 <= first <= MAX_SYMBOLS
+            or not 0 <= second <= MAX_SYMBOLS
+            or self.level_dtype not in LEVEL_DTYPES
+            or not set(self.stream_coders) <= set(STORED_CODERS)
+            or (second == 0 and (self.stream_bytes[1] or self.stream_coders[1] != NO_STREAM))
+            or not self.num_clusters <= self.count_bytes <= COUNT_BYTES * self.num_clusters
+            or self.num_clusters > entry.num_weights
+        ):
+            raise ValueError(f"streams, levels and counts of {name!r:.60} do not belong together")

@@ -12,7 +12,8 @@ from typing import Any
 
 from ratedist.container.rdz_bytes import Cursor, number_bytes, text_bytes
 from ratedist.container.rdz_entry import RdzEntry
-from ratedist.container.rdz_format import FORMS_VERSION, PACKED, PACKED_VERSION, VERSION
+from ratedist.container.rdz_format import FORMS_VERSION, PACKED, PACKED_VERSION, TRELLIS_VERSION, VERSION
+from ratedist.container.rdz_forms import TRELLIS
 from ratedist.container.rdz_row import DIGEST_BYTES, decode_row, encode_row
 
 
@@ -20,10 +21,12 @@ def version_of(entries: Iterable[RdzEntry]) -> int:
     """The version of a file with these tensors: the first that knows their kinds, so that old readers do."""
     version = VERSION
     for entry in entries:
+        if entry.kind == TRELLIS:
+            return TRELLIS_VERSION
         if PACKED in entry.coders:
-            return PACKED_VERSION
-        if entry.form is not None:
-            version = FORMS_VERSION
+            version = PACKED_VERSION
+        elif entry.form is not None:
+            version = max(version, FORMS_VERSION)
     return version
 
 
@@ -55,9 +58,8 @@ def decode_index(index: bytes, start: int, size: int) -> tuple[dict[str, str], d
         entries[name] = entry = decode_row(name, cursor, position)
         position += entry.num_bytes
         if position > start + size:
-            coded = sum(code.coded_bytes for code in entry.codes)
             raise ValueError(
-                f"{name!r:.60} claims {entry.num_weights} weights and {coded} bytes of code, "
+                f"{name!r:.60} claims {entry.num_weights} weights and {entry.label_bytes} bytes of code, "
                 f"which are not in its {size} bytes of data"
             )
     if position != start + size or not cursor.at_end:

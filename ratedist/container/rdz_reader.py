@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ratedist.codes.many_streams import decode_many
-from ratedist.container import factored_decoding, pruned_decoding, quantized_decoding
+from ratedist.container import factored_decoding, pruned_decoding, quantized_decoding, trellis_decoding
 from ratedist.container.compressed_tensor import CompressedTensor, Inspection
 from ratedist.container.dtypes import from_bytes
 from ratedist.container.rdz_entry import QUANTIZED, RAW, RdzEntry
@@ -21,19 +21,23 @@ from ratedist.container.rdz_format import (
     DATA,
     DIGEST_KEY,
     FORMAT_KEY,
-    FORMS_VERSION,
     INDEX,
-    PACKED_VERSION,
+    TRELLIS_VERSION,
     VERSION,
     header_of,
 )
-from ratedist.container.rdz_forms import FACTORED, PRUNED
+from ratedist.container.rdz_forms import FACTORED, PRUNED, TRELLIS
 from ratedist.container.rdz_index import decode_index, version_of
 from ratedist.container.rdz_version1 import VERSION1, read_version1
 from ratedist.container.tensor_reader import TensorFile, parse_json
 
 # What streams a kind of tensor has, and what is made of their symbols.
-DECODERS = {QUANTIZED: quantized_decoding, FACTORED: factored_decoding, PRUNED: pruned_decoding}
+DECODERS = {
+    QUANTIZED: quantized_decoding,
+    FACTORED: factored_decoding,
+    PRUNED: pruned_decoding,
+    TRELLIS: trellis_decoding,
+}
 # Labels, or bytes of the file, of tensors that are read and decoded together.
 BATCH = 1 << 20
 
@@ -53,7 +57,7 @@ class RdzFile:
         metadata: strings by name, as given to the writer.
         size: of the file, in bytes.
         header_bytes: what is not data: header, its length, and index.
-        version: of the format, 1 to 4.
+        version: of the format, 1 to 5.
 
     Raises:
         ValueError: a file that cannot be read, is not whole, has been changed, is of another version, or
@@ -222,9 +226,9 @@ class RdzFile:
         version = content.get("version")
         if type(version) is int and version == VERSION1:
             return version, *read_version1(self._file, content)
-        if type(version) is not int or version not in (VERSION, FORMS_VERSION, PACKED_VERSION):
+        if type(version) is not int or not VERSION <= version <= TRELLIS_VERSION:
             raise ValueError(
-                f"its version is {version!r:.40}, this reader knows {VERSION1} to {PACKED_VERSION}"
+                f"its version is {version!r:.40}, this reader knows {VERSION1} to {TRELLIS_VERSION}"
             )
         parts = self._file.entries
         if parts.keys() != {DATA, INDEX}:

@@ -12,7 +12,10 @@ dimensions; the SHA-256 of the data, 32 bytes; and a byte for the kind. Behind i
 - 4, one that is pruned: number of weights kept; a byte, 1, 2 or 3 for the coder of the runs in that order,
   plus 4 if the marks between them are the zeros; a byte for the dtype of their counts; the longest run A of
   one symbol; bytes of coded runs without their filling; what a quantised tensor has. Then the errors of all
-  weights.
+  weights;
+- 6, one along a trellis: number of states; a byte for the dtype of the levels; for either union number of
+  levels, a byte for the coder of its labels as above, and bytes of coded labels; bytes of the counts. Then
+  its errors. A union without levels has coder 1 and no bytes.
 
 Errors are a byte: 1 if distortion and energy are known, plus 2 if importances weight them, or 4 if they do
 not, plus 8 if the error of the bulk is known; if known, both as 64-bit floating-point numbers, NaN where only
@@ -30,7 +33,7 @@ from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES
 from ratedist.container.rdz_bytes import Cursor, number_bytes, text_bytes
 from ratedist.container.rdz_entry import RAW, RdzEntry, codebook_name
 from ratedist.container.rdz_format import CODERS, PACKED, STORED_CODERS
-from ratedist.container.rdz_forms import FACTOR_DTYPE, FACTORED, PRUNED, Factors, Zeros
+from ratedist.container.rdz_forms import FACTOR_DTYPE, FACTORED, PRUNED, TRELLIS, Factors, Trellis, Zeros
 from ratedist.container.tensor_reader import checked_shape
 
 # A code is a place in this list, so that it can be added to at its end alone.
@@ -39,7 +42,7 @@ DTYPE_CODES = (
     *("U64", "I64", "F64", "C64", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4", "F6_E2M3", "F6_E3M2"),
 )
 DIGEST_BYTES = 32
-KINDS = (RAW, *CODERS, FACTORED, PRUNED, PACKED)
+KINDS = (RAW, *CODERS, FACTORED, PRUNED, PACKED, TRELLIS)
 RUN_CODERS = (RAW, *STORED_CODERS)
 NUMBERS, NUMBER = struct.Struct("<dd"), struct.Struct("<d")
 WEIGHTED, BULK = {None: 0, True: 2, False: 4}, 8
@@ -57,8 +60,10 @@ def encode_row(name: str, entry: RdzEntry) -> bytes:
         row += _code(entry)
     elif form.kind == FACTORED:
         row += _factors(form)
-    else:
+    elif form.kind == PRUNED:
         row += _zeros(form)
+    else:
+        row += _trellis(form)
     return row + _errors(entry)
 
 
@@ -77,6 +82,8 @@ def decode_row(name: str, cursor: Cursor, position: int) -> RdzEntry:
         entry = RdzEntry(dtype, shape, form=_decode_factors(name, cursor, math.prod(shape)))
     elif kind == PRUNED:
         entry = RdzEntry(dtype, shape, form=_decode_zeros(name, cursor, dtype))
+    elif kind == TRELLIS:
+        entry = RdzEntry(dtype, shape, form=_decode_trellis(name, cursor))
     else:
         entry = _decode_code(name, cursor, kind, dtype, shape)
     distortion, energy, weighted, bulk_error = _decode_errors(name, cursor)
@@ -149,6 +156,22 @@ def _decode_zeros(name: str, cursor: Cursor, dtype: str) -> Zeros:
     return Zeros(
         bool(marks_zeros), _coder(name, RUN_CODERS[coder]), coded_bytes, longest_run, counts_dtype, values
     )
+
+
+def _trellis(form: Trellis) -> bytes:
+    row = bytes([KINDS.index(TRELLIS)]) + number_bytes(form.num_states)
+    row += bytes([DTYPE_CODES.index(form.level_dtype)])
+    for levels, coder, size in zip(form.num_levels, form.stream_coders, form.stream_bytes, strict=True):
+        row += number_bytes(levels) + bytes([KINDS.index(coder)]) + number_bytes(size)
+    return row + number_bytes(form.count_bytes)
+
+
+def _decode_trellis(name: str, cursor: Cursor) -> Trellis:
+    num_states, level_dtype = cursor.number(), _dtype(name, cursor)
+    (K0, coder0, size0), (K1, coder1, size1) = (
+        (cursor.number(), _coder(name, _kind(name, cursor)), cursor.number()) for _ in range(2)
+    )
+    return Trellis(num_states, (K0, K1), level_dtype, (coder0, coder1), (size0, size1), cursor.number())
 
 
 def _errors(entry: RdzEntry) -> bytes:

@@ -19,12 +19,14 @@ from ratedist.container import (
     PrunedTensor,
     QuantizedTensor,
     RdzWriter,
+    TrellisTensor,
     encode_header,
 )
 from ratedist.container.dtypes import dtype_name, from_bytes, to_bytes
 from ratedist.container.rdz_format import entries_of, header_of
 from ratedist.container.rdz_index import decode_index, encode_index, version_of
 from ratedist.container.rdz_version1 import NO_DIGEST
+from ratedist.quantizers.trellis.convolutional import trellis_of
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 METADATA = {"format": "pt"}
@@ -122,6 +124,43 @@ def packed():
     }
 
 
+def path_symbols(num_weights, branches, num_first, num_states):
+    """Some path through a trellis, each lane by itself, weight after weight, in whole numbers."""
+    lanes, states, after = -(-num_weights // 1024), {}, trellis_of(num_states).next_states.tolist()
+    symbols = np.zeros(num_weights, np.uint8)
+    for place in range(num_weights):
+        state = states.get(place % lanes, 0)
+        first, size = (num_first, len(branches) - num_first) if state & 1 else (0, num_first)
+        symbols[place] = first + (place * place * 7919 % 101) ** 2 % 29 % 11 % size
+        states[place % lanes] = after[state][int(branches[symbols[place]])]
+    return symbols
+
+
+def trellises():
+    """Tensors along trellises of all dtypes, and one of either kind of before, likewise."""
+    single, half, bfloat = np.dtype(np.float32), np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)
+    book = np.array([-1.5, 0.1, 0.75, 2.5, -0.25, 1.25, 3.0], np.float64)
+    branches = np.array([0, 1, 0, 1, 1, 0, 1], bool)
+
+    def along(shape, levels, num_first, num_states, dtype, *errors, own=branches):
+        own = own[: levels.size]
+        symbols = path_symbols(int(np.prod(shape)), own, num_first, num_states)
+        return TrellisTensor(symbols, levels, own, num_first, num_states, shape, dtype, *errors)
+
+    return {
+        "eight": along((9, 10), book.astype(np.float32), 4, 8, single, 0.125, True, 2.0, 0.5),
+        "many states": along((40,), book[[0, 1, 4, 5]].astype(half), 2, 256, half),
+        "packed": along((18_000,), book[[0, 1, 4]].astype(bfloat), 2, 4, bfloat),
+        "double": along((5, 3, 2), book / 3, 4, 32, np.dtype(np.float64), 0.25, False, 1.0),
+        "one union": along((3000,), book[[0, 2]].astype(np.float32), 2, 8, half, own=np.zeros(2, bool)),
+        "number": along((), book[:1].astype(np.float32), 1, 16, single),
+        "constant": along((5000,), book[1:2], 1, 64, np.dtype(np.float64)),
+        "scalar": tensors()["scalar"],
+        "factored": forms()["factored"],
+        "plain": np.arange(6, dtype=np.int32),
+    }
+
+
 def write(path, coder, content=None):
     """Write ``tensors()`` or others; returns the bytes."""
     with RdzWriter(path, coder, METADATA) as writer:
@@ -146,7 +185,7 @@ def same(found, expected):
             and same(found.reconstruction(), expected.reconstruction())
         )
     if hasattr(expected, "stored"):
-        parts = {"left", "right", "values", "kept"} & vars(expected).keys()
+        parts = {"left", "right", "values", "kept", "symbols", "levels", "branches"} & vars(expected).keys()
         return (
             type(found) is type(expected)
             and all(same(getattr(found, part), getattr(expected, part)) for part in parts)
@@ -165,7 +204,7 @@ def same(found, expected):
 
 
 def parts(whole):
-    """Metadata, entries and data (bytes by name) of a file of version 2 to 4."""
+    """Metadata, entries and data (bytes by name) of a file of version 2 to 5."""
     length = int.from_bytes(whole[:8], "little")
     sizes = [
         fields["shape"][0] for name, fields in json.loads(whole[8 : 8 + length]).items() if name[0] != "_"
@@ -177,7 +216,7 @@ def parts(whole):
 
 
 def signed(metadata, entries, data):
-    """A file of version 2 to 4 with these contents, all its SHA-256 right, whatever the contents."""
+    """A file of version 2 to 5 with these contents, all its SHA-256 right, whatever the contents."""
     entries = {
         name: dataclasses.replace(entry, digest=hashlib.sha256(data.get(name, b"")).digest())
         for name, entry in entries.items()
@@ -187,7 +226,7 @@ def signed(metadata, entries, data):
 
 
 def with_index(index, body, version=2):
-    """A file of version 2 to 4 with this index, its SHA-256 right."""
+    """A file of version 2 to 5 with this index, its SHA-256 right."""
     header = header_of(len(body), index, version)
     assert list(entries_of(len(body), index)) == ["data", "index"]
     return len(header).to_bytes(8, "little") + header + body + index

@@ -217,7 +217,7 @@ def wide_codebook(description, arrays):
         (counts(2**63, 2**63, 60, 0, 0), "do not add up"),
         (counts(30, 30, 0, 0, 0), "Huffman code"),
         (counts(60, 0, 0), "do not belong together"),
-        (version(5), "version is 5, this reader knows 1 to 4"),
+        (version(6), "version is 6, this reader knows 1 to 5"),
         (version(2), "does not consist of data and index"),
         (version("1"), "version is '1'"),
         (version(True), "version is True"),

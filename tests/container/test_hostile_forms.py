@@ -200,7 +200,7 @@ FACTORS, RUNS = b"\x03\x08\x03\x01\x0b\x01\x05\x00", b"\x04\x0d\x01\x01\x04"
         (in_index(FACTORS, b"\x03\x07\x03" + FACTORS[3:]), "make no matrix of 7 rows"),
         (in_index(FACTORS, b"\x03\x08\x03\x00" + FACTORS[4:]), "has 'raw' in the place of a coder"),
         (in_index(FACTORS, b"\x03\x08\x03\x03" + FACTORS[4:]), "has 'factored' in the place of a coder"),
-        (in_index(FACTORS, b"\x06\x08\x03" + FACTORS[3:]), "not that of a quantised tensor"),
+        (in_index(FACTORS, b"\x07\x08\x03" + FACTORS[3:]), "not that of a quantised tensor"),
         (in_index(FACTORS, b"\x03\x08\x03\x05" + FACTORS[4:]), "kinds that version 3 is not written for"),
         (in_index(FACTORS, b"\x03" + b"\xff" * 8 + b"\x7f\x01" + FACTORS[3:]), "make no matrix of"),
         (in_index(FACTORS, b"\x03\x08" + b"\xff" * 8 + b"\x7f" + FACTORS[3:]), "no product of factors"),
@@ -236,7 +236,8 @@ FACTORS, RUNS = b"\x03\x08\x03\x01\x0b\x01\x05\x00", b"\x04\x0d\x01\x01\x04"
         (of_version(2, "factored", "scalar"), "kinds that version 2 is not written for"),
         (of_version(3, "plain", "scalar"), "kinds that version 3 is not written for"),
         (of_version(4, "factored"), "of kinds that version 4 is not written for"),
-        (of_version(5, "factored"), "its version is 5, this reader knows 1 to 4"),
+        (of_version(5, "factored"), "of kinds that version 5 is not written for"),
+        (of_version(6, "factored"), "its version is 6, this reader knows 1 to 5"),
     ],
 )
 def test_what_a_liar_is_told(path, spoil, message):
