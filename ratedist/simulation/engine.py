@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jaxlib.version
 import numpy as np
 from jax.extend.random import threefry_2x32
 from jax.sharding import Mesh, NamedSharding
@@ -40,7 +41,9 @@ Arrays = ModelArrays | MultiOutputArrays
 # Each compilation keeps some 600 memory maps, of which Linux gives a process 65,530.
 MAX_KEPT = 40
 # On CPU: LLVM at -O1 and XLA's older emitters of loops. They give every bit that the usual ones give.
-QUICK_OPTIONS = (("xla_backend_optimization_level", 1), ("xla_cpu_use_fusion_emitters", False))
+QUICK_OPTIONS = (("xla_backend_optimization_level", 1),)
+if jaxlib.version.__version_info__ < (0, 11):  # later ones have no older emitters, and refuse the option
+    QUICK_OPTIONS += (("xla_cpu_use_fusion_emitters", False),)
 # These compressors are as quick by them. The dynamic programme of K-means is three times slower.
 QUICKLY_COMPILED = PreparedFixedCodebook, PreparedOracle
 # Trials whose reconstructions, read once for each risk, stay in the processor's cache.

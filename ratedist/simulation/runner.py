@@ -222,7 +222,9 @@ def _opened(
 def _mesh(devices: Sequence[Any] | None) -> Mesh:
     if devices is not None:
         here = jax.local_devices()
-        if not isinstance(devices, Sequence) or not devices or any(one not in here for one in devices):
+        # The processor is beside an accelerator, though not among the devices that JAX names unasked.
+        own = [*here, *jax.local_devices(backend="cpu")]
+        if not isinstance(devices, Sequence) or not devices or any(one not in own for one in devices):
             raise ValueError(f"devices must be some of {here}, got {devices!r}")
         if len(set(devices)) < len(devices):
             raise ValueError(f"devices must be named once each, got {devices!r}")
