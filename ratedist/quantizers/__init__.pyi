@@ -5,6 +5,7 @@ from .clustering import kmeans as kmeans
 from .clustering import optimal_scalar_path as optimal_scalar_path
 from .designed import DesignedQuantizer as DesignedQuantizer
 from .designed import entropy_constrained_design as entropy_constrained_design
+from .feedback.quantize import quantize_with_feedback as quantize_with_feedback
 from .methods import Algorithm1 as Algorithm1
 from .methods import Lloyd as Lloyd
 from .methods import Optimal as Optimal
