@@ -47,12 +47,14 @@ def means(result: rd.SimulationResult) -> np.ndarray:
 def timed(devices: Sequence[Any], num_trials: int, batch: int) -> tuple[float, float, np.ndarray]:
     """Seconds of a first call beyond a second one, microseconds a trial of the second, and its means."""
     model, kinds = problem()
-    took = []
-    for _ in range(2):
+
+    def run() -> tuple[float, rd.SimulationResult]:
         start = time.perf_counter()
         found = rd.simulate(model, kinds, num_trials, jax.random.key(0), batch_size=batch, devices=devices)
-        took.append(time.perf_counter() - start)
-    return took[0] - took[1], took[1] / num_trials * 1e6, means(found)
+        return time.perf_counter() - start, found
+
+    (first, _), (second, found) = run(), run()
+    return first - second, second / num_trials * 1e6, means(found)
 
 
 def trials(args: argparse.Namespace, accelerator: Sequence[Any], processor: Sequence[Any]) -> bool:
