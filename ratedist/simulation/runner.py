@@ -46,6 +46,8 @@ from ratedist.simulation.shared_loop import run_shared
 from ratedist.simulation.target import target_of
 
 BATCH_BYTES = 64 * 2**20
+# An accelerator does many more trials in the time of a few (benchmarks/devices.py).
+ACCELERATOR_BYTES, ACCELERATOR_BATCH = 2**30, 4096
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
 MAX_BATCH = 256
 # Where they lie side by side, some at a time, in long runs. Short ones of any length share a compilation.
@@ -88,7 +90,7 @@ def simulate(
             compressors that see W alone. "statistics" draws A, W and L_S(W), "dataset" the inputs and
             outputs. "auto" takes the first that shows the compressors what they need to see.
         batch_size: trials at a time. By default as many as fit in about 64 MiB: at most 256, or 512 of few
-            weights in a long run.
+            weights in a long run. On accelerators a long run has as many as fit in 1 GiB, at most 4,096.
         progress: show a progress bar on standard error.
         checkpoint_path: file in which the state is saved every few seconds. A run goes on from it if it
             belongs to the same model, compressors, key, sampler and precision. It then ends with the numbers
@@ -150,7 +152,7 @@ def simulate(
     prepared = {name: compressor.prepare(model) for name, compressor in compressors.items()}
     mesh = _mesh(devices)
     several = devices is None and processes.count() > 1
-    batch_size = min(_batch_size(batch_size, model, compressors, chosen, most, mesh.size), most)
+    batch_size = min(_batch_size(batch_size, model, compressors, chosen, most, mesh), most)
     arrays = arrays_of(model)
     needs = tuple((name, frozenset(compressor.needs)) for name, compressor in compressors.items())
     # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
@@ -274,7 +276,7 @@ def _batch_size(
     compressors: Mapping[str, Compressor],
     sampler: str,
     num_trials: int,
-    num_devices: int,
+    mesh: Mesh,
 ) -> int:
     if asked is not None:
         _checks.integer("batch_size", asked, 1)
@@ -290,5 +292,7 @@ def _batch_size(
         f"a trial of the sampler {sampler!r} at {'' if o == 1 else f'o = {o}, '}d = {d}, n = {model.n}",
         8 * per_trial,
     )
-    most = LARGE_BATCH if side_by_side and num_trials >= MANY_TRIALS else MAX_BATCH
-    return asked or num_devices * int(min(max(BATCH_BYTES // (8 * per_trial), 1), most))
+    room, most = BATCH_BYTES, LARGE_BATCH if side_by_side and num_trials >= MANY_TRIALS else MAX_BATCH
+    if mesh.devices.flat[0].platform != "cpu" and num_trials >= MANY_TRIALS:
+        room, most = ACCELERATOR_BYTES, ACCELERATOR_BATCH
+    return asked or mesh.size * int(min(max(room // (8 * per_trial), 1), most))
