@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -14,6 +15,10 @@ REACH = 3
 # How often a label is taken to occur that nobody uses: it may come back, at a price.
 UNUSED = 0.5
 ARRANGEMENTS = ("plain", "zero")
+# Weights looked at together.
+PIECE = 1 << 16
+# Part of the error about old levels below which that about new ones is added up anew.
+CANCELLED = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,31 +87,56 @@ class Usage:
 
     Attributes:
         counts: how often each symbol occurs, shape ``(4, CAPACITY)``.
+        mass: importances of the weights of each symbol, of the same shape.
         centroids: weighted means, in steps; the levels as they were where there is no mass.
         nats: Σ over both unions of their weights times their entropy.
         distortion: ``Σ h (w − centroid)²``, in steps.
     """
 
     counts: np.ndarray
+    mass: np.ndarray
     centroids: np.ndarray
     nats: float
     distortion: float
 
 
-def usage(codebook: Codebook, symbols: np.ndarray, weights: np.ndarray, h: np.ndarray | None) -> Usage:
-    """Counts, centroids and costs of symbols, in double precision."""
-    counts = np.bincount(symbols, minlength=SYMBOLS)
+def usage(
+    codebook: Codebook, symbols: np.ndarray, weights: np.ndarray, h: np.ndarray | None, step: float
+) -> Usage:
+    """Counts, centroids and costs of symbols, in double precision; weights are divided by ``step``."""
     before = codebook.levels.ravel()
-    # About the level, so that nothing cancels.
-    error = weights - before[symbols]
-    mass = counts if h is None else np.bincount(symbols, h, SYMBOLS)
-    moment = np.bincount(symbols, error if h is None else h * error, SYMBOLS)
-    centroids = before + moment / np.where(mass > 0, mass, 1.0)
-    error = weights - centroids[symbols]
-    error *= error
-    distortion = float(np.sum(error) if h is None else np.dot(h, error))
-    counts = counts.reshape(4, CAPACITY)
-    return Usage(counts, centroids.reshape(4, CAPACITY), nats_of(counts), distortion)
+    counts = np.zeros(SYMBOLS, np.int64)
+    mass, moment, about_levels = np.zeros(SYMBOLS), np.zeros(SYMBOLS), 0.0
+    for own, index, error in _errors(before, symbols, weights, step):
+        counts += np.bincount(index, minlength=SYMBOLS)
+        weighted = error if h is None else h[own] * error
+        moment += np.bincount(index, weighted, SYMBOLS)
+        about_levels += float(weighted @ error)
+        if h is not None:
+            mass += np.bincount(index, h[own], SYMBOLS)
+    mass = counts.astype(np.float64) if h is None else mass
+    shift = moment / np.where(mass > 0, mass, 1.0)
+    centroids = before + shift
+    distortion = about_levels - float(mass @ shift**2)
+    if distortion < CANCELLED * about_levels:
+        distortion = 0.0
+        for own, _, error in _errors(centroids, symbols, weights, step):
+            distortion += float((error if h is None else h[own] * error) @ error)
+    shape = 4, CAPACITY
+    counts = counts.reshape(shape)
+    return Usage(counts, mass.reshape(shape), centroids.reshape(shape), nats_of(counts), distortion)
+
+
+def _errors(
+    levels: np.ndarray, symbols: np.ndarray, weights: np.ndarray, step: float
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Pieces that a cache holds: where, their symbols, and ``w/step − c``."""
+    for start in range(0, weights.size, PIECE):
+        own = slice(start, start + PIECE)
+        index = symbols[own].astype(np.intp)
+        error = weights[own] / step
+        error -= levels[index]
+        yield own, index, error
 
 
 def nats_of(counts: np.ndarray) -> float:

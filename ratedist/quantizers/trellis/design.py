@@ -42,12 +42,17 @@ def drawn_near(steps: np.ndarray) -> np.ndarray:
 
 
 def best_path(
-    weights: np.ndarray, importance: np.ndarray | None, codebook: Codebook, price: float, num_states: int
+    weights: np.ndarray,
+    importance: np.ndarray | None,
+    codebook: Codebook,
+    price: float,
+    num_states: int,
+    step: float = 1.0,
 ) -> np.ndarray:
-    """Symbols of the path of least ``Σ h (w − c)² + price · nats``; weights and levels in steps."""
+    """Symbols of the path of least ``Σ h (w/step − c)² + price · nats``; levels are in steps."""
     levels = drawn_near(codebook.levels).astype(np.float32)
     prices = (price * codebook.lengths).astype(np.float32)
-    blocks = lane_blocks(drawn_near(weights), importance, num_states)
+    blocks = lane_blocks(weights, importance, num_states, lambda own: drawn_near(own / step))
     found = ((own, cheapest_symbols(w, h, rows, levels, prices, num_states)) for own, w, h, rows in blocks)
     return in_order(found, weights.size, np.uint16)
 
@@ -61,15 +66,16 @@ def descended(
     num_states: int,
     turns: int,
     smallest_gain: float,
+    step: float,
 ) -> Fit:
     """The best of at most ``turns`` turns; they end where one gains less than a part ``smallest_gain``.
 
-    Each level that is used costs ``level_nats`` as well.
+    Weights are divided by ``step``. Each level that is used costs ``level_nats`` as well.
     """
     best: Fit | None = None
     for _ in range(turns):
-        symbols = best_path(weights, importance, codebook, price, num_states)
-        found = usage(codebook, symbols, weights, importance)
+        symbols = best_path(weights, importance, codebook, price, num_states, step)
+        found = usage(codebook, symbols, weights, importance, step)
         codebook = refitted(codebook, found, level_nats)
         nats = found.nats + level_nats * np.count_nonzero(found.counts)
         objective = found.distortion + price * nats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -15,9 +15,12 @@ def number_of_lanes(num_weights: int) -> int:
 
 
 def lane_blocks(
-    weights: np.ndarray, importance: np.ndarray | None, num_states: int
+    weights: np.ndarray,
+    importance: np.ndarray | None,
+    num_states: int,
+    of_weights: Callable[[np.ndarray], np.ndarray] = lambda own: own,
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
-    """Lanes of a block, their weights and importances in single precision, and how many each has.
+    """Lanes of a block, ``of_weights`` and importances in single precision, and how many each lane has.
 
     Rows and lanes are filled up with zeros to powers of two, for which few programs have to be compiled.
     """
@@ -31,18 +34,26 @@ def lane_blocks(
         lengths = np.zeros(width, np.int32)
         lengths[: own.stop - first] = full + (np.arange(first, own.stop) < rest)
         shape = height, width
-        yield own, _block(weights, own, lanes, shape), _block(importance, own, lanes, shape), lengths
+        w = _block(weights, own, lanes, shape, of_weights)
+        yield own, w, _block(importance, own, lanes, shape, lambda own: own), lengths
 
 
-def _block(values: np.ndarray | None, own: slice, lanes: int, shape: tuple[int, int]) -> np.ndarray:
+def _block(
+    values: np.ndarray | None,
+    own: slice,
+    lanes: int,
+    shape: tuple[int, int],
+    of_values: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
     block = np.zeros(shape, np.float32)
     if values is None:
         block[:] = 1.0
         return block
     full = values.size // lanes
-    block[:full, : own.stop - own.start] = values[: full * lanes].reshape(full, lanes)[:, own]
+    block[:full, : own.stop - own.start] = of_values(values[: full * lanes].reshape(full, lanes)[:, own])
     last = values[full * lanes :][own]
-    block[full : full + 1, : last.size] = last
+    if last.size:
+        block[full, : last.size] = of_values(last)
     return block
 
 

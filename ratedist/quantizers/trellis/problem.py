@@ -7,12 +7,8 @@ import math
 
 import numpy as np
 
-from ratedist.quantizers.trellis.header import DOUBLE, SINGLE
-
 # Weights on which codebooks are designed before all of them are looked at.
 SAMPLE = 1 << 17
-# The largest weight in units of the spread up to which single precision does for the levels.
-LARGEST = 2.0**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,7 +19,6 @@ class Problem:
         x: weights of ordinary size, float64 of shape ``(n,)``.
         h: importances of mean 1, or ``None`` where all are equal.
         num_weights: N, which is above n for a sample.
-        level_bits: bits that a level is stored in.
     """
 
     x: np.ndarray
@@ -32,7 +27,6 @@ class Problem:
     exponent: int
     log_importance: float
     num_weights: int
-    level_bits: int
 
     @property
     def counting(self) -> np.ndarray:
@@ -42,7 +36,14 @@ class Problem:
     @property
     def spread(self) -> float:
         """A standard deviation that few outliers do not move, above 0."""
-        return _spread(self.counting)
+        counting = _some(self.counting)
+        low, high = np.quantile(counting, [0.25, 0.75])
+        return (float(high - low) / 1.349) or float(np.std(self.counting)) or 1.0
+
+    @property
+    def scaled_offset(self) -> float:
+        """The offset in units of x."""
+        return math.ldexp(self.offset, -self.exponent)
 
     def log_price(self, multiplier: float) -> float:
         """ln of λ in units of x² and h."""
@@ -66,19 +67,27 @@ class Problem:
 def problem_of(weights: np.ndarray, importance: np.ndarray | None) -> Problem:
     """The problem of checked weights and importances."""
     counting = weights if importance is None else weights[importance > 0]
-    offset = float(np.partition(counting, counting.size // 2)[counting.size // 2])
-    exponent = int(np.frexp(np.abs(counting - offset).max())[1])
-    x, h, log_importance = np.ldexp(weights - offset, -exponent), None, 0.0
-    counting = x
+    offset = float(np.median(_some(counting)))
+    reach = max(float(counting.max()) - offset, offset - float(counting.min()))
+    exponent = int(np.frexp(reach or abs(offset))[1])
+    x = weights - offset
+    np.ldexp(x, -exponent, out=x)
+    h, log_importance = None, 0.0
     if importance is not None:
-        counting = x[importance > 0]
         h = importance / importance.max()
         log_importance = math.log(importance.max()) + math.log(h.mean())
-        h = h / h.mean()
-    level_bits = SINGLE if np.abs(counting).max() <= LARGEST * _spread(counting) else DOUBLE
-    return Problem(x, h, offset, exponent, log_importance, weights.size, level_bits)
+        h /= h.mean()
+    return Problem(x, h, offset, exponent, log_importance, weights.size)
 
 
-def _spread(x: np.ndarray) -> float:
-    low, high = np.quantile(x, [0.25, 0.75])
-    return (float(high - low) / 1.349) or float(np.std(x)) or 1.0
+def with_idle_ones_near(weights: np.ndarray, importance: np.ndarray | None) -> np.ndarray:
+    """Weights with one of the others in place of those that have no importance, however far these are."""
+    if importance is None or np.all(importance > 0):
+        return weights
+    return np.where(importance > 0, weights, weights[np.argmax(importance)])
+
+
+def _some(x: np.ndarray) -> np.ndarray:
+    """An odd number of them, apart by equal distances, for quantiles of many."""
+    some = x[:: -(-x.size // SAMPLE)]
+    return some[: some.size - 1 + some.size % 2]

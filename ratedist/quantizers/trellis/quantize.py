@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.codes.rounding import round_to_bits
 from ratedist.quantizers.quantized import checked_weights, require_concrete
+from ratedist.quantizers.trellis.codebook import PIECE, usage
 from ratedist.quantizers.trellis.convolutional import trellis_of
-from ratedist.quantizers.trellis.header import DOUBLE, header_bits
-from ratedist.quantizers.trellis.problem import Problem, problem_of
+from ratedist.quantizers.trellis.header import LEVEL_BITS, header_bits, rounded_levels
+from ratedist.quantizers.trellis.problem import Problem, problem_of, with_idle_ones_near
 from ratedist.quantizers.trellis.result import TrellisQuantized
 from ratedist.quantizers.trellis.search import Target, Try, at_price, at_target
 from ratedist.quantizers.trellis.viterbi import CAPACITY
+
+# Part of an error that a target may be missed by where sums are rounded.
+ROUNDING = 1e-9
 
 
 def quantize_trellis(
@@ -74,20 +78,14 @@ def quantize_trellis(
             "diameter_penalty must be 0 for a trellis: levels are paid for by the bits of their labels, and "
             "a price on the outer two would only forbid outliers. Use kmeans for it"
         )
+    w = with_idle_ones_near(w, h)
     problem = problem_of(w, h)
     if target is None:
         assert multiplier is not None
         found, tries = at_price(problem, problem.log_price(float(multiplier)), states), []
         return _result(w, h, problem, found, states) if found else _refused(None, problem, tries)
-    wanted = _scaled(target, problem)
-    found, tries = at_target(problem, wanted, states)
-    result = _result(w, h, problem, found, states) if found else _refused(target, problem, tries)
-    if target.mean_squared_error is not None and result.mean_squared_error > target.mean_squared_error:
-        # By the rounding of the levels alone.
-        problem = dataclasses.replace(problem, level_bits=DOUBLE)
-        found, tries = at_target(problem, wanted, states)
-        result = _result(w, h, problem, found, states) if found else _refused(target, problem, tries)
-    return result
+    found, tries = at_target(problem, _scaled(target, problem), states)
+    return _result(w, h, problem, found, states) if found else _refused(target, problem, tries)
 
 
 def _checked_target(bits_per_weight: Any, mean_squared_error: Any, multiplier: Any) -> Target | None:
@@ -114,8 +112,9 @@ def _scaled(target: Target, problem: Problem) -> Target:
     if target.mean_squared_error is None:
         return target
     mantissa, exponent = np.frexp(target.mean_squared_error)
-    error = np.ldexp(mantissa, max(int(exponent) - 2 * problem.exponent, -1000))
-    return Target(None, float(min(error, 1e300)))
+    error = np.ldexp(mantissa, min(max(int(exponent) - 2 * problem.exponent, -1000), 1000))
+    # What is rounded on the way must not miss it.
+    return Target(None, float(error) * (1 - ROUNDING))
 
 
 def _refused(target: Target | None, problem: Problem, tries: list[Try]) -> NoReturn:
@@ -124,7 +123,7 @@ def _refused(target: Target | None, problem: Problem, tries: list[Try]) -> NoRet
         raise ValueError(f"multiplier is so small that these weights need {most}")
     if target.bits_per_weight is None:
         raise ValueError(f"mean_squared_error {target.mean_squared_error:g} needs {most}")
-    least = header_bits(1, problem.num_weights, problem.level_bits) / problem.num_weights
+    least = header_bits(np.array([problem.num_weights]), LEVEL_BITS[0]) / problem.num_weights
     if target.bits_per_weight < least:
         raise ValueError(
             f"bits_per_weight must be at least {least:.4g} for {problem.num_weights} weight(s), the header "
@@ -141,12 +140,12 @@ def _refused(target: Target | None, problem: Problem, tries: list[Try]) -> NoRet
 def _result(
     w: np.ndarray, h: np.ndarray | None, problem: Problem, found: Try, states: int
 ) -> TrellisQuantized:
-    """Streams by union, and levels as a file would have them: beside an offset and a common exponent."""
-    counts = found.fit.found.counts.ravel()
-    stored = round_to_bits(_centroids(problem, found), problem.level_bits)
-    stored = problem.offset + np.ldexp(stored, problem.exponent)
+    """Streams by union, and levels as a file has them."""
+    symbols, counts = found.fit.symbols, found.fit.found.counts.ravel()
+    stored = np.zeros(counts.size)
+    stored[counts > 0] = rounded_levels(_means(w, h, problem, found)[counts > 0], found.level_bits)
+    stored = np.ldexp(stored, problem.exponent)
     subset = np.arange(counts.size) // CAPACITY
-    symbols = found.fit.symbols
     union = subset.astype(np.uint8)[symbols] & 1
     streams, levels, branches = [], [], []
     for one in range(2):
@@ -168,26 +167,29 @@ def _result(
         total,
         mean,
         problem.multiplier(found.log_price),
-        problem.level_bits,
+        found.level_bits,
     )
 
 
-def _centroids(problem: Problem, found: Try) -> np.ndarray:
-    """Means by symbol, once more: steps and back again have rounded them."""
-    symbols, before = found.fit.symbols, found.fit.found.centroids.ravel() * found.step
-    error = problem.x - before[symbols]
-    mass = np.bincount(symbols, problem.h, before.size)
-    moment = np.bincount(symbols, error if problem.h is None else problem.h * error, before.size)
-    return before + moment / np.where(mass > 0, mass, 1.0)
+def _means(w: np.ndarray, h: np.ndarray | None, problem: Problem, found: Try) -> np.ndarray:
+    """Means by symbol once more, of the weights as they are: steps and back again have rounded them."""
+    levels = problem.scaled_offset + found.fit.found.centroids * found.step
+    codebook = dataclasses.replace(found.fit.codebook, levels=levels)
+    return usage(
+        codebook, found.fit.symbols, w, problem.h, math.ldexp(1.0, problem.exponent)
+    ).centroids.ravel()
 
 
 def _errors(
     w: np.ndarray, h: np.ndarray | None, reconstruction: np.ndarray, problem: Problem
 ) -> tuple[float, float]:
     """Mean squared error and distortion, without squares of extreme numbers."""
-    error = np.ldexp(w - reconstruction, -problem.exponent)
-    error *= error
-    mean = float(np.mean(error)) if h is None else float(np.dot(h / h.max(), error) / np.sum(h / h.max()))
-    mean = float(np.ldexp(mean, 2 * problem.exponent))
+    total = 0.0
+    for start in range(0, w.size, PIECE):
+        own = slice(start, start + PIECE)
+        error = np.ldexp(w[own] - reconstruction[own], -problem.exponent)
+        total += float(error @ error if problem.h is None else (problem.h[own] * error) @ error)
+    # Importances of the problem have mean 1.
+    mean = float(np.ldexp(total / w.size, 2 * problem.exponent))
     mass = float(w.size) if h is None else float(np.sum(h))
     return mean, mean * mass

@@ -6,9 +6,16 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from ratedist.quantizers.trellis.codebook import ARRANGEMENTS, Codebook, first_codebook, positions_near
 from ratedist.quantizers.trellis.design import Fit, descended
-from ratedist.quantizers.trellis.header import bits_of_a_level, header_bits
+from ratedist.quantizers.trellis.header import (
+    RARE_LEVEL_BITS,
+    cheapest_level_bits,
+    header_bits,
+    rounded_levels,
+)
 from ratedist.quantizers.trellis.problem import Problem
 from ratedist.units import bits_to_nats, nats_to_bits
 
@@ -30,15 +37,18 @@ LONGER, LONGEST = 1.7, 16.0
 NEAR = 2e-3
 # Natural logarithms of λ, from where a search begins, to where it gives up.
 FARTHEST = 250.0
+# ln λ between which squares are numbers. Above there is one level, below all weights are met.
+LOWEST, HIGHEST = -600.0, 200.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Try:
-    """What came of one price: its logarithm, the fit in steps, and the codebook that it began with."""
+    """What came of one price: its logarithm, the fit in steps, and how many bits its levels are stored in."""
 
     log_price: float
     step: float
     fit: Fit
+    level_bits: int
     bits_per_weight: float
     mean_squared_error: float
 
@@ -97,14 +107,18 @@ def tried(
 ) -> Try:
     """Descent from a codebook at a price."""
     price = math.exp(log_price - 2 * math.log(step))
-    x, N = problem.x / step, problem.num_weights
+    n, N = problem.x.size, problem.num_weights
     # Of a sample the part of it that the sample is of the weights.
-    level_nats = bits_to_nats(bits_of_a_level(N, problem.level_bits)) * x.size / N
-    fit = descended(x, problem.h, codebook, price, level_nats, num_states, turns, SMALLEST_GAIN)
-    used = int((fit.found.counts > 0).sum())
-    nats = fit.found.nats / problem.x.size
-    bits = nats_to_bits(nats) + header_bits(used, N, problem.level_bits) / N
-    return Try(log_price, step, fit, bits, fit.found.distortion / problem.x.size * step**2)
+    level_nats = bits_to_nats(RARE_LEVEL_BITS) * n / N
+    fit = descended(problem.x, problem.h, codebook, price, level_nats, num_states, turns, SMALLEST_GAIN, step)
+    used = fit.found.counts > 0
+    levels, mass = problem.scaled_offset + fit.found.centroids[used] * step, fit.found.mass[used]
+    distortion = fit.found.distortion * step**2
+    level_bits = cheapest_level_bits(levels, mass, distortion, N)
+    distortion += float(mass @ (rounded_levels(levels, level_bits) - levels) ** 2)
+    header = header_bits(np.maximum(np.rint(fit.found.counts[used] * (N / n)), 1), level_bits)
+    bits = nats_to_bits(fit.found.nats / n) + header / N
+    return Try(log_price, step, fit, level_bits, bits, distortion / n)
 
 
 def designed(sample: Problem, problem: Problem, log_price: float, num_states: int) -> Try | None:
@@ -230,11 +244,13 @@ def refined(problem: Problem, start: Try, target: Target, slope: float, num_stat
 
 def at_price(problem: Problem, log_price: float, num_states: int) -> Try | None:
     """The fit at a given price, ``None`` where there are too many levels."""
-    start = designed(problem.sample(), problem, log_price, num_states)
+    bounded = min(max(log_price, LOWEST), HIGHEST)
+    start = designed(problem.sample(), problem, bounded, num_states)
     if start is None:
         return None
     turns = DESIGN_TURNS if problem.num_weights < MANY else TURNS
-    return tried(problem, start.fit.codebook, log_price, start.step, num_states, turns)
+    found = tried(problem, start.fit.codebook, bounded, start.step, num_states, turns)
+    return dataclasses.replace(found, log_price=log_price)
 
 
 def at_target(problem: Problem, target: Target, num_states: int) -> tuple[Try | None, list[Try]]:

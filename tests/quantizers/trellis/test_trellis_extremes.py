@@ -84,7 +84,7 @@ def test_single_precision_is_taken_as_it_is() -> None:
         ({"multiplier": 1.0, "importance": np.zeros(N)}, "got all zero"),
         ({"multiplier": 1.0, "importance": np.ones(3)}, "importance must have the shape"),
         ({"multiplier": 1e-14}, "more than 4,096 levels"),
-        ({"bits_per_weight": 0.1}, "bits_per_weight must be at least 0.155 for 1000"),
+        ({"bits_per_weight": 0.05}, "bits_per_weight must be at least 0.073 for 1000"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict, words: str) -> None:
