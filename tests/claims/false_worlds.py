@@ -168,6 +168,13 @@ WORLDS: dict[str, World] = {
     "remark-2": World("an oracle that needs 40 nats", estimate(to=40.0), HOLDS),
     "remark-2-limit": World("an excess that stays 1 nat", levelled(1.0)),
     "remark-2-concentration": World("every draw within ε", estimate(to=1.0), HOLDS),
+    "data-aware-bracket": World("an exact curve 20% higher", estimate("upper", times=1.2)),
+    "gram-information": World("a worth that is 0.001 nats off", estimate("nats, (1, 5)", plus=1e-3)),
+    "feedback-rounding": World(
+        "feedback that saves nothing", estimate("D of rounding to 0.15, f", to=0.0939)
+    ),
+    "below-the-exact-curve": World("a compressor that needs 10% more nats", estimate(times=1.1)),
+    "below-at-a-price": World("a risk lower by 0.4", estimate(plus=-0.4)),
     # Generalisation bounds
     "sub-gaussian-loss": World("a σ² that serves every λ", saturated(premise=True), HOLDS),
     "equation-a5": World("a formula 1% larger", prediction("Λ(0.1)", times=1.01)),
