@@ -90,7 +90,7 @@ def distortion_bracket(
         lines = [one.distortion + (one.rate_lower - rate) / one.slope for one in points if one.rate_lower > 0]
         lower = max([known.lower, *lines])
         corners = sorted([(one.rate, one.distortion) for one in points] + [(0.0, variance)])
-        known = Limit(lower, min(known.upper, _below_chords(corners, rate)))
+        known = Limit(lower, min(known.upper, below_chords(corners, rate)))
         # A nat of rate is worth two of the logarithm of D.
         misses = [2 * (one.rate - rate) for one in points]
         if known.width <= 2 * TOLERANCE * known.lower or min(map(abs, misses)) < NEAR:
@@ -111,10 +111,10 @@ def lines_at(points: Sequence[RateDistortionPoint], distortion: float) -> float:
 def chords_at(points: Sequence[RateDistortionPoint], variance: float, distortion: float) -> float:
     """The lowest chord at D between points, and from each to (variance, 0); infinite left of all."""
     corners = sorted([(one.distortion, one.rate) for one in points] + [(variance, 0.0)])
-    return _below_chords(corners, distortion)
+    return below_chords(corners, distortion)
 
 
-def _below_chords(corners: list[tuple[float, float]], at: float) -> float:
+def below_chords(corners: list[tuple[float, float]], at: float) -> float:
     """The least value at ``at`` of a chord between two corners on either side, which are (place, value)."""
     best = math.inf
     for x0, y0 in corners:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from ratedist import _checks
+from ratedist.theory.sources.windows import WindowedKernel
 
 # Sweeps of q ← q·c before Newton takes over. They converge geometrically when no output letter sits at
 # the edge of the support, and like 1/iterations when one does.
@@ -115,14 +116,16 @@ def certified_point(p: np.ndarray, d: np.ndarray, slope: float, q: np.ndarray) -
     return RateDistortionPoint(slope, D + float(p @ offset), rate, lower, q * c)
 
 
-def optimal_output(p: np.ndarray, kernel: np.ndarray, start: np.ndarray, tolerance: float) -> np.ndarray:
+def optimal_output(
+    p: np.ndarray, kernel: np.ndarray | WindowedKernel, start: np.ndarray, tolerance: float
+) -> np.ndarray:
     """Minimise ``−Σ p ln(Kq) + Σ q`` over q ≥ 0 by a primal–dual interior-point method.
 
     At the optimum Σ q = 1 and 1 − c(y) = s(y) ≥ 0 with q·s = 0: the conditions of Blahut–Arimoto.
 
     Args:
         p: probabilities, shape ``(num_inputs,)``.
-        kernel: K > 0, shape ``(num_inputs, num_outputs)``.
+        kernel: K ≥ 0, shape ``(num_inputs, num_outputs)``, no row all zero.
         start: an output law, shape ``(num_outputs,)``.
         tolerance: stop when the average of q·s, times the number of outputs, is below this.
 
@@ -139,16 +142,28 @@ def optimal_output(p: np.ndarray, kernel: np.ndarray, start: np.ndarray, toleran
         if complementarity < tolerance / 10 and np.abs(residual).max() < tolerance / 10:
             break
         target = CENTERING * complementarity / num_outputs
-        scaled = kernel * (np.sqrt(p) / Z)[:, None]
         # In the unknown dq/√q the matrix is √q H √q + diag(s), symmetric and better scaled near q = 0.
         root = np.sqrt(q)
-        matrix = (scaled * root).T @ (scaled * root)
-        matrix[np.diag_indices(num_outputs)] += s
-        step = root * np.linalg.solve(matrix, root * (residual - s + target / q))
+        step = root * _solved(kernel, np.sqrt(p) / Z, root, s, root * (residual - s + target / q))
         s_step = target / q - s - s / q * step
         length = min(_longest(q, step), _longest(s, s_step))
         q, s = q + length * step, s + length * s_step
     return q / q.sum()
+
+
+def _solved(
+    kernel: np.ndarray | WindowedKernel,
+    weight: np.ndarray,
+    root: np.ndarray,
+    s: np.ndarray,
+    right: np.ndarray,
+) -> np.ndarray:
+    if isinstance(kernel, WindowedKernel):
+        return kernel.solve(weight, root, s, right)
+    scaled = kernel * weight[:, None] * root
+    matrix = scaled.T @ scaled
+    matrix[np.diag_indices(root.size)] += s
+    return np.linalg.solve(matrix, right)
 
 
 def _longest(value: np.ndarray, step: np.ndarray) -> float:
