@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ratedist.container import Entry, rdz_size
 from ratedist.container.names import printable
-from ratedist.tensors.allocation import allocate
-from ratedist.tensors.budget_curve import BYTE, CANDIDATES, MAX_RELATIVE_ERROR, Curve, Load, Point
+from ratedist.tensors.budget_curve import CANDIDATES, Curve
+from ratedist.tensors.choice import enough, least_loss, most_bytes
 from ratedist.tensors.config import MOST_CLUSTERS, QuantizationConfig
+from ratedist.tensors.point import MAX_RELATIVE_ERROR, Load, Point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,24 +169,11 @@ def _choose(
     """
     options = {}
     for name, curve in curves.items():
-        options[name] = sorted(K for K in curve.points if floor[name] <= K)
+        ks = sorted(K for K in curve.points if floor[name] <= K)
         if name in accurate:
-            options[name] = [K for K in options[name] if curve.points[K].accurate]
-    groups = []
-    for name, ks in options.items():
-        points = [curves[name].points[K] for K in ks]
-        groups.append(([float(p.entry.num_bytes) for p in points], [p.loss for p in points]))
-    smallest = {name: ks[0] for name, ks in options.items()}
-    overhead = size(smallest) - sum(curves[name].points[K].entry.num_bytes for name, K in smallest.items())
-    least = sum(min(num_bytes) for num_bytes, _ in groups)
-    while max_bytes - overhead >= least:
-        places = allocate(groups, max_bytes - overhead).choices
-        choice = {name: options[name][place] for name, place in zip(options, places, strict=True)}
-        excess = size(choice) - max_bytes
-        if excess <= 0:
-            return choice
-        overhead += excess
-    return None
+            ks = [K for K in ks if curve.points[K].accurate]
+        options[name] = {K: curve.points[K] for K in ks}
+    return least_loss(options, size, max_bytes)
 
 
 def warn_of_errors(points: Mapping[str, Point]) -> None:
@@ -205,21 +192,3 @@ def warn_of_errors(points: Mapping[str, Point]) -> None:
             f"{', …' if len(bad) > 5 else ''}; give more bits, or exclude them",
             stacklevel=4,
         )
-
-
-def most_bytes(bits_per_weight: float, num_weights: int) -> int:
-    """The most bytes that are no more bits for each weight."""
-    num_bytes = math.floor(min(bits_per_weight * num_weights / BYTE, 2.0**62)) + 1
-    while BYTE * num_bytes / num_weights > bits_per_weight:
-        num_bytes -= 1
-    return num_bytes
-
-
-def enough(num_bytes: int, num_weights: int) -> str:
-    """The least of four digits that so many bytes are within, in bits a weight."""
-    exact = BYTE * num_bytes / num_weights
-    step = 10.0 ** (math.floor(math.log10(exact)) - 3)
-    steps = math.floor(exact / step)
-    while most_bytes(float(f"{steps * step:.4g}"), num_weights) < num_bytes:
-        steps += 1
-    return f"{steps * step:.4g}"

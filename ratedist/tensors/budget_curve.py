@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from ratedist.container import RdzEntry
-from ratedist.container.compressed_tensor import MeasuredTensor
-from ratedist.tensors.bulk_warning import is_hidden
 from ratedist.tensors.compression import compress_tensor
 from ratedist.tensors.config import LEAST_CLUSTERS, MOST_CLUSTERS, QuantizationConfig
+from ratedist.tensors.point import BYTE, Load, Point
 from ratedist.tensors.tensor import named
 
 # K that are tried: all up to eight, and powers of 2^¼.
@@ -25,39 +21,6 @@ CANDIDATES = (
 STRIDE = 3
 # Of K up to this each is tried where larger errors are met, beyond only every so many.
 FEW_CLUSTERS, COARSE = 8, 4
-# Part of a tensor's energy Σhw², and of the spread of its bulk, that the error of either should not exceed.
-MAX_RELATIVE_ERROR = 0.5
-BYTE = 8
-
-Load = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Point:
-    """One tensor with one K: its part of the file and of the loss, its relative error and its bulk's."""
-
-    entry: RdzEntry
-    loss: float
-    relative_error: float
-    bulk_error: float
-    is_hidden: bool
-
-    @property
-    def accurate(self) -> bool:
-        """Whether neither error is too large."""
-        return self.relative_error <= MAX_RELATIVE_ERROR and self.bulk_error <= MAX_RELATIVE_ERROR
-
-    @classmethod
-    def of(cls, tensor: MeasuredTensor, coder: str) -> Point:
-        relative_error = tensor.distortion and tensor.distortion / (tensor.energy or math.nan)
-        loss = tensor.distortion if tensor.weighted else relative_error
-        return cls(
-            tensor.stored(coder).entry,
-            loss * tensor.num_weights,
-            relative_error,
-            tensor.bulk_error,
-            is_hidden(tensor),
-        )
 
 
 class Curve:

@@ -47,6 +47,8 @@ def what_helps(config: QuantizationConfig, as_options: bool = False) -> str:
             "give more bits",
             "rank-budget" if config.bits_per_weight is None else "bits-per-weight",
         )
+    elif config.mean_squared_error is not None:
+        words, option = "allow a smaller error", "mean-squared-error"
     elif config.rank is not None:
         words, option = "take a higher rank", "rank"
     elif config.prune is not None:

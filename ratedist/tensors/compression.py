@@ -1,4 +1,4 @@
-"""One tensor in the form that the options ask for: quantised, factored, or pruned."""
+"""One tensor in the form that the options ask for: quantised, factored, pruned, or along a trellis."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.container import FactoredTensor, PrunedTensor, QuantizedTensor
+from ratedist.container import FactoredTensor, PrunedTensor, QuantizedTensor, TrellisTensor
 from ratedist.quantizers import pruning_mask
 from ratedist.quantizers.quantized import checked_weights
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.ranks import factors, largest_rank, matrix_shape, quantize_factors
 from ratedist.tensors.tensor import checked_tensor, measured, quantize_tensor, quantize_weights
+from ratedist.tensors.trellis import at_price, within_error
+from ratedist.tensors.trellis_search import within_bits
 
 
 def compress_tensor(
@@ -23,22 +25,27 @@ def compress_tensor(
     num_clusters: int | None = None,
     importance: ArrayLike | None = None,
     rank: int | None = None,
-) -> QuantizedTensor | FactoredTensor | PrunedTensor:
-    """Compress one tensor: two quantised factors, zeros and quantised weights, or quantised weights alone.
+    log_multiplier: float | None = None,
+) -> QuantizedTensor | FactoredTensor | PrunedTensor | TrellisTensor:
+    """Compress one tensor: quantised weights, two quantised factors, zeros and weights, or along a trellis.
 
     Args:
         tensor: float16, bfloat16, float32 or float64, of any shape that is not empty.
-        config: the options. Those that choose among tensors, ``coder`` and budgets do not matter here.
+        config: the options. Those that choose among tensors do not matter here, nor do ``coder`` and budgets
+            but for a trellis: it keeps the data of the tensor in the file to ``bits_per_weight``.
         num_clusters: K, in place of the one in ``config``.
         importance: h, of the shape of ``tensor``, non-negative, not all zero.
         rank: r, in place of the one in ``config``; 0 for a tensor that is not to be factored.
+        log_multiplier: for a trellis, ln λ in place of the target in ``config``: λ is the part of
+            ``Σ h (w − ŵ)²`` that a nat has to save, and ∞ makes a constant.
 
     Returns:
         The tensor with its errors. One that is constant, or that would not have fewer numbers as two factors,
-        is quantised. So is one of which nothing but zeros would be left.
+        is quantised. So is one of which nothing but zeros would be left. Along a trellis all are.
 
     Raises:
-        ValueError: as ``quantize_tensor``; a rank above the sides of the matrix.
+        ValueError: as ``quantize_tensor``; a rank above the sides of the matrix; a target for a trellis that
+            cannot be met.
 
     Example:
         >>> import numpy as np
@@ -50,8 +57,14 @@ def compress_tensor(
         >>> pruned = rd.tensors.compress_tensor(table, rd.QuantizationConfig(num_clusters=8, prune=0.75))
         >>> int(np.sum(pruned.reconstruction() == 0))
         1536
+        >>> within = rd.QuantizationConfig(trellis=8, bits_per_weight=3)
+        >>> along = rd.tensors.compress_tensor(table, within)
+        >>> 8 * along.stored("huffman").entry.num_bytes / table.size <= 3
+        True
     """
     array, h = checked_tensor(tensor, config, importance)
+    if config.trellis is not None:
+        return _along_trellis(array, h, config, log_multiplier)
     wanted = config.rank if rank is None else rank
     K = config.clusters if num_clusters is None else num_clusters
     if config.prune is not None:
@@ -68,6 +81,17 @@ def compress_tensor(
                 codes = quantize_factors(found, array, h, config, K)
                 return measured(codes, array.reshape(-1), h, codes.reconstruction())
     return quantize_tensor(array, config, num_clusters=num_clusters, importance=importance)
+
+
+def _along_trellis(
+    array: np.ndarray, h: np.ndarray | None, config: QuantizationConfig, log_multiplier: float | None
+) -> TrellisTensor:
+    if log_multiplier is not None:
+        return measured(at_price(array, h, config, log_multiplier).tensor, array.reshape(-1), h)
+    config.check()
+    if config.bits_per_weight is None:
+        return measured(within_error(array, h, config), array.reshape(-1), h)
+    return within_bits(array, h, config)
 
 
 def _pruned(

@@ -11,6 +11,7 @@ from typing import Any
 
 from ratedist import _checks
 from ratedist.quantizers.methods import RANDOM_INITIALIZATIONS, Method, Optimal, as_method, check_method
+from ratedist.tensors.trellis_options import check_trellis
 
 # Fewest and most clusters of a tensor that a budget is spent on.
 LEAST_CLUSTERS, MOST_CLUSTERS = 2, 256
@@ -28,7 +29,12 @@ class QuantizationConfig:
             either.
         bits_per_weight: In place of K, a budget for the file: bits for each weight of a quantised tensor,
             codebooks, counts and header included. Tensors left as they are come on top. Each tensor gets its
-            own K, at most 256.
+            own K, at most 256; or its own rate, where there is a trellis.
+        trellis: States of a trellis, a power of two from 4 to 256, that chooses labels in the place of
+            K-means. More states mean smaller errors and more time. It needs bits_per_weight or
+            mean_squared_error, and gains most with coder ans.
+        mean_squared_error: In place of a budget, for a trellis: squared error of a weight on average, by
+            importance where there is one, that no tensor may exceed. It is in squared units of the weights.
         min_clusters: Fewest clusters that a budget may give a tensor; 2 if not given. 1 makes constants.
         method: How centres are found: lloyd (if not given), optimal, or algorithm1 as printed in the papers.
         diameter_penalty: β, the price of the squared diameter of a codebook.
@@ -42,7 +48,8 @@ class QuantizationConfig:
             where there are importances h. The others are quantised.
         block_length: m, the number of weights that share a label.
         codebook_dtype: Type of the centres in the file: float32, float16 or bfloat16. If not given, that of
-            the tensor, and float32 for a tensor of float64.
+            the tensor, and float32 for a tensor of float64. For a trellis it is what costs least, errors and
+            bits together.
         coder: Code of the labels in the file: huffman, or ans for the entropy coder of the package
             constriction (ratedist[coding]). Huffman code takes several labels at a time where that is
             shorter.
@@ -62,6 +69,8 @@ class QuantizationConfig:
 
     num_clusters: int | None = None
     bits_per_weight: float | None = None
+    trellis: int | None = None
+    mean_squared_error: float | None = None
     min_clusters: int | None = None
     method: str | Method | None = None
     diameter_penalty: float = 0.0
@@ -155,6 +164,7 @@ class QuantizationConfig:
         _checks.in_range("diameter_penalty", self.diameter_penalty, high=sys.float_info.max)
         if self.codebook_dtype is not None:
             _checks.one_of("codebook_dtype", self.codebook_dtype, tuple(CODEBOOK_DTYPES))
+        check_trellis(self)
         self._check_budget()
         self._check_forms()
         self._check_dependence()
@@ -240,7 +250,7 @@ class QuantizationConfig:
             return "not included"
         if size < self.min_size:
             return f"fewer than {self.min_size} weights (min_size)"
-        K = 1 if self.bits_per_weight is not None else self.clusters
+        K = 1 if self.bits_per_weight is not None or self.trellis is not None else self.clusters
         if size < self.block_length * K:
             return f"fewer than {K} blocks of {self.block_length}, one for each cluster"
         return None

@@ -37,6 +37,7 @@ from ratedist.tensors.rank_budget import given_ranks, ranks_of
 from ratedist.tensors.ranks import largest_rank
 from ratedist.tensors.report import Outcome, QuantizationReport
 from ratedist.tensors.tensor import check_start, named
+from ratedist.tensors.trellis_budget import prices_within_budget
 
 # What a file may become without being asked for: so many bytes, or so many times its size.
 LEAST_LIMIT = 64_000_000
@@ -200,7 +201,7 @@ def _quantize(
     searched = chosen if config.bits_per_weight is not None else []
     if config.rank_budget is not None:
         searched = [name for name, shape in shapes.items() if largest_rank(shape)]
-    shares, outcomes = None, {}
+    outcomes, max_bytes, at_most = {}, None, ()
     coded: dict[str, RdzEntry] = {}
     raw = {name: entry for name, entry in model.entries.items() if reasons[name] is not None}
     with (
@@ -209,10 +210,15 @@ def _quantize(
         else RdzWriter(out, config.coder, model.metadata) as writer,
         _bar(len(chosen) + len(searched), progress) as bar,
     ):
-        clusters = dict.fromkeys(chosen, config.clusters)
+        clusters, prices = dict.fromkeys(chosen, config.clusters), {}
         if config.bits_per_weight is not None:
-            shares = clusters_within_budget(chosen, load, config, raw, model.metadata, bar.update)
-            clusters = shares.clusters
+            budgeted = chosen, load, config, raw, model.metadata, bar.update
+            if config.trellis is None:
+                shares = clusters_within_budget(*budgeted)
+                clusters, max_bytes, at_most = shares.clusters, shares.max_bytes, shares.at_most
+            else:
+                found = prices_within_budget(*budgeted)
+                prices, max_bytes = found.log_multipliers, found.max_bytes
         ranks, rank_budget = ranks_of(shapes, load, config, bar.update)
         for name in model.entries:
             if name not in clusters:
@@ -230,6 +236,7 @@ def _quantize(
                 num_clusters=clusters[name],
                 importance=h,
                 rank=ranks[name],
+                log_multiplier=prices.get(name),
             )
             del tensor, h  # the coder has need of memory now
             if writer is None:
@@ -243,8 +250,8 @@ def _quantize(
     return QuantizationReport(
         tuple(outcomes[name] for name in model.entries),
         rdz_size(raw | coded, model.metadata) if writer is None else writer.num_bytes,
-        None if shares is None else shares.max_bytes,
-        () if shares is None else shares.at_most,
+        max_bytes,
+        at_most,
         rank_budget,
     )
 

@@ -12,10 +12,11 @@ import numpy as np
 from ratedist.container.factored_tensor import rounded
 from ratedist.lowrank import Factors
 from ratedist.tensors.allocation import allocate
-from ratedist.tensors.budget import enough, most_bytes, warn_of_errors
-from ratedist.tensors.budget_curve import Load, Point
+from ratedist.tensors.budget import warn_of_errors
 from ratedist.tensors.bulk import Bulk
+from ratedist.tensors.choice import enough, most_bytes
 from ratedist.tensors.config import QuantizationConfig
+from ratedist.tensors.point import Load, Point
 from ratedist.tensors.ranks import factors, largest_rank, quantize_factors, truncated
 from ratedist.tensors.tensor import measured, named, quantize_tensor
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
-from ratedist.container import FactoredTensor, PrunedTensor, QuantizedTensor
+from ratedist.container import FactoredTensor, PrunedTensor, QuantizedTensor, TrellisTensor
 from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES, WEIGHT_DTYPES
 from ratedist.quantizers import kmeans
@@ -19,7 +19,7 @@ from ratedist.tensors.bulk import Bulk
 from ratedist.tensors.config import QuantizationConfig, described
 from ratedist.tensors.histogram import centers_of_many
 
-Tensor = TypeVar("Tensor", QuantizedTensor, FactoredTensor, PrunedTensor)
+Tensor = TypeVar("Tensor", QuantizedTensor, FactoredTensor, PrunedTensor, TrellisTensor)
 # Weights above which centres are fitted to cells of them.
 LARGE = 1 << 20
 # Weights converted to double precision at once.

@@ -24,6 +24,7 @@ from ratedist.tensors.rank_budget import ranks_of
 from ratedist.tensors.ratios import entropy_ratio, huffman_ratio
 from ratedist.tensors.tensor import check_start, named
 from ratedist.tensors.tree_file import check_storable, leaves_as_metadata, raw_entries
+from ratedist.tensors.trellis_budget import prices_within_budget
 
 Tensor = TypeVar("Tensor", bound=CompressedTensor)
 # Most leaves that a message names.
@@ -35,9 +36,9 @@ class QuantizedTree(Generic[Tensor]):
     """A pytree some of whose leaves are quantised, or compressed in another way.
 
     Attributes:
-        quantized: name → ``QuantizedTensor``, or ``FactoredTensor`` or ``PrunedTensor`` if the options ask
-            for them. A name is the path of the leaf with dots between its parts: ``params.Dense_0.kernel``,
-            ``layers.0.weight``.
+        quantized: name → ``QuantizedTensor``, or ``FactoredTensor``, ``PrunedTensor`` or ``TrellisTensor``
+            if the options ask for them. A name is the path of the leaf with dots between its parts:
+            ``params.Dense_0.kernel``, ``layers.0.weight``.
         others: name → leaf, for all others, as they were (tensors of PyTorch as NumPy arrays).
         names: of all leaves, in the order of the tree.
         structure: of the tree.
@@ -122,7 +123,7 @@ def quantize_tree(
     importance: Any = None,
     select: Callable[[str, Any], bool] | None = None,
 ) -> QuantizedTree[Any]:
-    """Quantise the leaves of a pytree by ``ratedist.kmeans``, each with a codebook of its own.
+    """Quantise the leaves of a pytree, by ``ratedist.kmeans`` or along a trellis, each with its own values.
 
     Args:
         parameters: dict, list, dataclass, Equinox module, Flax or Haiku parameters, the ``state_dict()`` of
@@ -260,16 +261,26 @@ def quantize_leaves(
 
     taken = set(chosen)
     others = {name: leaf for name, leaf in leaves.items() if name not in taken}
-    clusters = dict.fromkeys(chosen, config.clusters)
+    clusters, prices = dict.fromkeys(chosen, config.clusters), {}
     if config.bits_per_weight is not None:
-        shares = clusters_within_budget(chosen, load, config, raw_entries(others), leaves_as_metadata(others))
-        clusters = shares.clusters
+        beside = raw_entries(others), leaves_as_metadata(others)
+        if config.trellis is None:
+            clusters = clusters_within_budget(chosen, load, config, *beside).clusters
+        else:
+            prices = prices_within_budget(chosen, load, config, *beside).log_multipliers
     ranks, _ = ranks_of({name: np.shape(leaves[name]) for name in chosen}, load, config)
     quantized = {}
     for name, K in clusters.items():
         leaf, h = load(name)
         quantized[name] = named(
-            name, compress_tensor, leaf, config, num_clusters=K, importance=h, rank=ranks[name]
+            name,
+            compress_tensor,
+            leaf,
+            config,
+            num_clusters=K,
+            importance=h,
+            rank=ranks[name],
+            log_multiplier=prices.get(name),
         )
     if config.num_clusters != 1:  # else constants were asked for
         warn_of_lost_bulks(quantized, what_helps(config), "exclude=({},)")
