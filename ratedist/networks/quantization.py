@@ -16,7 +16,9 @@ from ratedist.networks.comparison import RETURNS, Comparison, Function, check_pa
 from ratedist.networks.curvature import pytrees
 from ratedist.networks.curvature.architectures import SamplingError
 from ratedist.networks.curvature.tree_moments import num_samples
+from ratedist.networks.feedback import check_feedback_options, quantize_with_inputs
 from ratedist.networks.importance import in_proportion, normalized
+from ratedist.networks.layer_inputs import layer_inputs
 from ratedist.networks.pytrees import restored
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.leaves import named_leaves
@@ -47,6 +49,7 @@ class QuantizedModel:
         huffman_ratio: labels in Huffman code, and codebooks, over the size of the weights quantised: the
             papers' compression ratio, Entropy 2021 eq. (39).
         file_ratio: bytes of the .rdz file over those of all arrays, quantised or not.
+        fed_back: names of the arrays rounded with feedback; ``None`` where it was not asked for.
     """
 
     parameters: Any
@@ -58,6 +61,7 @@ class QuantizedModel:
     entropy_ratio: float
     huffman_ratio: float
     file_ratio: float
+    fed_back: tuple[str, ...] | None = None
 
     def save(self, path: str | os.PathLike[str], coder: str | None = None) -> int:
         """Write a .rdz file and return its size in bytes; ``ratedist.load_tree`` reads it.
@@ -86,6 +90,10 @@ class QuantizedModel:
                 worst = max((error for error in errors if error == error), default=0.0)
                 line += f" drawn at random; relative standard error of an array's mean up to {worst:.1%}"
             lines.append(line)
+        if self.fed_back is not None:
+            plain = [name for name in self.tree.quantized if name not in self.fed_back]
+            line = f"feedback: through the inputs of {len(self.fed_back)} arrays"
+            lines.append(line + (f"; rounded without it: {listed(plain)}" if plain else ""))
         return "\n".join(lines)
 
 
@@ -102,13 +110,17 @@ def quantize(
     curvature_samples: int | None = 1_000,
     chunk: int = 8,
     progress: bool = False,
+    feedback: bool = False,
 ) -> QuantizedModel:
     """Quantise a trained model of any library by Hessian-weighted K-means with a diameter penalty.
 
     Each array w gets a codebook of its own, that minimises ``Σ_j h_j |w_j − c|² + β·max_kl |c_k − c_l|²``
     (Entropy 2021 eqs. 34–35). The importances h are the diagonal of the Gauss–Newton matrix of the mean
     cross-entropy on the training samples. Where only a loss is given they are the empirical Fisher diagonal.
-    They have mean 1 in each array, and β is in these units. ::
+    They have mean 1 in each array, and β is in these units.
+
+    With ``feedback`` levels are at equal distances instead. The error of each weight is made up for by the
+    weights of the inputs after it: ``rd.quantizers.quantize_with_feedback``. ::
 
         import functools, jax, ratedist as rd
 
@@ -145,10 +157,16 @@ def quantize(
             gradients. Where that is too much see ``ratedist.networks.curvature.pytrees``, option
             ``leaf_by_leaf``.
         progress: show a bar while the curvature is measured.
+        feedback: round each layer for the sake of its outputs, through the second moments of its inputs over
+            all of ``data``. K is then the number of levels at equal distances; a budget decides on the steps,
+            and K is not limited. Curvature says how layers weigh against each other. Layers are products of
+            matrices and convolutions, found by tracing ``function``. Other arrays, such as biases, are
+            rounded to their nearest levels.
 
     Raises:
-        ValueError: data of another form, nothing to quantise, a budget together with an absolute β, a seed
-            where nothing is random, a curvature of another structure, and as ``ratedist.quantize_tree``.
+        ValueError: data of another form, nothing to quantise, options that ``feedback`` has no use for, a
+            budget together with an absolute β, a seed where nothing is random, a curvature of another
+            structure, and as ``ratedist.quantize_tree``.
 
     Warns:
         UserWarning: as ``ratedist.quantize_tree``; arrays with NaN or infinite weights stay as they are, and
@@ -164,14 +182,20 @@ def quantize(
     if curvature is None and curvature_samples is not None:
         size = min(size, _checks.integer("curvature_samples", curvature_samples, 2))
     config = QuantizationConfig.from_short(config)
+    if not isinstance(feedback, _checks.BOOLEANS):
+        raise ValueError(f"feedback must be True or False, got {feedback!r:.80}")
+    if feedback:
+        check_feedback_options(config)
     seed, config = _seed_and_checked(config, 0 < size < num_samples(samples))
     # Once: from here on arrays go by their names.
     leaves, structure = named_leaves(parameters)
     chosen = without_not_finite(leaves, leaves_to_quantize(leaves, config))
     before = jax.tree.unflatten(structure, list(leaves.values()))
     errors = {}
-    if curvature is None:
+    finite, held = parameters, function
+    if curvature is None or feedback:
         finite, held = _finite_part(leaves, structure, function, samples)
+    if curvature is None:
         curvature, errors = _measured_curvature(finite, held, samples, returns, size, chunk, progress, seed)
     diagonal, other = named_leaves(curvature)
     if diagonal.keys() != leaves.keys():
@@ -179,7 +203,13 @@ def quantize(
     importance = normalized(diagonal)
     if config.bits_per_weight is not None or config.rank_budget is not None:
         importance = in_proportion(importance, diagonal)
-    tree = quantize_leaves(leaves, structure, chosen, config, importance)
+    fed_back = None
+    if feedback:
+        inputs = layer_inputs(held, finite, samples, progress=progress)
+        tree = quantize_with_inputs(leaves, structure, chosen, config, inputs, importance)
+        fed_back = tuple(name for name in chosen if name in inputs)
+    else:
+        tree = quantize_leaves(leaves, structure, chosen, config, importance)
     after = restored(tree, leaves)
     columns = ("original", "quantised")
     comparison = compare(function, before, after, data, holdout, test, returns=returns, columns=columns)
@@ -193,6 +223,7 @@ def quantize(
         tree.entropy_ratio,
         tree.huffman_ratio,
         tree.file_ratio,
+        fed_back,
     )
 
 

@@ -1,0 +1,209 @@
+"""What the layers of any model take in: second moments of all that is multiplied with an array of weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+from tqdm import tqdm
+
+from ratedist import _checks
+from ratedist.networks.curvature import checks
+from ratedist.networks.curvature.tree_moments import num_samples
+from ratedist.networks.pytrees import split_arrays
+
+# Of what a primitive has of other programs within it, those that can be walked through as if written out.
+WITHIN = ("jaxpr", "call_jaxpr")
+LOOPS = ("scan", "while", "cond")
+# What does not change which number is which weight.
+SAME = ("convert_element_type", "copy", "stop_gradient", "optimization_barrier")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LayerInputs:
+    """How an array of weights is used: as a matrix W of ``x W``, for inputs x.
+
+    Attributes:
+        input_axes: axes of the array that inputs are summed over, in the order of the entries of x.
+        output_axes: the other axes.
+        second_moment: mean over samples of ``Σ_t x_t x_tᵀ``, float64 of shape ``(d, d)``, over all places t
+            where a sample meets the weights: pixels of a convolution, tokens of a sentence.
+    """
+
+    input_axes: tuple[int, ...]
+    output_axes: tuple[int, ...]
+    second_moment: np.ndarray
+
+    def matrix(self, array: np.ndarray) -> np.ndarray:
+        """W of shape ``(d, o)``, made of the array."""
+        axes = self.input_axes + self.output_axes
+        return array.transpose(axes).reshape(len(self.second_moment), -1)
+
+    def array(self, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The array, of its shape, made of W."""
+        axes = self.input_axes + self.output_axes
+        return matrix.reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
+
+
+# Axes of the input of a product, those of its outputs, and the inputs, with d along the last axis.
+_Use = tuple[tuple[int, ...], tuple[int, ...], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Weights:
+    """A value of the program that is an array of weights, with its axes in another order."""
+
+    name: str
+    axes: tuple[int, ...]
+
+
+def layer_inputs(
+    function: Callable[[Any, Any], Any],
+    parameters: Any,
+    samples: Any,
+    *,
+    chunk: int = 64,
+    progress: bool = False,
+) -> dict[str, LayerInputs]:
+    """Second moments of what is multiplied with each array of weights, by walking through the function.
+
+    Products of matrices and convolutions are found, in whatever library they are written. An array that is
+    used in another way is left out: a bias, an embedding, a scale, weights of grouped convolutions, weights
+    that are computed with before, or that a loop (``scan``, ``cond``, ``while``) takes, or that are used
+    twice as different matrices.
+
+    Args:
+        function: ``function(parameters, samples)``, traced by JAX.
+        parameters: any pytree.
+        samples: pytree of arrays with samples along the first axis.
+        chunk: samples at a time; changes rounding, time and memory only.
+        progress: show a bar.
+
+    Returns:
+        ``LayerInputs`` by the names of arrays, as ``ratedist.tensors.leaves`` has them.
+
+    Raises:
+        ValueError: samples of different lengths, inputs of a layer that are not finite.
+    """
+    arrays, rebuild = split_arrays(parameters)
+    length = num_samples(samples)
+    size = min(_checks.integer("chunk", chunk, 1), length)
+    found: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    twice: set[str] = set()
+
+    def inputs_of(arrays: Mapping[str, Any], xs: Any) -> dict[str, list[Any]]:
+        uses: dict[str, list[_Use]] = {}
+        flat, structure = jax.tree.flatten((arrays, xs))
+
+        def program(*leaves: Any) -> Any:
+            own, batch = jax.tree.unflatten(structure, leaves)
+            return function(rebuild(own), batch)
+
+        closed = jax.make_jaxpr(program)(*flat)
+        # A dictionary is flattened in the order of its keys.
+        names = [_Weights(name, tuple(range(np.ndim(arrays[name])))) for name in sorted(arrays)]
+        known = [*names, *([None] * (len(flat) - len(names)))]
+        _walk(closed.jaxpr, closed.consts, flat, known, uses)
+        for name, several in uses.items():
+            found[name] = several[0][:2]
+            if any(use[:2] != found[name] for use in several):
+                twice.add(name)
+        return {name: [use[2] for use in several] for name, several in uses.items() if name not in twice}
+
+    compiled = jax.jit(inputs_of)
+    sums: dict[str, np.ndarray] = {}
+    with tqdm(total=length, unit="sample", disable=not progress, leave=False) as bar:
+        for start in range(0, length, size):
+            rows = slice(start, min(start + size, length))
+            xs = jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[rows], samples)
+            for name, several in compiled(arrays, xs).items():
+                for inputs in several:
+                    x = np.asarray(inputs, np.float64).reshape(-1, inputs.shape[-1])
+                    sums[name] = sums.get(name, 0.0) + x.T @ x
+            bar.update(rows.stop - rows.start)
+    checks.finite_diagonal(list(sums.values()))
+    return {name: LayerInputs(*found[name], total / length) for name, total in sums.items()}
+
+
+def _walk(
+    jaxpr: Any, consts: Any, values: list[Any], known: list[_Weights | None], uses: dict[str, list[_Use]]
+) -> tuple[list[Any], list[_Weights | None]]:
+    """Evaluate a program, follow arrays of weights through it, and note what they are multiplied with."""
+    value: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+    value |= dict(zip(jaxpr.invars, values, strict=True))
+    weights = {var: one for var, one in zip(jaxpr.invars, known, strict=True) if one is not None}
+
+    def read(atom: Any) -> Any:
+        return atom.val if isinstance(atom, core.Literal) else value[atom]
+
+    def told(atom: Any) -> _Weights | None:
+        return None if isinstance(atom, core.Literal) else weights.get(atom)
+
+    for equation in jaxpr.eqns:
+        operands, marks = [read(atom) for atom in equation.invars], [told(atom) for atom in equation.invars]
+        name, params = equation.primitive.name, equation.params
+        inner = next((params[key] for key in WITHIN if key in params), None)
+        kept: list[_Weights | None] = [None] * len(equation.outvars)
+        if inner is not None and name not in LOOPS and any(mark is not None for mark in marks):
+            inside, own = (inner.jaxpr, inner.consts) if hasattr(inner, "consts") else (inner, ())
+            outputs, kept = _walk(inside, own, operands, marks, uses)
+        else:
+            # Before JAX 0.10 functions among the options came by themselves.
+            bound = equation.primitive.get_bind_params(params)
+            functions, options = bound if isinstance(bound, tuple) else ((), bound)
+            outputs = equation.primitive.bind(*functions, *operands, **options)
+            outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
+            if name in SAME and marks[0] is not None:
+                kept = [marks[0]]
+            elif name == "transpose" and marks[0] is not None:
+                turned = tuple(marks[0].axes[axis] for axis in params["permutation"])
+                kept = [_Weights(marks[0].name, turned)]
+            elif name == "dot_general":
+                for side in (0, 1):
+                    _note_product(side, operands, marks, params, uses)
+            elif name == "conv_general_dilated" and marks[1] is not None:
+                _note_convolution(operands, marks[1], params, uses)
+        value |= dict(zip(equation.outvars, outputs, strict=True))
+        weights |= {var: one for var, one in zip(equation.outvars, kept, strict=True) if one is not None}
+    return [read(atom) for atom in jaxpr.outvars], [told(atom) for atom in jaxpr.outvars]
+
+
+def _note_product(
+    side: int, operands: list[Any], marks: list[_Weights | None], params: Any, uses: dict[str, list[_Use]]
+) -> None:
+    """A product of weights, on one side, and inputs without weights, on the other; no batch of matrices."""
+    mark, other = marks[side], operands[1 - side]
+    contracted, batch = params["dimension_numbers"]
+    if mark is None or marks[1 - side] is not None or batch[0]:
+        return
+    own, theirs = contracted[side], contracted[1 - side]
+    rows = tuple(mark.axes[axis] for axis in own)
+    columns = tuple(mark.axes[axis] for axis in range(len(mark.axes)) if axis not in own)
+    d = int(np.prod([other.shape[axis] for axis in theirs], dtype=int))
+    last = jnp.moveaxis(other, theirs, range(other.ndim - len(theirs), other.ndim))
+    uses.setdefault(mark.name, []).append((rows, columns, last.reshape(-1, d)))
+
+
+def _note_convolution(operands: list[Any], mark: _Weights, params: Any, uses: dict[str, list[_Use]]) -> None:
+    """A convolution as a product: the inputs are the patches that each output pixel sees."""
+    if params["feature_group_count"] != 1 or params["batch_group_count"] != 1:
+        return
+    numbers = params["dimension_numbers"]
+    outputs, *inputs = numbers.rhs_spec
+    patches = jax.lax.conv_general_dilated_patches(
+        operands[0],
+        [operands[1].shape[axis] for axis in inputs[1:]],
+        params["window_strides"],
+        params["padding"],
+        params["lhs_dilation"],
+        params["rhs_dilation"],
+        numbers,
+    )
+    rows = tuple(mark.axes[axis] for axis in inputs)
+    last = jnp.moveaxis(patches, numbers.out_spec[1], -1)
+    uses.setdefault(mark.name, []).append((rows, (mark.axes[outputs],), last.reshape(-1, last.shape[-1])))
