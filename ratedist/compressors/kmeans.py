@@ -155,8 +155,9 @@ class PreparedOptimal:
     ) -> dict[tuple[str, ...], Compressed]:
         """Compress by every member, from one table."""
         settings = {name: member.settings for name, member in members.items()}
-        wanted = sorted({one.num_clusters for one in settings.values()})
-        path = optimal_path(weights, wanted[-1], only=wanted)
+        # In the order of the members: JAX sorts names as texts, and rows in another order are copied.
+        wanted = list(dict.fromkeys(one.num_clusters for one in settings.values()))
+        path = optimal_path(weights, max(wanted), only=wanted)
         compressed = {}
         if plain := {name: one for name, one in settings.items() if one.center_bits is None}:
             rows = [wanted.index(one.num_clusters) for one in plain.values()]

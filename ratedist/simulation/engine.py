@@ -40,10 +40,13 @@ from ratedist.simulation.estimates import SQUARED_DISTANCE
 Arrays = ModelArrays | MultiOutputArrays
 # Each compilation keeps some 600 memory maps, of which Linux gives a process 65,530.
 MAX_KEPT = 40
-# On CPU: LLVM at -O1 and XLA's older emitters of loops. They give every bit that the usual ones give.
+# On CPU: LLVM at -O1 and XLA's older emitters of loops. They give what the usual ones give, but for rounding.
 QUICK_OPTIONS = (("xla_backend_optimization_level", 1),)
 if jaxlib.version.__version_info__ < (0, 11):  # later ones have no older emitters, and refuse the option
     QUICK_OPTIONS += (("xla_cpu_use_fusion_emitters", False),)
+if (0, 10, 2) <= jaxlib.version.__version_info__ < (0, 11):  # where it is known to be so
+    # Only products are left to the library YNNPACK: its sums over fifty weights take twice as long.
+    QUICK_OPTIONS += (("xla_cpu_experimental_ynn_fusion_type", "LIBRARY_FUSION_TYPE_DOT"),)
 # These compressors are as quick by them. The dynamic programme of K-means is three times slower.
 QUICKLY_COMPILED = PreparedFixedCodebook, PreparedOracle
 # Trials whose reconstructions, read once for each risk, stay in the processor's cache.

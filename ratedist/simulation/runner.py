@@ -51,7 +51,7 @@ ACCELERATOR_BYTES, ACCELERATOR_BATCH = 2**30, 4096
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
 MAX_BATCH = 256
 # Where they lie side by side, some at a time, in long runs. Short ones of any length share a compilation.
-LARGE_BATCH, MANY_TRIALS = 512, 8192
+LARGE_BATCH, MANY_TRIALS = 1024, 8192
 CHECKPOINT_SECONDS = 5.0
 # At which a run with a target ends, unless it is told otherwise.
 MOST_WITH_TARGET = 10**7
@@ -89,7 +89,7 @@ def simulate(
         sampler: "erm" draws the weights from their own law and averages the data out: exact and fastest, for
             compressors that see W alone. "statistics" draws A, W and L_S(W), "dataset" the inputs and
             outputs. "auto" takes the first that shows the compressors what they need to see.
-        batch_size: trials at a time. By default as many as fit in about 64 MiB: at most 256, or 512 of few
+        batch_size: trials at a time. By default as many as fit in about 64 MiB: at most 256, or 1024 of few
             weights in a long run. On accelerators a long run has as many as fit in 1 GiB, at most 4,096.
         progress: show a progress bar on standard error.
         checkpoint_path: file in which the state is saved every few seconds. A run goes on from it if it

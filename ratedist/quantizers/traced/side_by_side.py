@@ -22,6 +22,8 @@ MOST_WEIGHTS, MORE_START_BITS = 256, 8
 LANES = 128
 # Starts and ends of runs at a time.
 BLOCK = 5
+# Groups of rows, each with as many selections as its largest number of clusters asks for.
+ROW_GROUPS = 4
 # Of what is no clustering; its multiples are still finite.
 IMPOSSIBLE = 1e300
 
@@ -58,18 +60,32 @@ def optimal_side_by_side(
     padded = jnp.pad(weights, ((0, chunks * lanes - num_vectors), (0, 0)))
     grouped = padded.reshape(chunks, lanes, d)
     thresholds, centers, counts = jax.lax.map(lambda chunk: _of_one_chunk(chunk, clusters), grouped)
-    num_rows, most = len(clusters), max(clusters)
-    labels = jnp.zeros((chunks, lanes, num_rows, d), jnp.int32)
-    reconstruction = jnp.broadcast_to(_of_cluster(centers, 0), labels.shape)
-    for k in range(1, most):
-        above = grouped[:, :, None, :] > _of_cluster(thresholds, k)
-        labels = jnp.where(above, k, labels)
-        reconstruction = jnp.where(above, _of_cluster(centers, k), reconstruction)
+    # Rows by and by: those of few clusters are done after few selections.
+    at_a_time = -(-len(clusters) // ROW_GROUPS)
+    rows = [slice(first, first + at_a_time) for first in range(0, len(clusters), at_a_time)]
+    parts = [
+        _labelled(grouped, thresholds[:, :, some], centers[:, :, some], max(clusters[some])) for some in rows
+    ]
+    labels, reconstruction = (jnp.concatenate(part, axis=2) for part in zip(*parts, strict=True))
     found = labels, centers.transpose(0, 3, 2, 1), reconstruction, counts
     labels, centers, reconstruction, counts = (
         part.reshape(chunks * lanes, *part.shape[2:])[:num_vectors] for part in found
     )
     return labels, centers, reconstruction, counts
+
+
+def _labelled(
+    weights: jax.Array, thresholds: jax.Array, centers: jax.Array, most: int
+) -> tuple[jax.Array, jax.Array]:
+    """Labels and reconstruction, ``(chunks, lanes, R, d)``, for rows of at most so many clusters."""
+    chunks, lanes, d = weights.shape
+    labels = jnp.zeros((chunks, lanes, centers.shape[2], d), jnp.int32)
+    reconstruction = jnp.broadcast_to(_of_cluster(centers, 0), labels.shape)
+    for k in range(1, most):
+        above = weights[:, :, None, :] > _of_cluster(thresholds, k)
+        labels = jnp.where(above, k, labels)
+        reconstruction = jnp.where(above, _of_cluster(centers, k), reconstruction)
+    return labels, reconstruction
 
 
 def _of_cluster(table: jax.Array, k: int) -> jax.Array:
