@@ -123,16 +123,23 @@ def within_error(
     scaled = Scaled.of(array.reshape(-1), importance)
     error = math.inf
     for part in PARTS:
-        found = quantize_trellis(
-            scaled.weights,
-            int(config.trellis or 0),
-            mean_squared_error=max(math.ldexp(part * most, -2 * scaled.exponent), 1e-300),
-            importance=scaled.importance,
-        )
+        try:
+            found = quantize_trellis(
+                scaled.weights,
+                int(config.trellis or 0),
+                mean_squared_error=max(math.ldexp(part * most, -2 * scaled.exponent), 1e-300),
+                importance=scaled.importance,
+            )
+        except ValueError:  # of the levels: weights and importances are checked
+            break
         tensor = _stored(found, scaled, array, config)
         error = _mean_error(tensor, scaled)
         if math.ldexp(error, 2 * scaled.exponent) <= most:
             return tensor
+    if math.isinf(error):
+        raise ValueError(
+            f"mean_squared_error {most:g} needs more levels here than a trellis may have: allow more"
+        )
     raise ValueError(
         f"mean_squared_error {most:g} was not met with levels of {config.codebook_dtype or array.dtype}, "
         f"{math.ldexp(error, 2 * scaled.exponent):.4g} was: allow more, or store the tensor in a wider type"
