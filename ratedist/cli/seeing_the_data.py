@@ -19,6 +19,7 @@ NAMES = {
     "plain": "rounding",
     "feedback": "rounding with feedback",
     "paths": "rounding with feedback, several paths",
+    "trellis": "feedback along a trellis",
 }
 
 
@@ -64,7 +65,7 @@ def describe(config: SeeingTheDataConfig) -> str:
     """The setting in one line."""
     return (
         f"ERM weights of a linear model, d = {config.d}, n = {config.n}, σ² = {config.noise_variance:g}; "
-        f"{config.num_paths} paths"
+        f"{config.num_paths} paths; {config.num_states} states, {config.trellis_paths} paths"
     )
 
 

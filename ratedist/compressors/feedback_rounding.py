@@ -18,11 +18,12 @@ from ratedist.compressors.multiples_code import (
     multiples_code,
     pivots_code,
 )
-from ratedist.compressors.nearest_plane import nearest_plane, ordered_factor
+from ratedist.compressors.nearest_plane import ONE_STATE, nearest_plane, ordered_factor
 from ratedist.compressors.precision import traced_number
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import single_output
 from ratedist.linear_model.quantities import RISK_NAMES
+from ratedist.quantizers.trellis.convolutional import Trellis, trellis_of
 
 Order = Literal["given", "smallest_pivot_first"]
 Steps = Literal["equal", "expected_pivots", "pivots"]
@@ -72,7 +73,7 @@ class CenteredRounding:
         return PreparedCentered(
             traced_number("step", self.step),
             traced_number("multiplier", self.multiplier),
-            jnp.asarray(multiples_code(one, steps, self.code_lengths), jnp.result_type(float)),
+            jnp.asarray(multiples_code(one, steps, self.code_lengths)[0], jnp.result_type(float)),
         )
 
     def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
@@ -101,6 +102,9 @@ class FeedbackRounding:
         multiplier: λ at least 0, the distortion that one nat has to save, in units of the loss.
         num_paths: from 1 to 1024 partial roundings are kept side by side. One is the nearest plane itself;
             with several a nearer point is found, in so many times the time.
+        num_states: 1, or a trellis of 4, 8, 16, 32, 64, 128 or 256 states. Each weight's multiple is then of
+            one of two unions, even ones or odd ones and zero, and the multiples before say which. A label is
+            told apart within its union only. Needs the order "given", and many paths to gain by it.
         order: "given" eliminates the weights as they stand. "smallest_pivot_first" takes at each step the
             weight that the others leave the least of, so that the last pivots are not small.
         steps: "equal" is δ for all. "expected_pivots" divides δ by the root of each pivot's mean square,
@@ -109,7 +113,8 @@ class FeedbackRounding:
         pivot_spacing: of the rounded pivots' logarithms, above 0; for "pivots" only.
         code_lengths: nats of the multiples −K, …, K, an odd number of them, one code for all weights. The sum
             of e^{−length} must be at most 1. ``None`` stands for −ln P(cell) under the exact law of each
-            weight, Student's t of n − d + 1 degrees of freedom.
+            weight, Student's t of n − d + 1 degrees of freedom. Along a trellis a pair of codes: of
+            0, ±2, ±4, … and of 0, ±1, ±3, …, each in ascending order.
 
     Rate: ``code_length``, the sum of the multiples' lengths, and of the pivots' where they are sent. It is
         the length of a code the decoder has. Multiples beyond the code are cut off to its last one.
@@ -129,13 +134,16 @@ class FeedbackRounding:
     order: Order = "given"
     steps: Steps = "equal"
     pivot_spacing: float = 0.2
-    code_lengths: tuple[float, ...] | None = None
+    code_lengths: tuple[float, ...] | tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    num_states: int = 1
 
     markov = False
     needs = frozenset({"model", "hessian"})
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "code_lengths", checked_code(self.step, self.multiplier, self.code_lengths))
+        trellis = self.trellis
+        lengths = checked_code(self.step, self.multiplier, self.code_lengths, min(trellis.num_states, 2))
+        object.__setattr__(self, "code_lengths", lengths)
         if _checks.integer("num_paths", self.num_paths, 1) > MOST_PATHS:
             raise ValueError(f"num_paths must be at most {MOST_PATHS}, got {self.num_paths}")
         _checks.one_of("order", self.order, get_args(Order))
@@ -146,6 +154,18 @@ class FeedbackRounding:
                 f"steps that follow the pivots need the order 'given', in which both sides know what to "
                 f"expect; got steps={self.steps!r} with order={self.order!r}"
             )
+        if self.num_states > 1 and self.order != "given":
+            raise ValueError(
+                "a trellis needs the order 'given', in which the decoder follows its states; got "
+                f"num_states={self.num_states} with order={self.order!r}"
+            )
+
+    @property
+    def trellis(self) -> Trellis:
+        """What multiples may follow which."""
+        if _checks.integer("num_states", self.num_states, 1) == 1:
+            return ONE_STATE
+        return trellis_of(self.num_states)
 
     def prepare(self, model: LinearModel) -> PreparedFeedback:
         """The steps, and the tables of code lengths; all become traced values."""
@@ -162,12 +182,13 @@ class FeedbackRounding:
         return PreparedFeedback(
             jnp.asarray(steps, dtype),
             traced_number("multiplier", self.multiplier),
-            jnp.asarray(multiples_code(one, steps, self.code_lengths), dtype),
+            jnp.asarray(multiples_code(one, steps, self.code_lengths, min(self.num_states, 2)), dtype),
             jnp.asarray(expected, dtype),
             jnp.asarray(self.pivot_spacing, dtype),
             pivot_lengths,
             self.num_paths,
             self.order == "smallest_pivot_first",
+            self.trellis,
         )
 
     def heavy_tailed(self, model: LinearModel) -> frozenset[str]:
@@ -210,7 +231,7 @@ class PreparedCentered:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedFeedback:
-    """A :class:`FeedbackRounding` with its numbers as traced values; the table is ``(d, 2K + 1)``."""
+    """A :class:`FeedbackRounding` with its numbers as traced values; the table is ``(unions, d, 2K + 1)``."""
 
     steps: jax.Array
     multiplier: jax.Array
@@ -220,6 +241,7 @@ class PreparedFeedback:
     pivot_lengths: jax.Array | None
     num_paths: int = dataclasses.field(metadata={"static": True})
     smallest_first: bool = dataclasses.field(metadata={"static": True})
+    trellis: Trellis = dataclasses.field(metadata={"static": True})
 
     def compress(self, key: jax.Array, weights: jax.Array, context: Context) -> Compressed:
         """Factor the Hessian, round with feedback, and count."""
@@ -234,7 +256,7 @@ class PreparedFeedback:
             steps = steps * jnp.exp(-self.pivot_spacing * cell)
             chosen = cell.astype(jnp.int32)[:, None] + PIVOT_CELLS
             nats = jnp.sum(jnp.take_along_axis(self.pivot_lengths, chosen, axis=1))
-        labels = nearest_plane(factor, weights - center, steps, self.lengths, self.multiplier, self.num_paths)
-        most = self.lengths.shape[1] // 2
-        nats = nats + jnp.sum(jnp.take_along_axis(self.lengths, labels[:, None] + most, axis=1))
-        return Compressed(center + steps * labels, {"code_length": nats})
+        labels, own = nearest_plane(
+            factor, weights - center, steps, self.lengths, self.multiplier, self.num_paths, self.trellis
+        )
+        return Compressed(center + steps * labels, {"code_length": nats + own})

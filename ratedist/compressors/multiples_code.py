@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.stats import chi2, t
 
 from ratedist import _checks
@@ -31,41 +31,94 @@ def expected_pivots(model: GaussianLinearModel) -> np.ndarray:
     return own * np.sqrt((model.n - np.arange(model.d)) / model.n)
 
 
-def checked_code(step: float, multiplier: float, code_lengths: ArrayLike | None) -> tuple[float, ...] | None:
-    """``code_lengths`` as a tuple, or ``ValueError``: of these or of the numbers beside them."""
+def checked_code(step: float, multiplier: float, code_lengths: object, unions: int = 1) -> Any:
+    """``code_lengths`` as tuples, or ``ValueError``: of these or of the numbers beside them.
+
+    Args:
+        step: δ.
+        multiplier: λ.
+        code_lengths: of multiples −K, …, K; with two unions a pair, of 0, ±2, … and of 0, ±1, ±3, …
+        unions: 1 or 2.
+    """
     _checks.positive_number("step", step)
-    if _checks.in_range("multiplier", multiplier).ndim:
-        raise ValueError(f"multiplier must be one number, got {multiplier!r}")
+    if not math.isfinite(_checks.number("multiplier", multiplier)):
+        raise ValueError(f"multiplier must be one finite number at least 0, got {multiplier!r:.80}")
     if code_lengths is None:
         return None
-    lengths = np.asarray(code_lengths, dtype=np.float64)
+    if unions == 1:
+        return _checked_lengths("code_lengths", "the multiples −K, …, K", code_lengths)
+    if not isinstance(code_lengths, list | tuple) or len(code_lengths) != 2:
+        raise ValueError(
+            "code_lengths along a trellis must be a pair: nats of 0, ±2, ±4, …, and nats of 0, ±1, ±3, …; "
+            f"got {code_lengths!r:.80}"
+        )
+    names = "0, ±2, ±4, …", "0, ±1, ±3, …"
+    return tuple(
+        _checked_lengths(f"code_lengths[{union}]", f"the multiples {names[union]} in ascending order", one)
+        for union, one in enumerate(code_lengths)
+    )
+
+
+def _checked_lengths(name: str, of_what: str, code_lengths: Any) -> tuple[float, ...]:
+    try:
+        lengths = np.asarray(code_lengths, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be numbers, nats for {of_what}; got {code_lengths!r:.80}") from None
     if lengths.ndim != 1 or lengths.size % 2 == 0 or np.isnan(lengths).any() or np.any(lengths < 0):
         raise ValueError(
-            "code_lengths must be an odd number of nats at least 0, for the multiples −K, …, K; got "
-            f"shape {lengths.shape}"
+            f"{name} must be an odd number of nats at least 0, for {of_what}; got shape {lengths.shape}"
         )
     if not np.all(np.isfinite(lengths)):
-        raise ValueError("code_lengths must be finite: leave out multiples at the ends, got infinite ones")
+        raise ValueError(f"{name} must be finite: leave out multiples at the ends, got infinite ones")
     kraft = math.fsum(np.exp(-lengths))
     if kraft > 1 + 1e-9:
-        raise ValueError(f"no code has code_lengths whose sum of e^-length is above 1, got {kraft:.6g}")
+        raise ValueError(f"no code has {name} whose sum of e^-length is above 1, got {kraft:.6g}")
     return tuple(lengths.tolist())
 
 
 def multiples_code(
-    model: GaussianLinearModel, steps: np.ndarray, code_lengths: tuple[float, ...] | None
+    model: GaussianLinearModel, steps: np.ndarray, code_lengths: Any, unions: int = 1
 ) -> np.ndarray:
-    """Nats of the multiples −K, …, K of each weight, shape ``(d, 2K + 1)``, infinite beyond the code."""
+    """Nats of the multiples −K, …, K of each weight, shape ``(unions, d, 2K + 1)``, infinite beyond the code.
+
+    One union has all multiples; of two the first has 0, ±2, ±4, … and the second 0, ±1, ±3, …
+    """
     if code_lengths is None:
-        lengths = _student_lengths(model, steps)
+        codes = [_student_lengths(model, steps, _first(union, unions), unions) for union in range(unions)]
     else:
-        lengths = np.broadcast_to(np.asarray(code_lengths), (model.d, len(code_lengths)))
-    missing = -(lengths.shape[1] // 2) % MULTIPLES_TOGETHER
-    return np.pad(lengths, ((0, 0), (missing, missing)), constant_values=np.inf)
+        codes = [np.asarray(one)[None] for one in (code_lengths if unions == 2 else (code_lengths,))]
+    tables = []
+    for union, lengths in enumerate(codes):
+        reach = lengths.shape[1] // 2
+        multiples = _one_side(reach, _first(union, unions), unions)
+        table = np.full((model.d, 2 * int(multiples[-1]) + 1), np.inf)
+        table[:, np.append(-multiples[:0:-1], multiples) + multiples[-1]] = lengths
+        tables.append(table)
+    most = max(table.shape[1] for table in tables) // 2
+    most += -most % MULTIPLES_TOGETHER
+    return np.stack(
+        [
+            np.pad(table, ((0, 0), (most - table.shape[1] // 2,) * 2), constant_values=np.inf)
+            for table in tables
+        ]
+    )
 
 
-def _student_lengths(model: GaussianLinearModel, steps: np.ndarray) -> np.ndarray:
-    """−ln P(cell) of each weight's W − w*, the last cells with all that is beyond them."""
+def _first(union: int, unions: int) -> int:
+    """The least multiple above zero."""
+    return 2 - union if unions == 2 else 1
+
+
+def _one_side(count: int, first: int, spacing: int) -> np.ndarray:
+    """0, and so many multiples above it."""
+    return np.append(0, first + spacing * np.arange(count))
+
+
+def _student_lengths(model: GaussianLinearModel, steps: np.ndarray, first: int, spacing: int) -> np.ndarray:
+    """−ln P(cell) of each weight's W − w* around 0, ±first, ±(first + spacing), …
+
+    The last cells have all that is beyond them.
+    """
     nu = model.degrees_of_freedom
     sigma = np.asarray(model.covariance)
     inverse = np.diagonal(np.linalg.inv(sigma)) if sigma.ndim == 2 else np.broadcast_to(1 / sigma, model.d)
@@ -78,9 +131,11 @@ def _student_lengths(model: GaussianLinearModel, steps: np.ndarray) -> np.ndarra
             f"step must leave at most {MOST_MULTIPLES} multiples on either side, got {largest:.3g} for "
             f"n − d + 1 = {nu} degrees of freedom: take a larger step, or a code of your own"
         )
-    k = np.arange(math.ceil(largest) + 1)
+    k = _one_side(math.ceil(largest / spacing), first, spacing)
+    # The lower edge of the cell of each: midway to the one before.
+    edges = np.append(-first / 2, (k[1:] + k[:-1]) / 2)
     with np.errstate(invalid="ignore"):
-        beyond = t.sf((k - 0.5) * ratio[:, None], nu)  # column k: P(beyond the lower edge of cell k)
+        beyond = t.sf(edges * ratio[:, None], nu)
         inside = np.concatenate([beyond[:, :-1] - beyond[:, 1:], beyond[:, -1:]], axis=1)
     inside[:, 0] = 1 - 2 * beyond[:, 1] if k.size > 1 else 1.0
     with np.errstate(divide="ignore"):

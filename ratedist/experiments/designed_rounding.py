@@ -11,8 +11,10 @@ import numpy as np
 
 from ratedist.compressors import CenteredRounding, FeedbackRounding
 from ratedist.compressors.base import Context
+from ratedist.compressors.nearest_plane import ONE_STATE, branch_of
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.sampling import ModelArrays, StatisticsDraw, draw_statistics
+from ratedist.quantizers.trellis.convolutional import Trellis
 
 ROUNDS = 6
 # Multiples further out than any that was counted are coded too, by the last of these.
@@ -34,21 +36,42 @@ def designed(
     beforehand, so that the length of a trial is that of a code its decoder has.
 
     Args:
-        compressor: rounding with or without feedback, with equal steps.
+        compressor: rounding with or without feedback, with equal steps, along a trellis or not.
         model: the linear model.
         num_trials: draws that are counted in each round.
         key: of these draws.
     """
-    lengths = None
+    lengths: Any = None
+    trellis = compressor.trellis if isinstance(compressor, FeedbackRounding) else ONE_STATE
     for _ in range(ROUNDS if compressor.multiplier else 1):
         current = dataclasses.replace(compressor, code_lengths=lengths)
-        labels = np.abs(_labels(current.prepare(model), model, num_trials, key))
-        most = int(labels.max()) + BEYOND_COUNTED
-        counts = np.bincount(labels.ravel(), minlength=most + 1) + PRIOR_COUNT
-        masses = counts / counts.sum() / np.where(np.arange(most + 1) > 0, 2, 1)
-        one_side = -np.log(masses)
-        lengths = tuple(np.concatenate([one_side[:0:-1], one_side]).tolist())
+        labels = _labels(current.prepare(model), model, num_trials, key)
+        if trellis.num_states == 1:
+            lengths = _lengths(np.abs(labels))
+            continue
+        unions = _unions(labels, trellis)
+        # Even multiples in steps of two; odd ones after 0 as 1, 2, 3, …
+        lengths = tuple(_lengths((np.abs(labels[unions == u]) + u) // 2) for u in range(2))
     return dataclasses.replace(compressor, code_lengths=lengths)
+
+
+def _lengths(sizes: np.ndarray) -> tuple[float, ...]:
+    """Nats of −K, …, K by how often each size was counted."""
+    most = int(sizes.max(initial=0)) + BEYOND_COUNTED
+    counts = np.bincount(sizes.ravel(), minlength=most + 1) + PRIOR_COUNT
+    masses = counts / counts.sum() / np.where(np.arange(most + 1) > 0, 2, 1)
+    one_side = -np.log(masses)
+    return tuple(np.concatenate([one_side[:0:-1], one_side]).tolist())
+
+
+def _unions(labels: np.ndarray, trellis: Trellis) -> np.ndarray:
+    """The union that each multiple is of, as a decoder finds it: from the last weight to the first."""
+    states, unions = np.zeros(labels.shape[0], np.int64), np.zeros_like(labels)
+    for j in range(labels.shape[1] - 1, -1, -1):
+        unions[:, j] = states & 1
+        branch = branch_of(labels[:, j], unions[:, j])
+        states = trellis.next_states[states, branch.astype(np.int64)]
+    return unions
 
 
 def _labels(prepared: Any, model: GaussianLinearModel, num_trials: int, key: jax.Array) -> np.ndarray:

@@ -16,6 +16,7 @@ from ratedist.experiments.model_options import NumTrials
 from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table, versions
 from ratedist.linear_model.model import GaussianLinearModel
+from ratedist.quantizers.trellis.convolutional import trellis_of
 from ratedist.units import nats_to_bits
 
 COLUMNS = (
@@ -36,7 +37,9 @@ COLUMNS = (
 # Steps in units of the weights' standard deviation, and multipliers in units of the price that a nat has at
 # high rate, 2D a weight. Found by hand: beyond the last pair nothing is sent any more.
 SETTINGS = ((0.6, 0.7), (0.8, 0.7), (1.07, 0.8), (1.34, 0.8), (1.6, 0.8), (1.6, 1.0), (1.93, 1.0))
-KINDS = ("plain", "feedback", "paths")
+KINDS = ("plain", "feedback", "paths", "trellis")
+# Levels of both unions together are denser than those of one: a trellis has steps shorter by this.
+TRELLIS_STEP = 4 / 7
 NUM_CURVE_POINTS = 25
 MOST_SAMPLES = 10**9
 MOST_WEIGHTS = 500
@@ -55,6 +58,10 @@ class SeeingTheDataConfig:
     """Variance of the noise in the outputs."""
     num_paths: int = 16
     """How many partial roundings the search with feedback keeps side by side."""
+    num_states: int = 8
+    """States of the trellis: a power of two from 4 to 256."""
+    trellis_paths: int = 64
+    """How many partial roundings the search along the trellis keeps side by side."""
     num_trials: NumTrials = 4000
     """Data sets over which each compressor is averaged."""
     seed: int = 0
@@ -66,6 +73,8 @@ class SeeingTheDataConfig:
         _checks.integer("n", self.n, self.d + 2, MOST_SAMPLES)
         _checks.positive_number("noise_variance", self.noise_variance)
         _checks.integer("num_paths", self.num_paths, 2, 1024)
+        trellis_of(self.num_states)
+        _checks.integer("trellis_paths", self.trellis_paths, 2, 1024)
         _checks.integer("num_trials", self.num_trials, 2)
         _checks.seed(self.seed)
 
@@ -85,9 +94,9 @@ def run(config: SeeingTheDataConfig, *, progress: bool = False) -> Table:
         One row a point. ``kind`` is a curve or a compressor. "given_gram" is the rate if both sides know the
         Gram matrix, a lower bound on any compressor's. "encoder_alone" is an upper bound on what is enough
         if the encoder alone does. "markov" is the exact curve of compressors that see the weights only.
-        "oracle" is the papers' channel, at its exact rate. "plain", "feedback" and "paths" round W − w* to a
-        grid with designed codes; their rates are code lengths. ``above_markov_nats`` is the rate less the
-        exact Markov rate at the same distortion. Rates are those of the whole weight vector.
+        "oracle" is the papers' channel, at its exact rate. "plain", "feedback", "paths" and "trellis" round
+        W − w* to a grid with designed codes; their rates are code lengths. ``above_markov_nats`` is the rate
+        less the exact Markov rate at the same distortion. Rates are those of the whole weight vector.
     """
     import pandas as pd
     from tqdm import tqdm
@@ -203,6 +212,13 @@ def compressor_of(
     if kind == "plain":
         return CenteredRounding(own, multiplier=multiplier)
     pivots = float(np.mean(model.n - np.arange(model.d)) / model.n)
+    if kind == "trellis":
+        return FeedbackRounding(
+            TRELLIS_STEP * own,
+            multiplier=multiplier * pivots,
+            num_paths=config.trellis_paths,
+            num_states=config.num_states,
+        )
     num_paths = config.num_paths if kind == "paths" else 1
     return FeedbackRounding(own, multiplier=multiplier * pivots, num_paths=num_paths)
 

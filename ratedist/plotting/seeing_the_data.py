@@ -23,6 +23,7 @@ POINTS = {
     "plain": Look("rounding", "#BBBBBB", "s", ""),
     "feedback": Look("with feedback", "#E69F00", "^", ""),
     "paths": Look("with feedback, many paths", "#D55E00", "o", ""),
+    "trellis": Look("with feedback, along a trellis", "#56B4E9", "D", ""),
 }
 STANDARD_ERRORS = 2
 

@@ -10,8 +10,9 @@ from scipy.stats import t
 
 import ratedist as rd
 from ratedist.compressors.multiples_code import expected_pivots, multiples_code, pivots_code
-from ratedist.compressors.nearest_plane import nearest_plane, ordered_factor
+from ratedist.compressors.nearest_plane import ONE_STATE, nearest_plane, ordered_factor
 from ratedist.linear_model.sampling import ModelArrays
+from ratedist.quantizers.trellis.convolutional import trellis_of
 from tests.statistics import assert_agrees
 
 MODEL = rd.GaussianLinearModel(9, rd.two_level_weights(4), covariance=rd.ar1_covariance(4, 0.6))
@@ -37,16 +38,20 @@ def draws(seed=0):
     return X @ X.transpose(0, 2, 1) / 7, generator.normal(size=(50, 4))
 
 
-@functools.partial(jax.jit, static_argnames="num_paths")
-def rounded(hessians, deviations, steps, lengths, multiplier, num_paths):
+@functools.partial(jax.jit, static_argnames=("num_paths", "num_states"))
+def rounded(hessians, deviations, steps, lengths, multiplier, num_paths, num_states=1):
+    trellis = ONE_STATE if num_states == 1 else trellis_of(num_states)
+
     def one(hessian, x):
-        return nearest_plane(ordered_factor(hessian, False), x, steps, lengths, multiplier, num_paths)
+        factor = ordered_factor(hessian, False)
+        return nearest_plane(factor, x, steps, lengths, multiplier, num_paths, trellis)
 
     return jax.vmap(one)(hessians, deviations)
 
 
 def roundings(hessians, deviations, steps, lengths, multiplier, num_paths):
-    return np.asarray(rounded(hessians, deviations, steps, lengths, np.float64(multiplier), num_paths))
+    found = rounded(hessians, deviations, steps, lengths[None], np.float64(multiplier), num_paths)
+    return np.asarray(found[0])
 
 
 def costs(hessian, x, steps, k, lengths, multiplier):
@@ -119,7 +124,7 @@ def test_dead_and_repeated_inputs():
 
 def test_the_code_is_that_of_the_law():
     """Its masses sum to one; under plain rounding its mean length is the entropy of Student's cells."""
-    lengths = multiples_code(MODEL, np.full(4, 0.3), None)
+    (lengths,) = multiples_code(MODEL, np.full(4, 0.3), None)
     np.testing.assert_allclose(np.exp(-lengths).sum(axis=1), 1.0, rtol=1e-12)
     np.testing.assert_array_equal(lengths, lengths[:, ::-1])
     for spacing in (1e-3, 0.2, 50.0, 1e9):
@@ -199,11 +204,26 @@ def test_without_noise_nothing_is_sent():
     [
         ({"step": 0.0}, "step must"),
         ({"step": 0.3, "multiplier": -1.0}, "multiplier"),
+        ({"step": 0.3, "multiplier": np.inf}, "multiplier must be one finite number at least 0, got inf"),
+        ({"step": 0.3, "multiplier": (0.1, 0.2)}, "multiplier must be one number"),
         ({"step": 0.3, "num_paths": 0}, "num_paths"),
         ({"step": 0.3, "num_paths": 2000}, "num_paths must be at most 1024, got 2000"),
         ({"step": 0.3, "order": "largest"}, "order"),
         ({"step": 0.3, "steps": "pivots", "order": "smallest_pivot_first"}, "need the order 'given'"),
         ({"step": 0.3, "code_lengths": (1.0, 2.0)}, "odd number"),
+        ({"step": 0.3, "code_lengths": "abc"}, "code_lengths must be numbers, nats for .*; got 'abc'"),
+        ({"step": 0.3, "code_lengths": (1.0, "abc", 1.0)}, "code_lengths must be numbers"),
+        ({"step": 0.3, "code_lengths": ((1.0,), (1.0, 2.0))}, "code_lengths must be numbers"),
+        ({"step": 0.3, "num_states": 8, "code_lengths": (1.0, 1.0, 1.0)}, "must be a pair"),
+        (
+            {"step": 0.3, "num_states": 8, "code_lengths": ((1.0,), (0.1,) * 3)},
+            r"no code has code_lengths\[1\]",
+        ),
+        ({"step": 0.3, "num_states": 2}, "num_states must"),
+        (
+            {"step": 0.3, "num_states": 8, "order": "smallest_pivot_first"},
+            "a trellis needs the order 'given'",
+        ),
         ({"step": 0.3, "code_lengths": (0.1, 0.1, 0.1)}, "no code has"),
         ({"step": 0.3, "code_lengths": (1.0, np.inf, 1.0)}, "finite"),
         ({"step": 0.3, "steps": "pivots", "pivot_spacing": 0.0}, "pivot_spacing"),

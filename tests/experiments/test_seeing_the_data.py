@@ -8,12 +8,12 @@ import ratedist as rd
 from ratedist.cli.seeing_the_data import describe, summary
 from ratedist.experiments import seeing_the_data
 from ratedist.experiments.designed_rounding import designed
-from ratedist.experiments.seeing_the_data import SeeingTheDataConfig, findings, run
+from ratedist.experiments.seeing_the_data import SeeingTheDataConfig, compressor_of, findings, run
 from ratedist.plotting.seeing_the_data import draw_seeing_the_data
 
-CONFIG = SeeingTheDataConfig(d=4, n=9, num_paths=4, num_trials=400)
+CONFIG = SeeingTheDataConfig(d=4, n=9, num_paths=4, trellis_paths=8, num_trials=400)
 # Each compiles programs of its own.
-KINDS = ("plain", "paths")
+KINDS = ("plain", "trellis")
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,35 @@ def test_a_designed_code_is_a_code_and_costs_less():
     assert saved.rates["code_length"].mean + saved.distortion.mean / 0.05 > 0
 
 
+def test_a_trellis_is_designed_by_what_its_decoder_sees():
+    """Either union has a code of its own, by the shares of its multiples; coded by it they cost less."""
+    model = CONFIG.model()
+    compressor = compressor_of(CONFIG, model, "trellis", 0.8, 0.8)
+    fitted = designed(compressor, model, 400, jax.random.key(1))
+    for one in fitted.code_lengths:
+        assert sum(np.exp(-np.array(one))) == pytest.approx(1.0, abs=1e-12)
+        assert one == one[::-1]
+    result = rd.simulate(model, {"law": compressor, "own": fitted}, 400, jax.random.key(2))
+    saved = result.difference("law", "own")
+    assert saved.rates["code_length"].mean + saved.distortion.mean / compressor.multiplier > 0
+    assert compressor_of(CONFIG, model, "paths", 0.8, 0.8).num_paths == 4
+
+
+@pytest.mark.slow
+def test_a_trellis_is_nearer_than_as_many_paths_without():
+    """The mean of rate + slope · distortion at one slope: all that lies on one tangent is as good."""
+    model = rd.GaussianLinearModel(80, np.zeros(50))
+    config = SeeingTheDataConfig(num_paths=64)
+    found = {}
+    for kind in ("paths", "trellis"):
+        compressor = designed(compressor_of(config, model, kind, 1.2, 0.8), model, 300, jax.random.key(1))
+        found[kind] = rd.simulate(model, {kind: compressor}, 1000, jax.random.key(2))[kind]
+    slope = 100.0
+    cost = {k: one.rates["code_length"].mean + slope * one.distortion.mean for k, one in found.items()}
+    errors = [one.rates["code_length"].sem + slope * one.distortion.sem for one in found.values()]
+    assert cost["trellis"] < cost["paths"] - 2 * max(errors)
+
+
 def test_the_picture_has_what_the_table_has(table):
     figure = draw_seeing_the_data(table.frame, describe(CONFIG))
     left, right = figure.axes
@@ -87,6 +116,8 @@ def test_the_picture_has_what_the_table_has(table):
         ({"n": 51}, "n must"),
         ({"noise_variance": 0.0}, "noise_variance"),
         ({"num_paths": 1}, "num_paths"),
+        ({"num_states": 3}, "num_states"),
+        ({"trellis_paths": 1}, "trellis_paths"),
         ({"num_trials": 1}, "num_trials"),
         ({"seed": -1}, "seed"),
     ],
