@@ -57,7 +57,7 @@ def signed(content: bytes) -> bytes | None:
     try:
         header, body = split(content)
         described = json.loads(header["__metadata__"]["rdz"])
-        if described.get("version") in (2, 3, 4):
+        if described.get("version") in (2, 3, 4, 5):
             size = header["data"]["data_offsets"][1]
             return signed_index(body[size:], body[:size], described["version"])
         return signed_description(header, described, body)
@@ -66,7 +66,7 @@ def signed(content: bytes) -> bytes | None:
 
 
 def signed_index(index: bytes, body: bytes, version: int) -> bytes:
-    """A file of version 2 to 4; the digests inside the index are made right if it can be decoded."""
+    """A file of version 2 to 5; the digests inside the index are made right if it can be decoded."""
     try:
         metadata, entries = decode_index(index, 0, len(body))
     except ValueError:
@@ -78,7 +78,7 @@ def signed_index(index: bytes, body: bytes, version: int) -> bytes:
 
 
 def with_index(index: bytes, body: bytes, version: int) -> bytes:
-    """A file of version 2 to 4 with the digest of its index."""
+    """A file of version 2 to 5 with the digest of its index."""
     header = header_of(len(body), index, version)
     return len(header).to_bytes(8, "little") + header + body + index
 
@@ -151,7 +151,7 @@ def lie(data: Any) -> bytes:
 
 
 def lie_in_index(data: Any, header: Any, body: bytes) -> bytes:
-    """A file of version 2 to 4."""
+    """A file of version 2 to 5."""
     size = header["data"]["shape"][0]
     metadata, entries = decode_index(body[size:], 0, size)
     contents = {name: body[entry.places[0] :][: entry.num_bytes] for name, entry in entries.items()}
@@ -198,13 +198,15 @@ def lie_in_index(data: Any, header: Any, body: bytes) -> bytes:
         position = data.ConsumeIntInRange(0, len(index))
         index[position : position + data.ConsumeIntInRange(0, 3)] = data.ConsumeBytes(3)
     version = (
-        data.PickValueInList([2, 3]) if data.ConsumeIntInRange(0, 9) == 0 else version_of(entries.values())
+        data.PickValueInList([2, 3, 4]) if data.ConsumeIntInRange(0, 9) == 0 else version_of(entries.values())
     )
     return with_index(bytes(index), b"".join(contents[name] for name in sorted(contents)), version)
 
 
 def lie_about(data: Any, form: Any) -> Any:
-    """Factors or zeros with another number in one of their fields, or in a field of one of their codes."""
+    """A form with another number in one of its fields, or in a field of one of its codes."""
+    if form.kind == "trellis":
+        return lie_about_trellis(data, form)
     of_code = ["left", "right"] if form.kind == "factored" else ["values"]
     own = (
         []
@@ -225,6 +227,18 @@ def lie_about(data: Any, form: Any) -> Any:
     return dataclasses.replace(form, **{field: lie_in_field(data, field)})
 
 
+def lie_about_trellis(data: Any, form: Any) -> Any:
+    """A trellis with another number in one of its fields, or in one of those of a stream."""
+    field = data.PickValueInList(
+        ["num_states", "num_levels", "level_dtype", "stream_coders", "stream_bytes", "count_bytes"]
+    )
+    if field not in ("num_levels", "stream_coders", "stream_bytes"):
+        return dataclasses.replace(form, **{field: lie_in_field(data, field)})
+    several = list(getattr(form, field))
+    several[data.ConsumeIntInRange(0, len(several) - 1)] = lie_in_field(data, field)
+    return dataclasses.replace(form, **{field: tuple(several)})
+
+
 def lie_in_field(data: Any, field: str) -> Any:
     """A value that the field can have."""
     values = {
@@ -233,6 +247,12 @@ def lie_in_field(data: Any, field: str) -> Any:
         "counts_dtype": ["U8", "U16", "U32", "U64", "I8", "F16"],
         "coded_bytes": list(range(200)),
         "longest_run": [*range(20), 600, 2**16 - 1, 2**16],
+        "num_states": [0, 2, 4, 8, 12, 16, 32, 64, 256, 512, 2**40],
+        "num_levels": [*range(10), 2**16, 2**16 + 1],
+        "level_dtype": ["F16", "BF16", "F32", "F64", "U8", "F4"],
+        "stream_coders": ["huffman", "packed", "ans"],
+        "stream_bytes": list(range(200)),
+        "count_bytes": list(range(60)),
     }
     return data.PickValueInList(values[field])
 
