@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ratedist.codes.bitstream import MAX_SYMBOLS
 from ratedist.container import QuantizedTensor
 from ratedist.container.codebook import rounded_codebook, without_spares
 from ratedist.networks.layer_inputs import LayerInputs
 from ratedist.networks.step_search import smallest_step
 from ratedist.quantizers.feedback.layer import FeedbackLayer
+from ratedist.tensors.bulk import Bulk
 from ratedist.tensors.bulk_warning import warn_of_lost_bulks
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.tensor import default_codebook, measured, named
@@ -22,8 +22,10 @@ from ratedist.tensors.tree_file import raw_entries
 
 # Ranges of K levels that are tried, as parts of the range of the weights: each is so much of the one before.
 NARROWER, TRIED = 0.8, 16
-# Bits of Gaussian weights in cells as wide as their standard deviation, and doublings that leave nothing.
-GAUSSIAN, NOTHING_LEFT = 2.05, 64.0
+# Levels of an array within a budget at most: what they are refitted by is a square matrix of so many rows.
+MOST_LEVELS = 1024
+# Bits of Gaussian weights in cells as wide as their standard deviation.
+GAUSSIAN = 2.05
 # A layer's curvature is taken for this part of the largest layer's if it is below.
 LEAST_PROPORTION = 1e-6
 # Options that say how centres are found, which are at equal distances here.
@@ -87,7 +89,7 @@ def quantize_with_inputs(
         found = {name: named(name, layer.with_clusters, config.clusters) for name, layer in layers.items()}
     else:
         found = _within_budget(layers, config.bits_per_weight, tree)
-    result = tree({name: layers[name].measured(tensor) for name, tensor in found.items()})
+    result = tree(found)
     if config.num_clusters != 1:
         budget = config.bits_per_weight is not None
         more = "give more bits" if budget else "take more clusters"
@@ -107,6 +109,7 @@ class _Layer:
         weights = self._inputs.matrix(leaf.astype(np.float64))
         self._layer = FeedbackLayer.of(weights, self._inputs.second_moment)
         self._codebook = config.codebook_dtype or default_codebook(leaf.dtype)
+        self._bulk = Bulk.of(leaf.reshape(-1), self._h.reshape(-1))
         self._low, self._high = float(weights.min()), float(weights.max())
 
     @property
@@ -138,21 +141,18 @@ class _Layer:
 
     def with_step(self, step: float) -> QuantizedTensor:
         """The multiples of a step that the range of the weights has need of."""
-        step = max(step, (self._high - self._low) / (MAX_SYMBOLS - 3))
-        if step == 0:
-            return self._tensor(np.zeros(self.array.size, np.uint8), np.array([self._low]))
+        if self._low == self._high:
+            return self.with_clusters(1)
+        step = max(step, (self._high - self._low) / (MOST_LEVELS - 2))
         first, last = math.floor(self._low / step), math.ceil(self._high / step)
-        found = self._layer.quantized(self._rounded(step * np.arange(first, last + 1)))
+        levels = self._rounded(step * np.arange(first, last + 1))
+        found = self._layer.quantized(levels[np.isfinite(levels)])
         return self._tensor(found.labels, found.centers)
 
     @property
     def spread(self) -> float:
         """Standard deviation of the weights."""
         return float(np.std(self._layer.weights))
-
-    def measured(self, tensor: QuantizedTensor) -> QuantizedTensor:
-        """With its errors, weighted by the curvature."""
-        return measured(tensor, self.array.reshape(-1), self._h.reshape(-1))
 
     def _rounded(self, levels: np.ndarray) -> np.ndarray:
         """Levels as the file will have them, so that what is fed back is the error there will be."""
@@ -161,7 +161,8 @@ class _Layer:
     def _tensor(self, labels: np.ndarray, levels: np.ndarray) -> QuantizedTensor:
         in_order = self._inputs.array(labels, self.array.shape).reshape(-1)
         codebook = rounded_codebook(levels, self._codebook, self.array.dtype)
-        return QuantizedTensor(*without_spares(in_order, codebook), self.array.shape, self.array.dtype)
+        found = QuantizedTensor(*without_spares(in_order, codebook), self.array.shape, self.array.dtype)
+        return measured(found, self.array.reshape(-1), self._h.reshape(-1), bulk=self._bulk)
 
 
 def _within_budget(layers: Mapping[str, _Layer], bits: float, tree: Any) -> dict[str, QuantizedTensor]:
@@ -173,14 +174,18 @@ def _within_budget(layers: Mapping[str, _Layer], bits: float, tree: Any) -> dict
         name: 1 / math.sqrt(max(layer.sensitivity, LEAST_PROPORTION * largest) / largest)
         for name, layer in layers.items()
     }
+
+    def bytes_of(tensors: dict[str, QuantizedTensor]) -> int:
+        made = tree(tensors)
+        return made.file_bytes() - sum(entry.num_bytes for entry in raw_entries(made.others).values())
+
     tried: dict[float, dict[str, QuantizedTensor]] = {}
 
     def size_of(logarithm: float) -> int:
         tried[logarithm] = {
             name: named(name, layer.with_step, 2.0**logarithm * unit[name]) for name, layer in layers.items()
         }
-        made = tree(tried[logarithm])
-        return made.file_bytes() - sum(entry.num_bytes for entry in raw_entries(made.others).values())
+        return bytes_of(tried[logarithm])
 
     # Where Gaussian weights of the same spread would have that many bits.
     spreads = [
@@ -190,13 +195,14 @@ def _within_budget(layers: Mapping[str, _Layer], bits: float, tree: Any) -> dict
     ]
     start = sum(size * spread for size, spread in spreads) / (sum(size for size, _ in spreads) or 1)
     found = smallest_step(size_of, most, start + GAUSSIAN - bits)
-    if found is None:
-        least = size_of(start + NOTHING_LEFT)
-        if least > most:
-            raise ValueError(
-                f"bits_per_weight must be at least {math.ceil(8e3 * least / weights) / 1e3:g} for these "
-                f"tensors: with one level each their {weights:,} weights take {least:,} bytes, header "
-                f"included; got {bits:g}"
-            )
-        found = start + NOTHING_LEFT
-    return tried[found]
+    if found is not None:
+        return tried[found]
+    constants = {name: named(name, layer.with_clusters, 1) for name, layer in layers.items()}
+    least = bytes_of(constants)
+    if least > most:
+        raise ValueError(
+            f"bits_per_weight must be at least {math.ceil(8e3 * least / weights) / 1e3:g} for these tensors: "
+            f"with one level each their {weights:,} weights take {least:,} bytes, header included; "
+            f"got {bits:g}"
+        )
+    return constants

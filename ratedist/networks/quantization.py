@@ -93,7 +93,7 @@ class QuantizedModel:
         if self.fed_back is not None:
             plain = [name for name in self.tree.quantized if name not in self.fed_back]
             line = f"feedback: through the inputs of {len(self.fed_back)} arrays"
-            lines.append(line + (f"; rounded without it: {listed(plain)}" if plain else ""))
+            lines.append(line + (f"; without it: {', '.join(plain)}" if plain else ""))
         return "\n".join(lines)
 
 

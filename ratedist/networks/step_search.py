@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 # Of a budget: what may be left of it. Trials at most, and how near to each other doublings are told apart.
 LEFT, TRIALS, NEAR = 0.003, 24, 1e-3
+# Doublings at once.
+FARTHEST = 4.0
 # Of the doublings between a step that is too small and one that is not, a trial is not nearer to either.
 WITHIN = 0.1
 
@@ -41,7 +43,7 @@ def smallest_step(size_of: Callable[[float], int], most: int, start: float) -> f
             small = here
         before = size
         if small is None or large is None:
-            place, move = place + (move if large is None else -move), 2 * move
+            place, move = place + (move if large is None else -move), min(2 * move, FARTHEST)
             continue
         if large[0] - small[0] < NEAR:
             break
