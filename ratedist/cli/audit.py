@@ -33,7 +33,7 @@ class AuditCommand:
     """
 
     closing: ClassVar = Closing(
-        "Seconds; for numbers in a file up to a minute.",
+        "Seconds.",
         (
             Example("A two-bit trellis for Gaussian weights", "ratedist audit --bits 2 --mse 0.07101"),
             Example(
@@ -54,7 +54,10 @@ class AuditCommand:
     """Of the claim: gaussian, laplace or uniform, of variance 1, or a .npy file with the numbers."""
     weights: Path | None = None
     """The model before quantisation, for a .rdz file: .safetensors, or .npy if it is one tensor. Without it
-    the file alone tells sizes, and errors where its writer put them there."""
+    errors and limits are those that the writer of the file put there."""
+    importance: Path | None = None
+    """Importances of the weights, in a file like --weights: errors and limits with them, for files that were
+    quantised with them."""
     json: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(help_behavior_hint="")] = 0
     """Print JSON in place of words."""
 
@@ -66,7 +69,7 @@ class AuditCommand:
             return self._model(self.file)
         if self.bits is None or self.mse is None:
             raise ValueError("audit needs --bits and --mse of a claim, or a .rdz file")
-        if self.weights is not None:
+        if self.weights is not None or self.importance is not None:
             raise ValueError("--weights goes with a .rdz file; numbers of a claim are given as --source")
         return self._claim(self.bits, self.mse)
 
@@ -105,9 +108,12 @@ class AuditCommand:
         from ratedist.cli.audit_model import in_table
         from ratedist.tensors.audit import audit_file
 
-        audit = audit_file(file, self.weights)
+        audit = audit_file(file, self.weights, self.importance)
         if self.json:
-            _print_json(dataclasses.asdict(audit))
+            totals = audit.totals
+            told = {"bits": totals.bits, "gap": totals.gap}
+            layers = [{**dataclasses.asdict(one), "gap": one.gap} for one in audit.layers]
+            _print_json({"layers": layers, **dataclasses.asdict(totals), **told})
         else:
             print(in_table(audit))
         return 0

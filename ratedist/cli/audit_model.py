@@ -6,19 +6,17 @@ from ratedist.tensors.audit import FileAudit, LayerAudit
 
 COLUMNS = ("layer", "weights", "bits", "entropy", "error", "Gaussian", "limit", "gap")
 ALONE = (
-    "Without the weights before quantisation nothing is known of their law, and so no limit: give --weights. "
+    "Where the writer of the file put no limit there, give the weights before quantisation (--weights). "
     "Gaussian: bits that Gaussian weights of the same mean square would need, the most of all laws."
 )
-KNOWN = "limit: R(D) of the layer's own weights at its error; the gap is what the file takes above it"
+WEIGHTED = "errors are Σh(w − ŵ)²/d, and limits those of ends that both know the importances h: lower bounds"
 
 
 def in_table(audit: FileAudit) -> str:
     """A line a layer, the sum, and what the columns are."""
+    from ratedist.tensors.report import LIMIT
+
     lines = [list(COLUMNS), *(_cells(one) for one in audit.layers)]
-    gap = None if audit.limit is None else audit.bits - audit.limit
-    lines.append(
-        ["in all", f"{audit.num_weights:,}", f"{audit.bits:.4f}", "", "", "", _bits(audit.limit), _bits(gap)]
-    )
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     table = [
         "  ".join(
@@ -27,14 +25,15 @@ def in_table(audit: FileAudit) -> str:
         )
         for line in lines
     ]
-    return "\n".join(
-        [
-            *table,
-            "bits, entropy, Gaussian, limit and gap are bits a weight, codebooks and counts included in bits",
-            ALONE if audit.limit is None else KNOWN,
-            f"the whole file: {audit.file_bits:.4f} bits for each of these weights",
-        ]
-    )
+    notes = [
+        "bits, entropy, Gaussian, limit and gap are bits a weight, codebooks and counts included in bits",
+        f"{LIMIT}; gap: bits less limit",
+    ]
+    if any(one.limit is None for one in audit.layers):
+        notes.append(ALONE)
+    if any(one.weighted for one in audit.layers):
+        notes.append(WEIGHTED)
+    return "\n".join([*table, *notes, str(audit.totals)])
 
 
 def _cells(layer: LayerAudit) -> list[str]:

@@ -23,6 +23,8 @@ COLUMNS = (
     ("entropy", "entropy", "{:.4f}"),
     ("Huffman", "huffman", "{:.4f}"),
     ("stored", "stored", "{:.4f}"),
+    ("limit", "limit", "{:.4f}"),
+    ("gap", "gap", "{:.4f}"),
     ("distortion", "distortion", "{:.4g}"),
     ("weighted", "weighted", "{}"),
     ("SNR [dB]", "signal_to_noise", "{:z.2f}"),
@@ -57,11 +59,14 @@ class InspectCommand:
     def run(self) -> None:
         """Verify the file and print."""
         from ratedist.tensors.inspection import COMPARISONS, inspect_file
-        from ratedist.tensors.report import BULK
+        from ratedist.tensors.limit import Totals
+        from ratedist.tensors.report import BULK, LIMIT
 
         rows, ratios = inspect_file(self.file, math.inf if self.diameter else COMPARISONS)
+        totals = Totals.of(rows, self.file.stat().st_size)
         if self.json:
             content = {
+                "totals": dataclasses.asdict(totals) | {"bits": totals.bits, "gap": totals.gap},
                 "compression_ratios": dataclasses.asdict(ratios),
                 "tensors": [dataclasses.asdict(row) for row in rows],
             }
@@ -72,6 +77,8 @@ class InspectCommand:
             print("distortion: Σh(w − ŵ)²/d, with importances h where weighted, else h = 1")
             print("SNR: Σhw² over Σh(w − ŵ)²")
             print(BULK)
+            print(f"{LIMIT}; gap: stored less limit")
+            print(totals)
             print(f"size: {self.file.stat().st_size:,} bytes, reconstructed {decoded_bytes(rows):,}")
             print(ratios)
 

@@ -81,6 +81,11 @@ class MeasuredTensor(CompressedTensor, Protocol):
         ...
 
     @property
+    def limit(self) -> float:
+        """Bits a weight that any code of the weights' own law needs at this distortion, NaN if not known."""
+        ...
+
+    @property
     def signal_to_noise(self) -> float:
         """Of all weights, in decibels."""
         ...

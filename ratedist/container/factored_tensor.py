@@ -40,6 +40,7 @@ class FactoredTensor(ErrorRatios):
         weighted: whether distortion and energy have importances.
         energy: of the weights before.
         bulk_error: relative error of most weights.
+        limit: bits a weight that the weights' own law needs.
 
     Raises:
         ValueError: shapes that do not belong together, a rank above both sides, other dtypes.
@@ -53,6 +54,7 @@ class FactoredTensor(ErrorRatios):
     weighted: bool | None = None
     energy: float = math.nan
     bulk_error: float = math.nan
+    limit: float = math.nan
 
     def __post_init__(self) -> None:
         if len(self.left.shape) != 2 or len(self.right.shape) != 2:

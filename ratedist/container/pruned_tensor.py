@@ -43,6 +43,7 @@ class PrunedTensor(ErrorRatios):
         weighted: whether distortion and energy have importances.
         energy: of the weights before.
         bulk_error: relative error of most weights.
+        limit: bits a weight that the weights' own law needs.
 
     Raises:
         ValueError: shapes that do not belong together, nothing kept or nothing pruned.
@@ -57,6 +58,7 @@ class PrunedTensor(ErrorRatios):
     weighted: bool | None = None
     energy: float = math.nan
     bulk_error: float = math.nan
+    limit: float = math.nan
 
     def __post_init__(self) -> None:
         if self.kept.dtype != bool or self.kept.shape != (self.num_weights,):

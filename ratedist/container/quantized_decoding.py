@@ -14,7 +14,7 @@ from ratedist.codes.packed import packed_stream
 from ratedist.container.codebook_diameter import codebook_diameter
 from ratedist.container.compressed_tensor import Inspection
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, from_bytes
-from ratedist.container.quantized_tensor import QuantizedTensor, require_finite, sizes_in_bits
+from ratedist.container.quantized_tensor import ERRORS, QuantizedTensor, require_finite, sizes_in_bits
 from ratedist.container.rdz_entry import RdzEntry
 from ratedist.container.rdz_format import PACKED
 
@@ -89,7 +89,7 @@ def errors(entry: RdzEntry) -> dict[str, Any]:
     """What an entry says of errors, by the names that tensors have for them: NaN where it says nothing."""
     return {
         name: math.nan if getattr(entry, name) is None else getattr(entry, name)
-        for name in ("distortion", "energy", "bulk_error")
+        for name in ERRORS
     } | {"weighted": entry.weighted}
 
 

@@ -20,11 +20,13 @@ from ratedist.container.codebook import rounded_codebook
 from ratedist.container.codebook_diameter import codebook_diameter
 from ratedist.container.compressed_tensor import ErrorRatios, Sizes, Stored
 from ratedist.container.dtypes import CODEBOOK_DTYPES, DTYPES, NAMES, WEIGHT_DTYPES, dtype_name, to_bytes
-from ratedist.container.rdz_entry import RdzEntry, codebook_name
+from ratedist.container.rdz_entry import RdzEntry, codebook_name, in_file
 from ratedist.container.rdz_format import PACKED, least_label_bytes
 from ratedist.quantizers import Quantized
 from ratedist.units import nats_to_bits
 
+# What tensors and entries have numbers for: NaN in the one, ``None`` in the other where they are not known.
+ERRORS = ("distortion", "energy", "bulk_error", "limit")
 # Labels looked up at once where a tensor is wanted in pieces.
 CHUNK = 1 << 20
 
@@ -44,6 +46,8 @@ class QuantizedTensor(ErrorRatios):
         bulk_error: ``Σ h(w − ŵ)² / Σ h(w − w̄)²`` over most weights before, without far outliers and mask
             values (``ratedist.tensors.bulk``). It is 0 where nothing is lost, 1 for a constant, NaN if not
             known.
+        limit: bits a weight that any code of the weights' own law needs at this distortion
+            (``ratedist.tensors.limit``), NaN if not known.
 
     Raises:
         ValueError: shapes that do not belong together, labels of no row, other dtypes, a codebook that is not
@@ -58,6 +62,7 @@ class QuantizedTensor(ErrorRatios):
     weighted: bool | None = None
     energy: float = math.nan
     bulk_error: float = math.nan
+    limit: float = math.nan
 
     def __post_init__(self) -> None:
         if self.codebook.ndim not in (1, 2) or self.codebook.size == 0:
@@ -198,14 +203,15 @@ def coded_symbols(symbols: np.ndarray, counts: np.ndarray, coder: str) -> tuple[
 
 def known_errors(tensor: Any) -> dict[str, Any]:
     """What an entry says of the errors of a tensor."""
-    numbers = {name: getattr(tensor, name) for name in ("distortion", "energy", "bulk_error")}
+    numbers = {name: getattr(tensor, name) for name in ERRORS}
     known = {name: None if math.isnan(number) else number for name, number in numbers.items()}
+    known["limit"] = None if known["limit"] is None else in_file(known["limit"])
     return known | {"weighted": tensor.weighted}
 
 
 def without_errors(entry: RdzEntry) -> RdzEntry:
     """The entry of a part of a tensor: of errors the entry of the whole tells."""
-    return dataclasses.replace(entry, distortion=None, energy=None, weighted=None, bulk_error=None)
+    return dataclasses.replace(entry, weighted=None, **dict.fromkeys(ERRORS))
 
 
 def require_finite(codebook: np.ndarray, dtype: np.dtype) -> None:

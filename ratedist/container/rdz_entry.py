@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # A tensor as it is, and one as labels, codebook and counts. Other kinds are in ``rdz_forms``.
 RAW, QUANTIZED = "raw", "quantized"
+# Of a limit in a file, bits a weight.
+LIMIT_UNIT, MOST_UNITS = 2.0**-12, 65_535
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class RdzEntry:
         weighted: whether distortion and energy have importances h, or h = 1; ``None`` if the writer did not
             say.
         bulk_error: relative squared error of most weights, see ``QuantizedTensor.bulk_error``, or ``None``.
+        limit: bits a weight that any code of the weights' own law needs at this distortion, as the writer
+            knew it, ``in_file``; or ``None``.
         form: of a tensor of another kind, ``Factors``, ``Zeros`` or ``Trellis``; or ``None``.
     """
 
@@ -56,6 +60,7 @@ class RdzEntry:
     energy: float | None = None
     weighted: bool | None = None
     bulk_error: float | None = None
+    limit: float | None = None
     form: Factors | Zeros | Trellis | None = None
 
     @property
@@ -168,6 +173,13 @@ class RdzEntry:
                 )
         if self.bulk_error is not None and not self.bulk_error >= 0:
             raise ValueError(f"the bulk error of {name!r:.60} is not a number from 0 on: {self.bulk_error}")
+        if self.limit is not None and not self.limit == in_file(self.limit):
+            raise ValueError(f"the limit of {name!r:.60} is not one that a file has: {self.limit}")
+
+
+def in_file(limit: float) -> float:
+    """A limit as a file has it: in units of 1/4096 bit, rounded down, so that it stays one; 65,535 at most."""
+    return min(max(math.floor(limit / LIMIT_UNIT), 0), MOST_UNITS) * LIMIT_UNIT
 
 
 def _block_length(codebook_shape: tuple[int, ...]) -> int:

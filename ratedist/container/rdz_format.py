@@ -10,10 +10,10 @@ A .rdz file is a safetensors file. Those of versions 2 to 5, which are written, 
 - ``index``: metadata, and a row for each tensor with all that has to be known of it and the SHA-256 of its
   data (see ``rdz_index``).
 
-A file is of version 5 if a tensor in it is along a trellis. Else it is of version 4 if labels or runs in it
-are packed, several a symbol (see ``ratedist.codes.packed``); else of version 3 if a tensor in it is factored
-or pruned, and of version 2 if none is. So readers of before read what they know, and refuse the others by
-their version.
+A file is of version 5 if a tensor in it is along a trellis, or tells its limit. Else it is of version 4 if
+labels or runs in it are packed, several a symbol (see ``ratedist.codes.packed``); else of version 3 if a
+tensor in it is factored or pruned, and of version 2 if none is. So readers of before read what they know, and
+refuse the others by their version.
 
 - A factored tensor has the data of its factors, left before right, each as a quantised tensor of F32, then
   zeros where these are less than a byte for every 1024 weights. With l and r the decoded factors, the tensor

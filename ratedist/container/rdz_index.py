@@ -21,7 +21,7 @@ def version_of(entries: Iterable[RdzEntry]) -> int:
     """The version of a file with these tensors: the first that knows their kinds, so that old readers do."""
     version = VERSION
     for entry in entries:
-        if entry.kind == TRELLIS:
+        if entry.kind == TRELLIS or entry.limit is not None:
             return TRELLIS_VERSION
         if PACKED in entry.coders:
             version = PACKED_VERSION

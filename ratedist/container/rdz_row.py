@@ -18,8 +18,9 @@ dimensions; the SHA-256 of the data, 32 bytes; and a byte for the kind. Behind i
   its errors. A union without levels has coder 1 and no bytes.
 
 Errors are a byte: 1 if distortion and energy are known, plus 2 if importances weight them, or 4 if they do
-not, plus 8 if the error of the bulk is known; if known, both as 64-bit floating-point numbers, NaN where only
-the other one is; then, if known, that of the bulk, which may be infinite.
+not, plus 8 if the error of the bulk is known, plus 16 if the limit is; if known, both as 64-bit
+floating-point numbers, NaN where only the other one is; then, if known, the error of the bulk, which may be
+infinite; then, if known, the limit in 1/4096 bit a weight, an unsigned integer of 16 bits.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ import dataclasses
 import itertools
 import math
 import struct
+from typing import Any
 
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES
 from ratedist.container.rdz_bytes import Cursor, number_bytes, text_bytes
-from ratedist.container.rdz_entry import RAW, RdzEntry, codebook_name
+from ratedist.container.rdz_entry import LIMIT_UNIT, RAW, RdzEntry, codebook_name
 from ratedist.container.rdz_format import CODERS, PACKED, STORED_CODERS
 from ratedist.container.rdz_forms import FACTOR_DTYPE, FACTORED, PRUNED, TRELLIS, Factors, Trellis, Zeros
 from ratedist.container.tensor_reader import checked_shape
@@ -44,8 +46,8 @@ DTYPE_CODES = (
 DIGEST_BYTES = 32
 KINDS = (RAW, *CODERS, FACTORED, PRUNED, PACKED, TRELLIS)
 RUN_CODERS = (RAW, *STORED_CODERS)
-NUMBERS, NUMBER = struct.Struct("<dd"), struct.Struct("<d")
-WEIGHTED, BULK = {None: 0, True: 2, False: 4}, 8
+NUMBERS, NUMBER, UNITS = struct.Struct("<dd"), struct.Struct("<d"), struct.Struct("<H")
+WEIGHTED, BULK, LIMIT = {None: 0, True: 2, False: 4}, 8, 16
 MARKS_ZEROS = 4
 
 
@@ -86,15 +88,7 @@ def decode_row(name: str, cursor: Cursor, position: int) -> RdzEntry:
         entry = RdzEntry(dtype, shape, form=_decode_trellis(name, cursor))
     else:
         entry = _decode_code(name, cursor, kind, dtype, shape)
-    distortion, energy, weighted, bulk_error = _decode_errors(name, cursor)
-    entry = dataclasses.replace(
-        entry,
-        digest=digest,
-        distortion=distortion,
-        energy=energy,
-        weighted=weighted,
-        bulk_error=bulk_error,
-    )
+    entry = dataclasses.replace(entry, digest=digest, **_decode_errors(name, cursor))
     entry.check(name)
     places = tuple(itertools.accumulate(entry.part_bytes[:-1], initial=position))
     return dataclasses.replace(entry, places=places)
@@ -181,13 +175,15 @@ def _errors(entry: RdzEntry) -> bytes:
         flag, packed = flag + 1, NUMBERS.pack(*numbers)
     if entry.bulk_error is not None:
         flag, packed = flag + BULK, packed + NUMBER.pack(entry.bulk_error)
+    if entry.limit is not None:
+        flag, packed = flag + LIMIT, packed + UNITS.pack(round(entry.limit / LIMIT_UNIT))
     return bytes([flag]) + packed
 
 
-def _decode_errors(name: str, cursor: Cursor) -> tuple[float | None, float | None, bool | None, float | None]:
-    """Distortion, energy, whether they are weighted, and the error of the bulk."""
+def _decode_errors(name: str, cursor: Cursor) -> dict[str, Any]:
+    """What an entry says of errors, by its names for them."""
     flag = cursor.byte()
-    known, bulk_known, code = flag & 1, flag & BULK, flag & ~(1 | BULK)
+    known, bulk_known, limit_known, code = flag & 1, flag & BULK, flag & LIMIT, flag & ~(1 | BULK | LIMIT)
     weighted = {code: value for value, code in WEIGHTED.items()}
     if code not in weighted:
         raise ValueError(f"the description of {name!r:.60} is not that of a quantised tensor")
@@ -198,7 +194,14 @@ def _decode_errors(name: str, cursor: Cursor) -> tuple[float | None, float | Non
     if known and distortion is None and energy is None:
         raise ValueError(f"the distortion of {name!r:.60} is not a number")
     bulk_error = NUMBER.unpack(cursor.take(NUMBER.size))[0] if bulk_known else None
-    return distortion, energy, weighted[code], bulk_error
+    limit = UNITS.unpack(cursor.take(UNITS.size))[0] * LIMIT_UNIT if limit_known else None
+    return {
+        "distortion": distortion,
+        "energy": energy,
+        "weighted": weighted[code],
+        "bulk_error": bulk_error,
+        "limit": limit,
+    }
 
 
 def _kind(name: str, cursor: Cursor) -> str:

@@ -41,6 +41,7 @@ class TrellisTensor(ErrorRatios):
         weighted: whether distortion and energy have importances.
         energy: of the weights before.
         bulk_error: relative error of most weights.
+        limit: bits a weight that the weights' own law needs.
 
     Raises:
         ValueError: shapes that do not belong together, symbols of no level, levels that no symbol has, other
@@ -59,6 +60,7 @@ class TrellisTensor(ErrorRatios):
     weighted: bool | None = None
     energy: float = math.nan
     bulk_error: float = math.nan
+    limit: float = math.nan
 
     def __post_init__(self) -> None:
         trellis_of(self.num_states)

@@ -14,7 +14,8 @@ import pathlib
 import numpy as np
 
 from ratedist.container import RdzFile, TensorFile
-from ratedist.theory.sources.numbers import numbers_rate_limit, values_entropy
+from ratedist.tensors.inspection import TensorRow, inspect_file
+from ratedist.tensors.limit import Totals, limit_of
 from ratedist.units import nats_to_bits
 
 
@@ -27,12 +28,13 @@ class LayerAudit:
         num_weights: of the layer.
         bits: that it takes in the file, everything counted.
         entropy: of its labels.
-        mse: its mean squared error, without importances: from the weights where they are given, else as the
-            writer of the file put it there.
+        mse: its mean squared error, with importances where ``weighted``: from the weights where they are
+            given, else as the writer of the file put it there.
+        weighted: whether importances weight the error.
         gaussian: bits that Gaussian weights of the same mean square would need at that error; no law of that
-            mean square needs more.
-        limit: R(D) of the weights' own law at that error, its lower end.
-        limit_upper: the upper end of its bracket.
+            mean square needs more. ``None`` where it is weighted.
+        limit: R(D) of the weights' own law at that error, its lower end; with importances known at both ends.
+        limit_upper: the upper end of its bracket; ``None`` where it is weighted, or the weights not given.
     """
 
     name: str
@@ -40,9 +42,10 @@ class LayerAudit:
     bits: float
     entropy: float
     mse: float | None
+    weighted: bool | None
     gaussian: float | None
     limit: float | None
-    limit_upper: float | None
+    limit_upper: float | None = None
 
     @property
     def gap(self) -> float | None:
@@ -56,51 +59,61 @@ class FileAudit:
 
     Attributes:
         layers: one each.
-        num_weights: in them.
-        bits: a weight, of these layers together.
-        limit: bits a weight of all limits together, lower end; ``None`` without the weights.
-        file_bits: of the whole file, a weight of these layers: with names, and with what is not compressed.
+        totals: where the bytes of the file are, and the limit of all layers.
     """
 
     layers: tuple[LayerAudit, ...]
-    num_weights: int
-    bits: float
-    limit: float | None
-    file_bits: float
+    totals: Totals
 
 
-def audit_file(path: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None) -> FileAudit:
+def audit_file(
+    path: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
+    importance: str | os.PathLike[str] | None = None,
+) -> FileAudit:
     """Bits, error and limit of the layers of a .rdz file.
 
     Args:
         path: the .rdz file, which is verified.
-        weights: the model before quantisation, .safetensors, or .npy for a file of one layer.
+        weights: the model before quantisation, .safetensors, or .npy for a file of one layer. Without it
+            errors and limits are those that the writer of the file put there.
+        importance: h for each weight, by which errors count, of the same two formats.
 
     Raises:
-        ValueError: files that are none; weights of other names or shapes.
+        ValueError: files that are none; weights or importances of other names or shapes; importances without
+            weights.
     """
+    if importance is not None and weights is None:
+        raise ValueError("importances go with the weights before quantisation")
+    rows, _ = inspect_file(path, 0)
+    compressed = [row for row in rows if row.is_compressed]
+    if not compressed:
+        raise ValueError(f"{os.fspath(path)} has no compressed tensor to audit")
+    names = [row.name for row in compressed]
+    before = None if weights is None else _Originals(pathlib.Path(weights), names, "weights")
+    h = None if importance is None else _Originals(pathlib.Path(importance), names, "importances")
     with RdzFile(path) as file:
-        file.verify()
-        names = [name for name in file.entries if file.inspect(name, 0) is not None]
-        if not names:
-            raise ValueError(f"{os.fspath(path)} has no compressed tensor to audit")
-        originals = None if weights is None else _Originals(pathlib.Path(weights), names)
-        layers = tuple(_layer(file, name, originals) for name in names)
-        total = sum(one.num_weights for one in layers)
-        limits = [one.limit for one in layers]
-        limit = None
-        if None not in limits:
-            limit = sum(one.num_weights * (one.limit or 0.0) for one in layers) / total
-        bits = sum(one.num_weights * one.bits for one in layers) / total
-        return FileAudit(layers, total, bits, limit, 8 * file.size / total)
+        layers = {row.name: _layer(file, row, before, h) for row in compressed}
+        size = file.size
+    told = [
+        dataclasses.replace(row, limit=layers[row.name].limit) if row.is_compressed else row for row in rows
+    ]
+    return FileAudit(tuple(layers.values()), Totals.of(told, size))
 
 
 def load_numbers(path: pathlib.Path) -> np.ndarray:
     """The numbers of a .npy file as a float64 vector.
 
     Raises:
-        ValueError: no such file, another format, or what are no finite numbers.
+        ValueError: no such file, another format, or what are no finite numbers that differ.
     """
+    values = _loaded(path)
+    if values.min() == values.max():
+        raise ValueError(f"{path} holds one value only, {values[0]:g}, which needs no bits")
+    return values
+
+
+def _loaded(path: pathlib.Path) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -111,21 +124,19 @@ def load_numbers(path: pathlib.Path) -> np.ndarray:
     values = array.astype(np.float64).ravel()
     if values.size == 0 or not np.all(np.isfinite(values)):
         raise ValueError(f"{path} must hold finite numbers, got {values.size} with NaN, infinity or none")
-    if values.min() == values.max():
-        raise ValueError(f"{path} holds one value only, {values[0]:g}, which needs no bits")
     return values
 
 
 class _Originals:
-    """The weights of a model by name."""
+    """What a model has for each weight of a file, by name."""
 
-    def __init__(self, path: pathlib.Path, names: list[str]) -> None:
+    def __init__(self, path: pathlib.Path, names: list[str], what: str) -> None:
         self._single = None
         if path.suffix == ".npy":
             if len(names) != 1:
                 raise ValueError(f"a .npy file has one tensor, and the .rdz file has {len(names)}")
-            self._single = load_numbers(path)
-        self._path = path
+            self._single = _loaded(path)
+        self._path, self._what = path, what
 
     def read(self, name: str, size: int) -> np.ndarray:
         if self._single is not None:
@@ -134,35 +145,36 @@ class _Originals:
             with TensorFile(self._path) as file:
                 values = np.asarray(file.read(name)).astype(np.float64).ravel()
         if values.size != size:
-            raise ValueError(f"{self._path} has {values.size:,} weights for {name!r:.80}, expected {size:,}")
+            raise ValueError(
+                f"{self._path} has {values.size:,} {self._what} for {name!r:.80}, expected {size:,}"
+            )
         if not np.all(np.isfinite(values)):
-            raise ValueError(f"weights of {name!r:.80} must be finite, got NaN or infinite ones")
+            raise ValueError(f"{self._what} of {name!r:.80} must be finite, got NaN or infinite ones")
         return values
 
 
-def _layer(file: RdzFile, name: str, originals: _Originals | None) -> LayerAudit:
-    entry, told = file.entries[name], file.inspect(name, 0)
-    assert told is not None  # of a compressed tensor
-    d = entry.num_weights
-    bits, entropy = 8 * entry.num_bytes / d, told.sizes.entropy / d
+def _layer(
+    file: RdzFile, row: TensorRow, originals: _Originals | None, importances: _Originals | None
+) -> LayerAudit:
+    entry, d = file.entries[row.name], row.num_weights
+    bits, entropy = row.stored or 0.0, row.entropy or 0.0
     if originals is None:
-        known = entry.weighted is False and entry.distortion is not None and entry.energy is not None
-        mse, square = (entry.distortion, entry.energy) if known else (None, None)
-        return LayerAudit(name, d, bits, entropy, mse, _gaussian(mse, square), None, None)
-    weights = originals.read(name, d)
-    found = file.read(name)
+        plain = entry.weighted is False
+        gaussian = _gaussian(entry.distortion, entry.energy) if plain else None
+        return LayerAudit(row.name, d, bits, entropy, entry.distortion, entry.weighted, gaussian, row.limit)
+    weights = originals.read(row.name, d)
+    found = file.read(row.name)
     coded = found if isinstance(found, np.ndarray) else found.reconstruction()
-    mse = float(np.mean((weights - np.asarray(coded).astype(np.float64).ravel()) ** 2))
-    gaussian = _gaussian(mse, float(np.mean(weights**2)))
-    if mse >= float(weights.var()):
-        return LayerAudit(name, d, bits, entropy, mse, gaussian, 0.0, 0.0)
-    if mse == 0:
-        exact = nats_to_bits(values_entropy(weights))
-        return LayerAudit(name, d, bits, entropy, mse, gaussian, exact, exact)
-    limit = numbers_rate_limit(weights, mse)
-    return LayerAudit(
-        name, d, bits, entropy, mse, gaussian, nats_to_bits(limit.lower), nats_to_bits(limit.upper)
-    )
+    squares = (weights - np.asarray(coded).astype(np.float64).ravel()) ** 2
+    h = None if importances is None else importances.read(row.name, d)
+    if h is not None and (h.min() < 0 or h.max() == 0):
+        raise ValueError(f"importances of {row.name!r:.80} must be at least 0, and not all 0")
+    mse = float(np.mean(squares if h is None else h * squares))
+    gaussian = _gaussian(mse, float(np.mean(weights**2))) if h is None else None
+    found = limit_of(weights, mse, h, upper=h is None)
+    low = None if found is None else float(nats_to_bits(found.lower))
+    high = None if found is None or h is not None else float(nats_to_bits(found.upper))
+    return LayerAudit(row.name, d, bits, entropy, mse, h is not None, gaussian, low, high)
 
 
 def _gaussian(mse: float | None, square: float | None) -> float | None:

@@ -38,6 +38,10 @@ class TensorRow:
         bulk_signal_to_noise: that of most weights about their mean, far outliers and mask values left out.
         rank: of two factors, ``None`` if it has none.
         zeros: part of the weights that is set to zero, ``None`` if it is not pruned.
+        num_bytes: that its data take in the file.
+        limit: bits a weight that any code of the weights' own law needs at the same error, as the writer of
+            the file knew it. See ``ratedist.tensors.limit``.
+        gap: bits a weight above the limit.
     """
 
     name: str
@@ -58,6 +62,19 @@ class TensorRow:
     bulk_signal_to_noise: float | None = None
     rank: int | None = None
     zeros: float | None = None
+    num_bytes: int = 0
+    limit: float | None = None
+    gap: float | None = None
+
+    @property
+    def num_weights(self) -> int:
+        """d."""
+        return math.prod(self.shape)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether it is not as it was."""
+        return self.stored is not None
 
 
 def inspect_file(
@@ -92,15 +109,20 @@ def inspect_file(
         file.verify()
         rows, sizes = [], []
         for name, entry in file.entries.items():
-            row = TensorRow(name, entry.dtype, entry.shape, entry.num_bytes / file.size)
+            row = TensorRow(
+                name, entry.dtype, entry.shape, entry.num_bytes / file.size, num_bytes=entry.num_bytes
+            )
             told, d = file.inspect(name, max_comparisons), entry.num_weights
             if told is not None:
+                stored, limit = 8 * entry.num_bytes / d, entry.limit
                 sizes.append(told.sizes)
                 row = dataclasses.replace(
                     row,
                     entropy=told.sizes.entropy / d,
                     huffman=told.sizes.huffman / d,
-                    stored=8 * entry.num_bytes / d,
+                    stored=stored,
+                    limit=limit,
+                    gap=None if limit is None else stored - limit,
                     distortion=entry.distortion,
                     weighted=entry.weighted,
                     signal_to_noise=_decibels(signal_to_noise, entry.distortion, entry.energy),

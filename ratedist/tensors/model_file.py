@@ -32,6 +32,7 @@ from ratedist.tensors.bulk_warning import warn_of_lost_bulks, what_helps
 from ratedist.tensors.compression import compress_tensor
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.file_names import require_model_name, require_rdz_name
+from ratedist.tensors.limit import with_limit
 from ratedist.tensors.model_checks import check_importance, listed, not_finite, nothing_to_quantize
 from ratedist.tensors.rank_budget import given_ranks, ranks_of
 from ratedist.tensors.ranks import largest_rank
@@ -238,6 +239,7 @@ def _quantize(
                 rank=ranks[name],
                 log_multiplier=prices.get(name),
             )
+            quantized = with_limit(quantized, tensor)
             del tensor, h  # the coder has need of memory now
             if writer is None:
                 coded[name] = quantized.stored(config.coder).entry

@@ -39,8 +39,10 @@ class Point:
     def of(cls, tensor: MeasuredTensor, coder: str) -> Point:
         relative_error = tensor.distortion and tensor.distortion / (tensor.energy or math.nan)
         loss = tensor.distortion if tensor.weighted else relative_error
+        entry = tensor.stored(coder).entry
         return cls(
-            tensor.stored(coder).entry,
+            # Room for the limit, which is found once the form is chosen.
+            dataclasses.replace(entry, limit=None if tensor.weighted else 0.0),
             loss * tensor.num_weights,
             relative_error,
             tensor.bulk_error,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from ratedist.container import RdzEntry, Sizes
 from ratedist.container.compressed_tensor import MeasuredTensor
 from ratedist.container.dtypes import num_bytes
 from ratedist.container.names import printable
+from ratedist.tensors.limit import Totals
 from ratedist.tensors.ratios import Ratios
 
 if TYPE_CHECKING:
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 # Columns that a table has where a tensor is factored or pruned: heading, field, format.
 OF_FORMS = (("rank", "rank", "{}"), ("zeros", "zeros", "{:.1%}"))
+DECIBELS = ("SNR [dB]", "bulk [dB]")
+LIMIT = (
+    "limit: bits a weight that any code needs at this error if it takes the weights one by one from their "
+    "own law; codes that use their order may be below"
+)
 BULK = "bulk: the same for most weights, about their mean; far outliers and mask values are left out"
 
 
@@ -37,6 +44,9 @@ class Outcome:
         sizes: in bits, by what they count.
         rank: of two factors, ``None`` if it has none.
         zeros: part of the weights that is set to zero, ``None`` if it is not pruned.
+        data_bytes: in the file; ``None`` if it is not quantised.
+        limit: bits a weight that any code of the weights' own law needs at the same error; ``None`` if it is
+            not known. See ``ratedist.tensors.limit``.
     """
 
     name: str
@@ -51,6 +61,28 @@ class Outcome:
     sizes: Sizes | None = None
     rank: int | None = None
     zeros: float | None = None
+    data_bytes: int | None = None
+    limit: float | None = None
+
+    @property
+    def num_weights(self) -> int:
+        """d."""
+        return math.prod(self.shape)
+
+    @property
+    def num_bytes(self) -> int:
+        """That its data take in the file."""
+        return num_bytes(self.dtype, self.shape) if self.data_bytes is None else self.data_bytes
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether it is not as it was."""
+        return self.reason is None
+
+    @property
+    def gap(self) -> float | None:
+        """Bits a weight above the limit."""
+        return None if self.limit is None or self.stored is None else self.stored - self.limit
 
     @classmethod
     def of(cls, name: str, tensor: MeasuredTensor, entry: RdzEntry) -> Outcome:
@@ -68,6 +100,8 @@ class Outcome:
             tensor.sizes,
             entry.rank,
             entry.zeros,
+            entry.num_bytes,
+            None if math.isnan(tensor.limit) else tensor.limit,
         )
 
 
@@ -96,10 +130,15 @@ class QuantizationReport:
         everything = sum(num_bytes(one.dtype, one.shape) for one in self.outcomes)
         return Ratios.of(sizes, self.num_bytes, everything)
 
+    @property
+    def totals(self) -> Totals:
+        """Where the bytes of the file are, and the limit of all quantised tensors."""
+        return Totals.of(self.outcomes, self.num_bytes)
+
     def __str__(self) -> str:
         forms = columns_of_forms(self.outcomes)
         heads = [heading for heading, _, _ in forms]
-        lines = [["tensor", "dtype", "shape", "K", *heads, "bits a weight", "SNR [dB]", "bulk [dB]"]]
+        lines = [["tensor", "dtype", "shape", "K", *heads, "bits a weight", "limit", "gap", *DECIBELS]]
         for one in self.outcomes:
             shape = "×".join(map(str, one.shape)) or "()"
             if one.reason is not None:
@@ -107,7 +146,8 @@ class QuantizationReport:
                 continue
             told = [cell_or_dash(getattr(one, field), form) for _, field, form in forms]
             decibels = [f"{number:z.2f}" for number in (one.signal_to_noise, one.bulk_signal_to_noise)]
-            numbers = [str(one.num_clusters), *told, f"{one.stored:.4f}", *decibels]
+            distance = [cell_or_dash(number, "{:.4f}") for number in (one.stored, one.limit, one.gap)]
+            numbers = [str(one.num_clusters), *told, *distance, *decibels]
             lines.append([printable(one.name), one.dtype, shape, *numbers])
         columns = len(lines[0])
         widths = [max(len(line[place]) for line in lines if len(line) == columns) for place in range(columns)]
@@ -125,7 +165,7 @@ class QuantizationReport:
         if forms:
             parts += ", of both factors where there is a rank, and the places of zeros"
         table.append(f"SNR: {kind}; bits a weight: {parts}")
-        table.append(BULK)
+        table += [BULK, LIMIT, str(self.totals)]
         if self.max_bytes is not None:
             table.append(f"budget: {self.num_bytes:,} of {self.max_bytes:,} bytes")
         if self.ranks is not None:

@@ -19,6 +19,7 @@ from ratedist.tensors.compression import compress_tensor
 from ratedist.tensors.config import QuantizationConfig, described
 from ratedist.tensors.file_names import require_rdz_name
 from ratedist.tensors.leaves import is_array, named_leaves
+from ratedist.tensors.limit import with_limit
 from ratedist.tensors.model_checks import listed
 from ratedist.tensors.rank_budget import ranks_of
 from ratedist.tensors.ratios import entropy_ratio, huffman_ratio
@@ -169,7 +170,9 @@ def quantize_tree(
         h, other = named_leaves(importance)
         if h.keys() != leaves.keys():  # a dict where the model is an OrderedDict will do
             raise ValueError(f"importance must have the structure of parameters, {structure}, got {other}")
-    return quantize_leaves(leaves, structure, chosen, config, h)
+    tree = quantize_leaves(leaves, structure, chosen, config, h)
+    limited = {name: with_limit(one, np.asarray(leaves[name])) for name, one in tree.quantized.items()}
+    return dataclasses.replace(tree, quantized=limited)
 
 
 def leaves_to_quantize(

@@ -108,14 +108,46 @@ def model(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys) -> di
     return weights
 
 
-def test_a_file_alone_tells_sizes_and_no_limit(model, capsys) -> None:
+def test_a_file_alone_tells_the_limit_that_its_writer_found(model, capsys) -> None:
     assert main(["audit", "model.rdz", "--json"]) == 0
-    layer = json.loads(capsys.readouterr().out)["layers"][0]
-    assert layer["limit"] is None
+    alone = json.loads(capsys.readouterr().out)
+    layer = alone["layers"][0]
+    assert main(["audit", "model.rdz", "--weights", "model.safetensors", "--json"]) == 0
+    beside = json.loads(capsys.readouterr().out)
+    # In the file it is rounded down to 1/4096 bit, and its error to that of a float.
+    assert -3e-3 < layer["limit"] - beside["layers"][0]["limit"] < 1e-6
+    size = alone["compressed_bytes"] + alone["raw_bytes"] + alone["other_bytes"]
+    assert size == pathlib.Path("model.rdz").stat().st_size
+    assert alone["bits"] == pytest.approx(8 * size / 4096)
+    assert alone["gap"] == pytest.approx(alone["bits"] - alone["limit"])
     assert 1.8 < layer["entropy"] < layer["bits"] < 2.3
     assert layer["gaussian"] == pytest.approx(math.log2(np.mean(model["layer"] ** 2) / layer["mse"]) / 2)
-    assert main(["audit", "model.rdz"]) == 0
-    assert "give --weights" in capsys.readouterr().out
+
+
+def test_a_file_whose_writer_found_no_limit_says_so(model, capsys) -> None:
+    """Its importances are known to nobody who reads it, but to whoever has them."""
+    generator = np.random.default_rng(1)
+    importance = {"layer": generator.choice([0.1, 1.0, 5.0], size=(64, 64)).astype(np.float32)}
+    save_file(importance, "importance.safetensors")
+    command = "quantize model.safetensors -o weighted.rdz -k 4 --importance importance.safetensors"
+    assert main(command.split()) == 0
+    capsys.readouterr()
+    assert main(["audit", "weighted.rdz"]) == 0
+    text = capsys.readouterr().out
+    assert "(--weights)" in text
+    assert "; limit" not in text
+    command = "audit weighted.rdz --weights model.safetensors --importance importance.safetensors --json"
+    assert main(command.split()) == 0
+    layer = json.loads(capsys.readouterr().out)["layers"][0]
+    assert layer["weighted"] is True
+    # Gaussian weights, told the importance: ½ E log₂(h σ² / level), no level being above h σ².
+    h = importance["layer"].astype(float)
+    level = layer["mse"]
+    for _ in range(100):
+        level *= layer["mse"] / np.minimum(level, h).mean()
+    bits = np.maximum(np.log2(h / level) / 2, 0).mean()
+    assert layer["limit"] == pytest.approx(bits, abs=0.05)
+    assert layer["limit"] < layer["entropy"]
 
 
 def test_a_file_beside_its_weights(model, capsys) -> None:

@@ -62,7 +62,7 @@ VALID = {
     "gram_information": (MODEL,),
     "high_rate_asymptote": (MODEL, 0.01),
     "numbers_distortion_limit": ([0.5, 1.0, -0.2, 0.1], 0.5),
-    "numbers_rate_limit": ([0.5, 1.0, -0.2, 0.1], 0.05, 100, [1.0, 2.0, 0.5, 1.0]),
+    "numbers_rate_limit": ([0.5, 1.0, -0.2, 0.1], 0.05, 100, [2.0, 2.0, 2.0, 2.0]),
     "rate_limit": ("gaussian", 0.5),
     "high_resolution_code_length": ([0.5, 1.0], 0.1, theory.GaussianPrior(1.0)),
     "laplace_entropy": (1.0,),

@@ -22,9 +22,9 @@ from scipy.optimize import brentq
 from ratedist.theory.sources.cells import CHUNK, Cells, cells_of, joined
 from ratedist.theory.sources.line_dual import Line, line_at, steepest
 
-# Importances are by so many steps an octave, of which more than so many are not made; so many different ones
-# are taken as they are.
-STEPS, MOST, FEW = 2, 64, 32
+# Importances are by so many steps an octave, but no more than so many, nor more than one for so many numbers:
+# else importance would tell which number it is. So many different ones are taken as they are.
+STEPS, MOST, NUMBERS, FEW = 2, 64, 64, 32
 TINY = 1e-300
 
 
@@ -129,10 +129,11 @@ def weighted_law(
 
 def _nodes(importance: np.ndarray, largest: float) -> np.ndarray:
     """Importances that stand for all, over the largest, ascending; what is below them is split with 0."""
+    most = min(max(importance.size // NUMBERS, 1), MOST)
     few = np.unique(importance[:CHUNK])
-    if few.size <= FEW:
+    if few.size <= min(FEW, most):
         few = np.unique(importance).astype(np.float64)
-        if few.size <= FEW:
+        if few.size <= min(FEW, most):
             return few[few > 0] / largest
     steps = set()
     for start in range(0, importance.size, CHUNK):
@@ -140,4 +141,4 @@ def _nodes(importance: np.ndarray, largest: float) -> np.ndarray:
         steps.update(np.unique(np.floor(STEPS * np.log2(h[h > 0]))).tolist())
     ends = np.unique([*steps, *(step + 1 for step in steps)])
     ends = ends[ends <= 0]
-    return 2.0 ** (ends[::-1][:: -(-ends.size // MOST)][::-1] / STEPS)
+    return 2.0 ** (ends[::-1][:: -(-ends.size // most)][::-1] / STEPS)

@@ -66,6 +66,12 @@ class WindowedKernel:
         # Rows with the same window are added before anything else.
         self._heads = np.flatnonzero(np.concatenate([[True], self._first[1:] > self._first[:-1]]))
 
+    def dense(self) -> np.ndarray:
+        """The array, shape ``(num_inputs, num_outputs)``."""
+        array = np.zeros((self.values.shape[0], self.num_outputs))
+        np.put_along_axis(array, self.columns, self.values, axis=1)
+        return array
+
     def __matmul__(self, q: np.ndarray) -> np.ndarray:
         return np.einsum("ij,ij->i", self.values, q[self.columns])
 
