@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
+from ratedist.codes.axis_classes import MOST_CLASSES
 from ratedist.codes.bitstream import MAX_SYMBOLS
 from ratedist.container.dtypes import WEIGHT_DTYPES, num_bytes
 from ratedist.container.rdz_format import CODERS, COUNT_DTYPES, STORED_CODERS, least_label_bytes
@@ -184,18 +185,21 @@ class Trellis:
         num_states: S.
         num_levels: of union 0 and of union 1, which may have none.
         level_dtype: of the levels.
-        stream_coders: of the labels of either union, "huffman", "packed" or "ans".
-        stream_bytes: of either stream of labels in code.
+        stream_coders: of the labels of union 0 in class 0, 1, …, then of union 1, "huffman", "packed" or
+            "ans". A stream without labels has no bytes.
+        stream_bytes: of each stream of labels in code.
         count_bytes: of the numbers that say how often each label occurs.
+        class_bytes: of what says which weights are of which class, 0 if there is but one.
     """
 
     kind: ClassVar[Literal["trellis"]] = TRELLIS
     num_states: int
     num_levels: tuple[int, int]
     level_dtype: str
-    stream_coders: tuple[str, str]
-    stream_bytes: tuple[int, int]
+    stream_coders: tuple[str, ...]
+    stream_bytes: tuple[int, ...]
     count_bytes: int
+    class_bytes: int = 0
 
     @property
     def codes(self) -> tuple[RdzEntry, ...]:
@@ -205,7 +209,12 @@ class Trellis:
     @property
     def coders(self) -> frozenset[str]:
         """Of the streams that have labels."""
-        return frozenset(self.stream_coders[: 1 + (self.num_levels[1] > 0)])
+        return frozenset(self.stream_coders[: self.num_classes * (1 + (self.num_levels[1] > 0))])
+
+    @property
+    def num_classes(self) -> int:
+        """G, of the weights; each has counts of its own."""
+        return len(self.stream_coders) // 2
 
     @property
     def num_clusters(self) -> int:
@@ -231,10 +240,11 @@ class Trellis:
         return num_weights
 
     def part_bytes(self, num_weights: int) -> tuple[int, ...]:
-        """Bytes of both streams, their filling (a byte for every 1024 weights), levels, branches, counts."""
+        """Bytes of streams, filling (a byte for every 1024 weights), levels, branches, counts, classes."""
         filling = max(least_label_bytes(num_weights) - self.label_bytes, 0)
         levels = num_bytes(self.level_dtype, (self.num_clusters,))
-        return (*self.stream_bytes, filling, levels, -(-self.num_clusters // 8), self.count_bytes)
+        parts = (*self.stream_bytes, filling, levels, -(-self.num_clusters // 8), self.count_bytes)
+        return parts if self.num_classes == 1 else (*parts, self.class_bytes)
 
     def check(self, name: str, entry: RdzEntry) -> None:
         """Raise ``ValueError`` where these cannot be the streams and levels of a tensor."""
@@ -249,8 +259,20 @@ class Trellis:
             or not 0 <= second <= MAX_SYMBOLS
             or self.level_dtype not in LEVEL_DTYPES
             or not set(self.stream_coders) <= set(STORED_CODERS)
-            or (second == 0 and (self.stream_bytes[1] or self.stream_coders[1] != NO_STREAM))
-            or not self.num_clusters <= self.count_bytes <= COUNT_BYTES * self.num_clusters
+            or not self._streams_belong()
             or self.num_clusters > entry.num_weights
         ):
             raise ValueError(f"streams, levels and counts of {name!r:.60} do not belong together")
+
+    def _streams_belong(self) -> bool:
+        """Whether streams, counts and classes can be those of such levels."""
+        G, K = self.num_classes, self.num_clusters
+        if not 1 <= G <= MOST_CLASSES or not len(self.stream_bytes) == len(self.stream_coders) == 2 * G:
+            return False
+        no_union = any(self.stream_bytes[G:]) or set(self.stream_coders[G:]) != {NO_STREAM}
+        if self.num_levels[1] == 0 and no_union:
+            return False
+        if G == 1:
+            return self.class_bytes == 0 and K <= self.count_bytes <= COUNT_BYTES * K
+        # A class has at least where its counts begin and how many they are.
+        return self.class_bytes > 0 and K < self.count_bytes <= COUNT_BYTES * G * (K + 4)

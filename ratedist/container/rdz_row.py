@@ -13,9 +13,10 @@ dimensions; the SHA-256 of the data, 32 bytes; and a byte for the kind. Behind i
   plus 4 if the marks between them are the zeros; a byte for the dtype of their counts; the longest run A of
   one symbol; bytes of coded runs without their filling; what a quantised tensor has. Then the errors of all
   weights;
-- 6, one along a trellis: number of states; a byte for the dtype of the levels; for either union number of
-  levels, a byte for the coder of its labels as above, and bytes of coded labels; bytes of the counts. Then
-  its errors. A union without levels has coder 1 and no bytes.
+- 6, one along a trellis: number of states; a byte for the dtype of the levels; number of levels of either
+  union; number of classes; for each class of union 0, then for each of union 1, a byte for the coder of its
+  labels as above, and bytes of coded labels; bytes of the counts; bytes of the classes, if there are several.
+  Then its errors. A union without levels has coder 1 and no bytes.
 
 Errors are a byte: 1 if distortion and energy are known, plus 2 if importances weight them, or 4 if they do
 not, plus 8 if the error of the bulk is known, plus 16 if the limit is; if known, both as 64-bit
@@ -31,6 +32,7 @@ import math
 import struct
 from typing import Any
 
+from ratedist.codes.axis_classes import MOST_CLASSES
 from ratedist.container.dtypes import CODEBOOK_DTYPES, NAMES
 from ratedist.container.rdz_bytes import Cursor, number_bytes, text_bytes
 from ratedist.container.rdz_entry import LIMIT_UNIT, RAW, RdzEntry, codebook_name
@@ -155,17 +157,23 @@ def _decode_zeros(name: str, cursor: Cursor, dtype: str) -> Zeros:
 def _trellis(form: Trellis) -> bytes:
     row = bytes([KINDS.index(TRELLIS)]) + number_bytes(form.num_states)
     row += bytes([DTYPE_CODES.index(form.level_dtype)])
-    for levels, coder, size in zip(form.num_levels, form.stream_coders, form.stream_bytes, strict=True):
-        row += number_bytes(levels) + bytes([KINDS.index(coder)]) + number_bytes(size)
-    return row + number_bytes(form.count_bytes)
+    row += b"".join(map(number_bytes, (*form.num_levels, form.num_classes)))
+    for coder, size in zip(form.stream_coders, form.stream_bytes, strict=True):
+        row += bytes([KINDS.index(coder)]) + number_bytes(size)
+    row += number_bytes(form.count_bytes)
+    return row if form.num_classes == 1 else row + number_bytes(form.class_bytes)
 
 
 def _decode_trellis(name: str, cursor: Cursor) -> Trellis:
     num_states, level_dtype = cursor.number(), _dtype(name, cursor)
-    (K0, coder0, size0), (K1, coder1, size1) = (
-        (cursor.number(), _coder(name, _kind(name, cursor)), cursor.number()) for _ in range(2)
-    )
-    return Trellis(num_states, (K0, K1), level_dtype, (coder0, coder1), (size0, size1), cursor.number())
+    num_levels, num_classes = (cursor.number(), cursor.number()), cursor.number()
+    if not 1 <= num_classes <= MOST_CLASSES:
+        raise ValueError(f"{name!r:.60} has weights of {num_classes} classes, not of 1 to {MOST_CLASSES}")
+    streams = [(_coder(name, _kind(name, cursor)), cursor.number()) for _ in range(2 * num_classes)]
+    coders, sizes = zip(*streams, strict=True)
+    count_bytes = cursor.number()
+    class_bytes = cursor.number() if num_classes > 1 else 0
+    return Trellis(num_states, num_levels, level_dtype, coders, sizes, count_bytes, class_bytes)
 
 
 def _errors(entry: RdzEntry) -> bytes:

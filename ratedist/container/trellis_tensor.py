@@ -1,4 +1,4 @@
-"""A tensor along a trellis as it is stored: two streams of labels, levels with their branches, counts."""
+"""A tensor along a trellis as it is stored: streams of labels, levels with their branches, counts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from ratedist.codes import empirical_entropy, huffman_payload_bits
+from ratedist.codes.axis_classes import AxisClasses, choose_classes
 from ratedist.codes.bitstream import MAX_SYMBOLS, counted
 from ratedist.container.compressed_tensor import ErrorRatios, Sizes, Stored
 from ratedist.container.dtypes import NAMES, WEIGHT_DTYPES, dtype_name, to_bytes
-from ratedist.container.quantized_tensor import CHUNK, coded_symbols, known_errors, require_finite
-from ratedist.container.rdz_bytes import number_bytes
+from ratedist.container.quantized_tensor import CHUNK, known_errors, require_finite
 from ratedist.container.rdz_entry import RdzEntry
 from ratedist.container.rdz_format import least_label_bytes
-from ratedist.container.rdz_forms import LEVEL_DTYPES, NO_STREAM, Trellis
+from ratedist.container.rdz_forms import LEVEL_DTYPES, Trellis
+from ratedist.container.trellis_streams import class_bytes, class_counts, coded_streams, count_bytes
 from ratedist.quantizers.trellis.convolutional import trellis_of
 from ratedist.quantizers.trellis.decoder import symbols_in_order
 from ratedist.quantizers.trellis.result import TrellisQuantized
@@ -42,6 +43,7 @@ class TrellisTensor(ErrorRatios):
         energy: of the weights before.
         bulk_error: relative error of most weights.
         limit: bits a weight that the weights' own law needs.
+        classes: of the weights; each class has counts of its own. ``None`` if there is but one.
 
     Raises:
         ValueError: shapes that do not belong together, symbols of no level, levels that no symbol has, other
@@ -61,6 +63,7 @@ class TrellisTensor(ErrorRatios):
     energy: float = math.nan
     bulk_error: float = math.nan
     limit: float = math.nan
+    classes: AxisClasses | None = None
 
     def __post_init__(self) -> None:
         trellis_of(self.num_states)
@@ -87,39 +90,44 @@ class TrellisTensor(ErrorRatios):
             )
         if self.symbols.dtype.kind != "u" or int(self.symbols.max()) >= K:
             raise ValueError(f"symbols must be unsigned integers below K = {K}")
+        if self.classes is not None:
+            self.classes.require_shape(self.shape)
         if not self.counts.all():
             raise ValueError("every level must be that of a weight")
         require_finite(self.levels, self.dtype)
 
     @classmethod
-    def of(
-        cls, found: TrellisQuantized, shape: tuple[int, ...], dtype: np.dtype, level_dtype: np.dtype
-    ) -> TrellisTensor:
-        """The result of ``ratedist.quantize_trellis``, its levels rounded to nearest, ties to even.
-
-        Levels of a union that have become equal, and have one branch, become one.
-        """
-        symbols = symbols_in_order(found.streams, found.branches, found.num_states)
-        table = np.empty(sum(levels.size for levels in found.levels), np.intp)
-        levels, branches, position = [], [], 0
-        for own, branch in zip(found.levels, found.branches, strict=True):
-            with np.errstate(over="ignore", under="ignore"):
-                rounded = own.astype(level_dtype).astype(np.float64) + 0.0  # -0 is 0
-            pairs, row = np.unique(np.stack([rounded, branch]), axis=1, return_inverse=True)
-            table[position : position + own.size] = row.reshape(-1) + sum(map(len, levels))
-            position += own.size
-            levels.append(pairs[0].astype(level_dtype))
-            branches.append(pairs[1].astype(bool))
-        if position > sum(map(len, levels)):
-            symbols = table.astype(symbols.dtype)[symbols]
+    def of(cls, found: TrellisQuantized, shape: tuple[int, ...], dtype: np.dtype) -> TrellisTensor:
+        """The result of ``ratedist.quantize_trellis``, its levels in double precision."""
         return cls(
-            symbols,
-            np.concatenate(levels),
-            np.concatenate(branches),
-            levels[0].size,
+            symbols_in_order(found.streams, found.branches, found.num_states),
+            np.concatenate(found.levels),
+            np.concatenate(found.branches).astype(bool),
+            found.levels[0].size,
             found.num_states,
             tuple(shape),
             np.dtype(dtype),
+        )
+
+    def rounded(self, levels: np.ndarray) -> TrellisTensor:
+        """The tensor with other levels; those of a union that are equal, and have one branch, become one.
+
+        Args:
+            levels: in the place of each level, of any of the types that levels can have.
+
+        Raises:
+            ValueError: as the class.
+        """
+        unions = np.arange(levels.size) >= self.num_first
+        values = levels.astype(np.float64) + 0.0  # -0 is 0
+        keys, row = np.unique(np.stack([unions, values, self.branches]), axis=1, return_inverse=True)
+        symbols = row.reshape(-1).astype(np.min_scalar_type(len(keys[0]) - 1))[self.symbols]
+        return dataclasses.replace(
+            self,
+            symbols=symbols,
+            levels=keys[1].astype(levels.dtype),
+            branches=keys[2].astype(bool),
+            num_first=int(np.count_nonzero(keys[0] == 0)),
         )
 
     @property
@@ -138,10 +146,34 @@ class TrellisTensor(ErrorRatios):
         return counted(self.symbols, self.num_clusters)
 
     @property
+    def class_counts(self) -> np.ndarray:
+        """How often each symbol occurs in each class, int64 of shape ``(G, K)``."""
+        if self.classes is None:
+            return self.counts[None]
+        classes = self.classes.of_weights(self.shape)
+        return class_counts(self.symbols, classes, self.classes.num_classes, self.num_clusters)
+
+    def in_classes(self, coder: str) -> TrellisTensor:
+        """The tensor with the classes of weights that take the fewest bytes in this code, or none."""
+        plain = dataclasses.replace(self, classes=None)
+        found = choose_classes(self.symbols, self.levels.astype(np.float64), self.num_first, self.shape)
+        if found is None:
+            return plain
+        several = dataclasses.replace(self, classes=found)
+        if coder == "huffman" and several.num_bytes(coder) >= plain.num_bytes(coder):
+            return plain
+        return several
+
+    def num_bytes(self, coder: str) -> int:
+        """What its data take in a .rdz file."""
+        return sum(map(len, self.stored(coder).parts))
+
+    @property
     def sizes(self) -> Sizes:
         """Its sizes in bits, by what they count."""
         original = self.num_weights * 8 * self.dtype.itemsize
-        return trellis_sizes(original, self.counts, self.num_first, self.levels.dtype)
+        side = 0 if self.classes is None else len(class_bytes(self.classes))
+        return trellis_sizes(original, self.class_counts, self.num_first, self.levels.dtype, side)
 
     def reconstruction(self) -> np.ndarray:
         """ŵ, the tensor with its shape and dtype."""
@@ -159,30 +191,25 @@ class TrellisTensor(ErrorRatios):
         Args:
             coder: of the labels, "huffman" or "ans".
         """
-        counts, coders, payloads = self.counts, [], []
-        second = self.symbols >= self.num_first
-        for union, own in enumerate((counts[: self.num_first], counts[self.num_first :])):
-            if own.size == 0:
-                coders.append(NO_STREAM)
-                payloads.append(b"")
-                continue
-            labels = self.symbols[second] - self.symbols.dtype.type(self.num_first) if union else None
-            code, payload, _ = coded_symbols(self.symbols[~second] if labels is None else labels, own, coder)
-            coders.append(code)
-            payloads.append(payload)
-        table = b"".join(number_bytes(int(count)) for count in counts)
+        classes = None if self.classes is None else self.classes.of_weights(self.shape)
+        counts = self.class_counts
+        coders, payloads = coded_streams(self.symbols, counts, self.num_first, classes, coder)
+        table = count_bytes(counts, self.num_first)
+        of_classes = b"" if self.classes is None else class_bytes(self.classes)
         form = Trellis(
             self.num_states,
             (self.num_first, self.num_clusters - self.num_first),
             dtype_name(self.levels.dtype),
-            (coders[0], coders[1]),
-            (len(payloads[0]), len(payloads[1])),
+            coders,
+            tuple(map(len, payloads)),
             len(table),
+            len(of_classes),
         )
         entry = RdzEntry(dtype_name(self.dtype), tuple(self.shape), form=form, **known_errors(self))
         filling = bytes(max(least_label_bytes(self.num_weights) - sum(map(len, payloads)), 0))
         marks = np.packbits(self.branches).tobytes()
-        return Stored(entry, [*payloads, filling, to_bytes(self.levels), marks, table])
+        parts = [*payloads, filling, to_bytes(self.levels), marks, table]
+        return Stored(entry, parts if self.classes is None else [*parts, of_classes])
 
     def digest(self) -> bytes:
         """SHA-256 of the symbols, whatever their type."""
@@ -190,12 +217,18 @@ class TrellisTensor(ErrorRatios):
         return hashlib.sha256(np.ascontiguousarray(symbols).data).digest()
 
 
-def trellis_sizes(original: int, counts: np.ndarray, num_first: int, level_dtype: np.dtype) -> Sizes:
-    """Sizes of a tensor of so many bits whose symbols occur so often; a level has its bits and a branch."""
-    streams = [one for one in (counts[:num_first], counts[num_first:]) if one.size]
+def trellis_sizes(
+    original: int, counts: np.ndarray, num_first: int, level_dtype: np.dtype, side_bytes: int
+) -> Sizes:
+    """Sizes of a tensor of so many bits whose symbols occur so often in each class.
+
+    A level has its bits and a branch; what tells the classes is counted with them.
+    """
+    streams = [own[own > 0] for of_class in counts for own in (of_class[:num_first], of_class[num_first:])]
+    streams = [one for one in streams if one.size]
     return Sizes(
         original,
-        counts.size * (8 * level_dtype.itemsize + 1),
+        counts.shape[1] * (8 * level_dtype.itemsize + 1) + 8 * side_bytes,
         float(sum(nats_to_bits(int(one.sum()) * empirical_entropy(one)) for one in streams)),
         sum(huffman_payload_bits(one) for one in streams),
     )

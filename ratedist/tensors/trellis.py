@@ -173,13 +173,15 @@ def constant(array: np.ndarray, importance: np.ndarray | None, config: Quantizat
 def _stored(
     found: TrellisQuantized, scaled: Scaled, array: np.ndarray, config: QuantizationConfig
 ) -> TrellisTensor:
-    """Levels as numbers of the tensor, in the type that is asked for or that is cheapest."""
+    """Levels as numbers of the tensor, in the type that is asked for or cheapest; classes where they pay."""
     zero, one = (np.ldexp(levels, scaled.exponent) for levels in found.levels)
     whole = TrellisTensor.of(dataclasses.replace(found, levels=(zero, one)), array.shape, array.dtype)
     if config.codebook_dtype is not None:
-        return whole.rounded(rounded_codebook(whole.levels, config.codebook_dtype, array.dtype))
-    with np.errstate(over="ignore", under="ignore"):
-        return whole.rounded(whole.levels.astype(_level_dtype(whole, scaled, found.multiplier)))
+        levels = rounded_codebook(whole.levels, config.codebook_dtype, array.dtype)
+    else:
+        with np.errstate(over="ignore", under="ignore"):
+            levels = whole.levels.astype(_level_dtype(whole, scaled, found.multiplier))
+    return whole.rounded(levels).in_classes(config.coder)
 
 
 def _level_dtype(tensor: TrellisTensor, scaled: Scaled, multiplier: float) -> np.dtype:

@@ -13,6 +13,7 @@ import pathlib
 import ml_dtypes
 import numpy as np
 
+from ratedist.codes.axis_classes import AxisClasses
 from ratedist.container import (
     Entry,
     FactoredTensor,
@@ -155,6 +156,21 @@ def trellises():
         "one union": along((3000,), book[[0, 2]].astype(np.float32), 2, 8, half, own=np.zeros(2, bool)),
         "number": along((), book[:1].astype(np.float32), 1, 16, single),
         "constant": along((5000,), book[1:2], 1, 64, np.dtype(np.float64)),
+        "classes": dataclasses.replace(
+            along((60, 50), book.astype(np.float32), 4, 8, single),
+            classes=AxisClasses((np.arange(60).astype(np.uint8) % 5, np.zeros(0, np.uint8)), (2, 4)),
+        ),
+        "many classes": dataclasses.replace(
+            along((30, 20, 50), book.astype(half), 4, 4, half),
+            classes=AxisClasses(
+                (
+                    np.arange(30).astype(np.uint8),
+                    np.zeros(0, np.uint8),
+                    (3 * (np.arange(50) % 7)).astype(np.uint8),
+                ),
+                tuple(range(3, 48, 3)),
+            ),
+        ),
         "scalar": tensors()["scalar"],
         "factored": forms()["factored"],
         "plain": np.arange(6, dtype=np.int32),

@@ -78,7 +78,8 @@ def test_what_the_quantiser_found_is_what_is_stored(level_dtype):
     """Against the decoder of the quantiser, whose levels are rounded by NumPy."""
     weights = np.random.default_rng(0).normal(size=(40, 50))
     found = quantize_trellis(weights.reshape(-1), 8, multiplier=0.02)
-    tensor = TrellisTensor.of(found, weights.shape, np.dtype(np.float64), np.dtype(level_dtype))
+    whole = TrellisTensor.of(found, weights.shape, np.dtype(np.float64))
+    tensor = whole.rounded(whole.levels.astype(level_dtype))
     levels = [one.astype(level_dtype).astype(float) for one in found.levels]
     expected = decode_trellis(found.streams, levels, found.branches, 8)
     np.testing.assert_array_equal(tensor.reconstruction().reshape(-1), expected)
@@ -89,7 +90,8 @@ def test_levels_that_become_equal_are_one():
     """Beside a large offset half precision knows few levels; branches still tell them apart."""
     weights = 100 + 0.1 * np.random.default_rng(1).normal(size=3000)
     found = quantize_trellis(weights, 4, multiplier=1e-4)
-    tensor = TrellisTensor.of(found, (3000,), SINGLE, np.dtype(np.float16))
+    whole = TrellisTensor.of(found, (3000,), SINGLE)
+    tensor = whole.rounded(whole.levels.astype(np.float16))
     levels = [one.astype(np.float16).astype(float) for one in found.levels]
     expected = decode_trellis(found.streams, levels, found.branches, 4)
     np.testing.assert_array_equal(tensor.reconstruction(), expected)
