@@ -30,6 +30,7 @@ from ratedist.claims import (
     ridge,
     sampling,
     sharper_bounds,
+    successive_rounding,
 )
 from ratedist.claims.claim import Claim, Finding, Verdict
 from ratedist.claims.evidence import Evidence
@@ -46,6 +47,7 @@ CLAIMS: tuple[Claim, ...] = (
     *exact_curve.CLAIMS,
     *remark2.CLAIMS,
     *data_aware.CLAIMS,
+    *successive_rounding.CLAIMS,
     *bounds.CLAIMS,
     *corollary1.CLAIMS,
     *sharper_bounds.CLAIMS,

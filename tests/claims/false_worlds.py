@@ -175,6 +175,8 @@ WORLDS: dict[str, World] = {
     ),
     "below-the-exact-curve": World("a compressor that needs 10% more nats", estimate(times=1.1)),
     "below-at-a-price": World("a risk lower by 0.4", estimate(plus=-0.4)),
+    "steps-by-pivots": World("a gap larger by 0.01 bit", estimate("limit, AR(1), ρ = 0.9", plus=0.01)),
+    "equal-steps": World("a gap that is bounded", saturated()),
     # Generalisation bounds
     "sub-gaussian-loss": World("a σ² that serves every λ", saturated(premise=True), HOLDS),
     "equation-a5": World("a formula 1% larger", prediction("Λ(0.1)", times=1.01)),
