@@ -345,7 +345,7 @@ def main() -> None:
         (corpus / f"lie{number}").write_bytes(b"\1" + bytes(range(64)))
         # What is imported late is no memory of a file.
         PATH.write_bytes(seed)
-        inspect_file(PATH)
+        table(inspect_file(PATH)[0])
     options = sys.argv[1:] or ["-max_total_time=600"]
     atheris.Setup([sys.argv[0], "-max_len=8192", "-timeout=20", *options, str(corpus)], test_one_input)
     atheris.Fuzz()

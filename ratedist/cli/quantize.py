@@ -56,10 +56,6 @@ class QuantizeCommand:
                 "A budget of three bits a weight, everything counted",
                 "ratedist quantize model.safetensors -o model.rdz --bits-per-weight 3",
             ),
-            Example(
-                "The same budget along a trellis of eight states: smaller errors",
-                "ratedist quantize model.safetensors -o my.rdz --bits-per-weight 3 --trellis 8 --coder ans",
-            ),
         ),
     )
 

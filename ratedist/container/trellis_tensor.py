@@ -32,7 +32,8 @@ class TrellisTensor(ErrorRatios):
     Attributes:
         symbols: unsigned integers of shape ``(d,)``, in row-major order of the tensor: levels by their place
             in ``levels``.
-        levels: those of union 0, and behind them those of union 1, float64, float32, float16 or bfloat16.
+        levels: values that weights can take, of union 0 and behind them of union 1, in float64, float32,
+            float16 or bfloat16.
         branches: of each level, bool; with the state it decides what the next state is.
         num_first: how many levels union 0 has.
         num_states: S, a power of two from 4 to 256.

@@ -31,13 +31,13 @@ def compress_tensor(
 
     Args:
         tensor: float16, bfloat16, float32 or float64, of any shape that is not empty.
-        config: the options. Those that choose among tensors do not matter here, nor do ``coder`` and budgets
-            but for a trellis: it keeps the data of the tensor in the file to ``bits_per_weight``.
+        config: the options. Those that choose among tensors do not matter here. Nor do ``coder`` and budgets,
+            but for a trellis. It keeps the data of the tensor in the file to ``bits_per_weight``.
         num_clusters: K, in place of the one in ``config``.
         importance: h, of the shape of ``tensor``, non-negative, not all zero.
         rank: r, in place of the one in ``config``; 0 for a tensor that is not to be factored.
-        log_multiplier: for a trellis, ln λ in place of the target in ``config``: λ is the part of
-            ``Σ h (w − ŵ)²`` that a nat has to save, and ∞ makes a constant.
+        log_multiplier: for a trellis, ln λ in place of the target in ``config``. λ is the part of
+            ``Σ h (w − ŵ)²`` that a nat has to save; ∞ makes a constant.
 
     Returns:
         The tensor with its errors. One that is constant, or that would not have fewer numbers as two factors,

@@ -33,8 +33,8 @@ class QuantizationConfig:
         trellis: States of a trellis, a power of two from 4 to 256, that chooses labels in the place of
             K-means. More states mean smaller errors and more time. It needs bits_per_weight or
             mean_squared_error, and gains most with coder ans.
-        mean_squared_error: In place of a budget, for a trellis: squared error of a weight on average, by
-            importance where there is one, that no tensor may exceed. It is in squared units of the weights.
+        mean_squared_error: In place of a budget for a trellis: most squared error of a weight, on average,
+            in each tensor. Importances weight the average. It is in squared units of the weights.
         min_clusters: Fewest clusters that a budget may give a tensor; 2 if not given. 1 makes constants.
         method: How centres are found: lloyd (if not given), optimal, or algorithm1 as printed in the papers.
         diameter_penalty: β, the price of the squared diameter of a codebook.
