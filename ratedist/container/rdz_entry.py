@@ -179,7 +179,7 @@ class RdzEntry:
 
 def in_file(limit: float) -> float:
     """A limit as a file has it: in units of 1/4096 bit, rounded down, so that it stays one; 65,535 at most."""
-    return min(max(math.floor(limit / LIMIT_UNIT), 0), MOST_UNITS) * LIMIT_UNIT
+    return math.floor(min(max(limit / LIMIT_UNIT, 0.0), MOST_UNITS)) * LIMIT_UNIT
 
 
 def _block_length(codebook_shape: tuple[int, ...]) -> int:

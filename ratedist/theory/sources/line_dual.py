@@ -52,8 +52,9 @@ REACH, FAR = 5.5, 7.0
 # Δ, and the error of the cubic over the supremum.
 SEGMENT = 0.25
 CUBIC_ERROR = 5.31 * SEGMENT**4 / 384
-# How often places are added at most, and the part of the bracket that has to be left for doing so once more.
-ROUNDS, GAIN = 5, 0.8
+# How often places are added at most. Where a bracket has become less than a fifth narrower by them, it is good
+# enough at so many times the tolerance.
+ROUNDS, GAIN, ENOUGH = 8, 0.8, 4
 # Part of the mean share of an output below which it is dropped.
 NEGLIGIBLE = 1e-7
 
@@ -115,7 +116,8 @@ def line_at(cells: Cells, slope: float, tolerance: float) -> Line:
         line, tops = _bracket(fine, y, q, tolerance)
         before = math.inf if best is None else best.gap
         best = line if line.gap < before else best
-        if line.gap <= tolerance or line.gap > GAIN * before or tops.size == 0:
+        enough = ENOUGH * tolerance if line.gap > GAIN * before else tolerance
+        if line.gap <= enough or tops.size == 0:
             break
         y = np.union1d(y, tops)
     assert best is not None  # ROUNDS > 0, gaps are finite

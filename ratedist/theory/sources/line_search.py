@@ -46,8 +46,9 @@ def rate_between(
         low = max(low, found.at(D))
         corners = [(one.distortion, one.rate) for one in lines]
         high = min(high, below_chords(sorted([*corners, (variance, 0.0), known]), D))
+        best = min(one.gap for one in lines)
         near = abs(found.distortion - D) < NEAR * D
-        if len(lines) == MAX_LINES or high - low <= tolerance + found.gap or (near and not upper):
+        if len(lines) == MAX_LINES or high - low <= tolerance + best or (near and not upper):
             break
         following = _next(lines, D, variance, steepest)
         if following is None:
