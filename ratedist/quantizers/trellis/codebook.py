@@ -111,7 +111,7 @@ def usage(
         counts += np.bincount(index, minlength=SYMBOLS)
         weighted = error if h is None else h[own] * error
         moment += np.bincount(index, weighted, SYMBOLS)
-        about_levels += float(weighted @ error)
+        about_levels += float(np.sum(weighted * error))
         if h is not None:
             mass += np.bincount(index, h[own], SYMBOLS)
     mass = counts.astype(np.float64) if h is None else mass
@@ -121,7 +121,7 @@ def usage(
     if distortion < CANCELLED * about_levels:
         distortion = 0.0
         for own, _, error in _errors(centroids, symbols, weights, step):
-            distortion += float((error if h is None else h[own] * error) @ error)
+            distortion += float(np.sum(error * error if h is None else h[own] * error * error))
     shape = 4, CAPACITY
     counts = counts.reshape(shape)
     return Usage(counts, mass.reshape(shape), centroids.reshape(shape), nats_of(counts), distortion)

@@ -188,7 +188,7 @@ def _errors(
     for start in range(0, w.size, PIECE):
         own = slice(start, start + PIECE)
         error = np.ldexp(w[own] - reconstruction[own], -problem.exponent)
-        total += float(error @ error if problem.h is None else (problem.h[own] * error) @ error)
+        total += float(np.sum(error * error if problem.h is None else problem.h[own] * error * error))
     # Importances of the problem have mean 1.
     mean = float(np.ldexp(total / w.size, 2 * problem.exponent))
     mass = float(w.size) if h is None else float(np.sum(h))
