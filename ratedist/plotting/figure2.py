@@ -61,7 +61,7 @@ def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
     """
     at_the_end = _at_largest(table)
     table, off_scale = _without_flattening(table)
-    above: Any = table.query("algorithm in @BOUNDS and generalization_error > 0")
+    above: Any = table[table["algorithm"].isin(BOUNDS) & (table["generalization_error"] > 0)]
     with house_style():
         figure = plt.figure(figsize=(12.8, 6.4))
         panels = dict(zip(PANELS, figure.subplots(1, 3), strict=True))
@@ -70,7 +70,7 @@ def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
                 _points(axes, table, algorithm, quantity)
             axes.set_title(name)
             axes.set_xlabel("rate of all weights [bits]")
-        erm: Any = table.query("algorithm == 'erm'").iloc[0]
+        erm: Any = _rows(table, "erm").iloc[0]
         for quantity in ("generalization_error", "population_risk"):
             level(panels[quantity], erm[quantity], "ERM")
         figure_legend(figure, list(panels.values()))
@@ -91,11 +91,11 @@ def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
 
 
 def _rows(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    return table.query("algorithm == @name").sort_values("rate_bits", kind="stable")
+    return table[table["algorithm"] == name].sort_values("rate_bits", kind="stable")
 
 
 def _kmeans(table: pd.DataFrame) -> Any:
-    return table.query("algorithm in @KMEANS")
+    return table[table["algorithm"].isin(KMEANS)]
 
 
 def _at_largest(table: pd.DataFrame) -> str:

@@ -69,9 +69,11 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
             # Without a date two runs of one configuration give the same file.
             figure.savefig(buffer, format=kind, metadata={"CreationDate": None})
             return buffer.getvalue()
-        figure.savefig(buffer, format=kind, pil_kwargs={"compress_level": 1})
+        dpi = plt.rcParams["savefig.dpi"]
+        figure.savefig(buffer, format="rgba")
+        size = tuple(int(inches * dpi + 1e-6) for inches in figure.get_size_inches())
         # A palette makes a third of the bytes: a figure has few colours.
-        picture = Image.open(buffer).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
-        buffer, dpi = io.BytesIO(), plt.rcParams["savefig.dpi"]
+        picture = Image.frombytes("RGBA", size, buffer.getvalue()).convert("RGB")
+        picture, buffer = picture.quantize(COLORS, dither=Image.Dither.NONE), io.BytesIO()
         picture.save(buffer, kind, dpi=(dpi, dpi))
     return buffer.getvalue()

@@ -9,6 +9,7 @@ from types import ModuleType
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from ratedist.plotting.style import figure_bytes, house_style
@@ -48,6 +49,18 @@ def test_the_script_draws_every_picture_and_no_picture_is_large(redraw: ModuleTy
     for name in kept():
         assert (FIGURES / f"{name}.png").stat().st_size < LARGEST
         assert (FIGURES / f"{name}.pdf").exists()
+
+
+@pytest.mark.parametrize("size", [(4.0, 3.0), (3.137, 2.719), (1.0, 9.99)])
+def test_a_picture_is_what_matplotlib_saves(size: tuple[float, float]) -> None:
+    """Size and pixels, of few enough colours for the palette to have all."""
+    figure = plt.figure(figsize=size)
+    figure.add_artist(Rectangle((0.25, 0.25), 0.5, 0.5, color="tab:blue", antialiased=False))
+    buffer = io.BytesIO()
+    with house_style():
+        figure.savefig(buffer, format="png")
+    plt.close(figure)
+    np.testing.assert_array_equal(pixels(figure_bytes(figure, "png")), pixels(buffer.getvalue()))
 
 
 def test_colours_and_text_survive_the_palette() -> None:
