@@ -71,9 +71,9 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
             return buffer.getvalue()
         dpi = plt.rcParams["savefig.dpi"]
         figure.savefig(buffer, format="rgba")
-        size = tuple(int(inches * dpi + 1e-6) for inches in figure.get_size_inches())
+        width, height = (int(inches * dpi + 1e-6) for inches in figure.get_size_inches())
         # A palette makes a third of the bytes: a figure has few colours.
-        picture = Image.frombytes("RGBA", size, buffer.getvalue()).convert("RGB")
+        picture = Image.frombytes("RGBA", (width, height), buffer.getvalue()).convert("RGB")
         picture, buffer = picture.quantize(COLORS, dither=Image.Dither.NONE), io.BytesIO()
         picture.save(buffer, kind, dpi=(dpi, dpi))
     return buffer.getvalue()
