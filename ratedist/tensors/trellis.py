@@ -19,8 +19,9 @@ from ratedist.tensors.config import QuantizationConfig
 LARGEST, SMALLEST = 200.0, -700.0
 # What ln λ is raised by where there are too many levels.
 STEP = 0.7
-# Parts of a target for the error that are tried, where rounding of the levels takes some of it.
-PARTS = (1.0, 0.98, 0.9, 0.7, 0.4)
+# Times that a target for the error is tried, lower each time where rounding of the levels has missed it, and
+# what of the rest is left.
+PARTS, LEFT = 4, 0.998
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,29 +120,32 @@ def within_error(
     """
     if array.min() == array.max():
         return constant(array, importance, config)
-    most = float(config.mean_squared_error or 0.0)
+    asked, error = float(config.mean_squared_error or 0.0), math.inf
     scaled = Scaled.of(array.reshape(-1), importance)
-    error = math.inf
-    for part in PARTS:
+    with np.errstate(over="ignore", under="ignore"):
+        most = min(max(float(np.ldexp(asked, -2 * scaled.exponent)), 1e-300), 1e300)
+    target = most
+    for _ in range(PARTS):
         try:
             found = quantize_trellis(
                 scaled.weights,
                 int(config.trellis or 0),
-                mean_squared_error=max(math.ldexp(part * most, -2 * scaled.exponent), 1e-300),
+                mean_squared_error=target,
                 importance=scaled.importance,
             )
         except ValueError:  # of the levels: weights and importances are checked
             break
         tensor = _stored(found, scaled, array, config)
         error = _mean_error(tensor, scaled)
-        if math.ldexp(error, 2 * scaled.exponent) <= most:
+        if error <= most:
             return tensor
+        target *= LEFT * most / error
     if math.isinf(error):
         raise ValueError(
-            f"mean_squared_error {most:g} needs more levels here than a trellis may have: allow more"
+            f"mean_squared_error {asked:g} needs more levels here than a trellis may have: allow more"
         )
     raise ValueError(
-        f"mean_squared_error {most:g} was not met with levels of {config.codebook_dtype or array.dtype}, "
+        f"mean_squared_error {asked:g} was not met with levels of {config.codebook_dtype or array.dtype}, "
         f"{math.ldexp(error, 2 * scaled.exponent):.4g} was: allow more, or store the tensor in a wider type"
     )
 

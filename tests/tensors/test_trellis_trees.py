@@ -161,9 +161,11 @@ def test_an_error_for_each_tensor():
             error = (TREE[name].astype(float) - tree.quantized[name].reconstruction().astype(float)) ** 2
             weights = None if importance is None else h[name].ravel()
             assert 0.015 < np.average(error.ravel(), weights=weights) <= 0.02
-    narrow = options(mean_squared_error=2e-6, include=("a",), codebook_dtype="bfloat16")
-    with pytest.raises(ValueError, match="'a': mean_squared_error 2e-06 was not met with levels of bfloat16"):
-        rd.quantize_tree(TREE, narrow)
+    tiny = rd.tensors.compress_tensor(1e-200 * RNG.normal(size=2000), options(mean_squared_error=1e-3))
+    assert tiny.num_clusters == 1
+    narrow = options(mean_squared_error=0.01, codebook_dtype="bfloat16")
+    with pytest.raises(ValueError, match="'w': mean_squared_error 0.01 was not met with levels of bfloat16"):
+        rd.quantize_tree({"w": 100 + TREE["a"]}, narrow)
 
 
 @pytest.mark.slow
