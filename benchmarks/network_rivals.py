@@ -112,25 +112,27 @@ def fixed(weights: Layers, quantise: Callable[[np.ndarray], Rebuilt]) -> Coded:
     return Coded({name: one.reconstruction for name, one in found.items()}, sizes, sum(sizes.values()))
 
 
-def nncodec(weights: Layers, python: str, settings: list[tuple[int, float]]) -> list[Coded]:
-    """What NNCodec makes of the layers, one by one and together, with its trellis on.
+def nncodec(weights: Layers, python: str, settings: list[tuple[int, float]], alone: bool) -> list[Coded]:
+    """What NNCodec makes of the layers, with its trellis on.
 
     Args:
         weights: the layers.
         python: interpreter that has ``nncodec``.
         settings: pairs of its quantisation parameter and of its scale of λ, 0 in its own interface.
+        alone: whether to code each layer by itself, too.
     """
     with tempfile.TemporaryDirectory() as folder:
         given, back = pathlib.Path(folder, "layers.npz"), pathlib.Path(folder, "coded.npz")
         arrays: dict[str, Any] = {name: w.astype(np.float32) for name, w in weights.items()}
         np.savez(given, **arrays)
         words = [f"{parameter}:{scale}" for parameter, scale in settings]
-        subprocess.run([python, str(POINTS), str(given), str(back), *words], check=True, cwd=folder)
+        command = [python, str(POINTS), str(given), str(back), *(["--alone"] if alone else []), *words]
+        subprocess.run(command, check=True, cwd=folder)
         with np.load(back) as coded:
             return [
                 Coded(
                     {name: coded[f"{word}/{name}"] for name in weights},
-                    {name: int(coded[f"{word}/{name}/bytes"]) for name in weights},
+                    {name: int(coded[f"{word}/{name}/bytes"]) for name in weights} if alone else {},
                     int(coded[f"{word}/bytes"]),
                 )
                 for word in words

@@ -1,7 +1,7 @@
 """NNCodec with its trellis-coded quantisation, in a Python that has it: layers in, bytes and layers out.
 
     python -m venv nnc && nnc/bin/pip install nncodec      # compiles its coder; needs PyTorch
-    nnc/bin/python benchmarks/nncodec_points.py LAYERS.npz CODED.npz QP:LAMBDA …
+    nnc/bin/python benchmarks/nncodec_points.py LAYERS.npz CODED.npz [--alone] QP:LAMBDA …
 
 QP is its quantisation parameter, four of which double the step. LAMBDA scales the price of a bit in its
 trellis: 0 is what its own interface has, ``nncodec.nn.encode``. ``benchmarks/real_networks.py`` calls this.
@@ -17,13 +17,14 @@ import numpy as np
 
 
 def main() -> None:
-    """Code all layers together and each alone, and check that they come back alike."""
+    """Code all layers together, and each alone if asked to."""
     given, back, *words = sys.argv[1:]
+    alone = words[0] == "--alone"
     nnc = importlib.import_module("nncodec.nnc")
     with np.load(given) as file:
         layers = {name: file[name] for name in file.files}
     coded: dict[str, Any] = {}
-    for word in words:
+    for word in words[alone:]:
         parameter, scale = word.split(":")
 
         def encoded(some: dict[str, np.ndarray], qp: int, scale: float) -> bytes:
@@ -41,9 +42,10 @@ def main() -> None:
         decoded = nnc.decompress(whole)
         coded[f"{word}/bytes"] = np.array(len(whole))
         for name, w in layers.items():
-            alone = encoded({name: w}, int(parameter), float(scale))
             coded[f"{word}/{name}"] = np.asarray(decoded[name], np.float64).reshape(w.shape)
-            coded[f"{word}/{name}/bytes"] = np.array(len(alone))
+            if alone:
+                one = encoded({name: w}, int(parameter), float(scale))
+                coded[f"{word}/{name}/bytes"] = np.array(len(one))
     np.savez(back, **coded)
 
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from formats import FORMATS
 from network_rivals import Coded, Layers, fixed, k_means, layers_of, nncodec, scalar, trellis
 
-RATES = (1.5, 2.0, 3.0, 4.0)
+RATES = (2.0, 3.0, 4.0)
 FIXED = (
     "int4, groups of 64",
     "int4, groups of 64, best scales",
@@ -31,28 +31,28 @@ FIXED = (
     "NF4, blocks of 64, scales in 8 bits",
 )
 SCALES = (0.0, 1.0)
-# Bits a weight nearest to which the settings of NNCodec are.
-NNCODEC_RATES = (1.0, 2.0, 3.0)
+PARAMETERS = range(-36, -4, 2)
 
 
-def rivals(weights: Layers, python: str | None, quick: bool) -> Iterator[tuple[str, Coded]]:
-    """Everybody's layers, by name."""
+def rivals(
+    weights: Layers, rates: list[float], python: str | None, alone: bool
+) -> Iterator[tuple[str, Coded]]:
+    """Everybody's layers, by name; NNCodec's at the parameters nearest to the rates."""
     size = sum(w.size for w in weights.values())
-    for bits in RATES[1:2] if quick else RATES:
+    for bits in rates:
         found = k_means(weights, bits)
         yield f"K-means + ANS, {bits:g} bits", found
         yield f"entropy-coded scalars, near {bits:g} bits", scalar(weights, mean(found, weights))
-    for name in FIXED[:1] if quick else FIXED:
+    for name in FIXED:
         yield name, fixed(weights, FORMATS[name])
     if python is None:
         return
-    parameters = list(range(-36, -4, 2))
     for scale in SCALES:
-        every = nncodec(weights, python, [(parameter, scale) for parameter in parameters])
-        for bits in NNCODEC_RATES[1:2] if quick else NNCODEC_RATES:
+        every = nncodec(weights, python, [(parameter, scale) for parameter in PARAMETERS], alone)
+        for bits in rates:
             apart = [abs(8 * one.all_bytes / size - bits) for one in every]
             near = apart.index(min(apart))
-            yield f"NNCodec, qp {parameters[near]}, λ scale {scale:g}", every[near]
+            yield f"NNCodec, qp {PARAMETERS[near]}, λ scale {scale:g}", every[near]
 
 
 def mean(coded: Coded, weights: Layers) -> float:
@@ -94,12 +94,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("files", nargs="+", type=pathlib.Path, help=".safetensors, or a wheel with one")
     parser.add_argument("--states", type=int, nargs="+", default=[8, 256])
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="bits a weight")
     parser.add_argument("--nncodec", metavar="PYTHON", help="interpreter that has nncodec")
     parser.add_argument("--only", default="", help="rivals whose names have this")
     parser.add_argument("--layers", action="store_true", help="a line for each layer, too")
-    parser.add_argument("--quick", action="store_true", help="one rate of each, eight states")
+    parser.add_argument("--quick", action="store_true", help="two bits, eight states: minutes")
     options = parser.parse_args()
-    states = options.states[:1] if options.quick else options.states
+    states, rates = ([8], [2.0]) if options.quick else (options.states, options.rates)
     for path in options.files:
         weights = layers_of(path)
         print(f"\n{path.name}: {sum(w.size for w in weights.values()):,} weights in {len(weights)} layers")
@@ -107,7 +108,7 @@ def main() -> None:
             f"{'rival':40} {'bits':>6} {'error':>9} {'bytes':>9} "
             + " ".join(f"{one:>5} states ratio" for one in states)
         )
-        for name, rival in rivals(weights, options.nncodec, options.quick):
+        for name, rival in rivals(weights, rates, options.nncodec, options.layers):
             if options.only in name:
                 compare(weights, name, rival, states, options.layers)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
