@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Hashable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ from ratedist.compressors.oracle import PreparedOracle
 from ratedist.compressors.together import compress_all
 from ratedist.compressors.tracing import trace_output
 from ratedist.linear_model.multi_output_sampling import MultiOutputArrays
-from ratedist.linear_model.samplers import Sampler
+from ratedist.linear_model.samplers import SAMPLERS, Sampler
 from ratedist.linear_model.sampling import ModelArrays
 from ratedist.simulation import trials
 from ratedist.simulation.estimates import SQUARED_DISTANCE
@@ -67,6 +67,24 @@ class Plan:
     def of_draws(self) -> Plan:
         """What drawing and assessing depend on: they are compiled once, whatever compressors there are."""
         return dataclasses.replace(self, needs=())
+
+    def of_compressors(self, names: Collection[str]) -> Plan:
+        """What compressing by these depends on: if they see the weights alone, on no sampler."""
+        plan = dataclasses.replace(self, needs=tuple(pair for pair in self.needs if pair[0] in names))
+        if not plan.sees_weights_alone:
+            return plan
+        return dataclasses.replace(plan, sampler=SAMPLERS["erm"], num_samples=0)
+
+    @property
+    def sees_weights_alone(self) -> bool:
+        """Whether no compressor sees anything else."""
+        return not any(seen for _, seen in self.needs)
+
+
+class Weights(NamedTuple):
+    """All of a draw that most compressors see."""
+
+    weights: jax.Array
 
 
 class Stage:
@@ -158,7 +176,7 @@ def _draw_one(index: jax.Array, shared: tuple[jax.Array, Arrays], plan: Plan) ->
 
 
 def _compress_one(
-    own: tuple[Any, jax.Array], shared: tuple[Arrays, dict[str, PreparedCompressor]], plan: Plan
+    own: tuple[Any, jax.Array], shared: tuple[Arrays | None, dict[str, PreparedCompressor]], plan: Plan
 ) -> dict[tuple[str, ...], Compressed]:
     """What the compressors make of one trial's weights."""
     (draw, key), (model, compressors) = own, shared
@@ -167,12 +185,10 @@ def _compress_one(
     return compress_all(compressors, key, draw.weights, context, needs)
 
 
-def _assess_one(
-    own: tuple[Any, dict[tuple[str, ...], Compressed]], model: Arrays, plan: Plan
-) -> dict[str, jax.Array]:
-    """Per quantity the values of one trial, over all compressors in the order of their groups."""
-    draw, compressed = own
-    reconstructions = jnp.concatenate([group.reconstruction for group in compressed.values()])
+def _assess_one(own: tuple[Any, list[jax.Array]], model: Arrays, plan: Plan) -> dict[str, jax.Array]:
+    """Per quantity the values of one trial, over all reconstructions, group by group."""
+    draw, groups = own
+    reconstructions = jnp.concatenate(groups)
     risks = jax.vmap(lambda one: plan.sampler.risks(model, draw, one))(reconstructions)
     squared_distance = jnp.sum((reconstructions - model.w_star[None, :]) ** 2, axis=1)
     return {**risks._asdict(), SQUARED_DISTANCE: squared_distance}
@@ -193,9 +209,13 @@ def _parts(compressors: Mapping[str, PreparedCompressor], plan: Plan) -> list[Pa
             if isinstance(one, QUICKLY_COMPILED) == stage.quickly
         }
         if own:
-            needs = tuple((name, seen) for name, seen in plan.needs if name in own)
-            parts.append((stage, own, dataclasses.replace(plan, needs=needs)))
+            parts.append((stage, own, plan.of_compressors(own)))
     return parts
+
+
+def _seen(draws: Any, model: Arrays, plan: Plan) -> tuple[Any, Arrays | None]:
+    """Of draws and model what compressors may see: a program of the weights alone serves all of them."""
+    return (Weights(draws.weights), None) if plan.sees_weights_alone else (draws, model)
 
 
 def run_batch(
@@ -206,8 +226,10 @@ def run_batch(
     draws, keys = _draw(indices, (key, model), plan.of_draws())
     compressed: dict[tuple[str, ...], Compressed] = {}
     for stage, part, own_plan in _parts(compressors, plan):
-        compressed |= stage((draws, keys), (model, part), own_plan)
-    risks = _assess((draws, compressed), model, plan.of_draws())
+        seen, seen_model = _seen(draws, model, own_plan)
+        compressed |= stage((seen, keys), (seen_model, part), own_plan)
+    groups = [compressed[names].reconstruction for names in sorted(compressed)]  # as device_get sorts rates
+    risks = _assess((draws, groups), model, plan.of_draws())
     all_rates = {names: group.rates for names, group in compressed.items()}
     risks, all_rates = jax.device_get((risks, all_rates))
     columns = trials.by_quantity(all_rates, risks, count)
@@ -226,10 +248,12 @@ def traced_rates(
     own = _draw.eval_shape(indices, (key, model), plan.of_draws())
     sharding = NamedSharding(plan.mesh, Spec("trials"))
     own = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), own)
+    draws, keys = own
     compressed: dict[tuple[str, ...], Compressed] = {}
     try:
         for stage, part, own_plan in _parts(prepared, plan):
-            compressed |= stage.eval_shape(own, (model, part), own_plan)
+            seen, seen_model = _seen(draws, model, own_plan)
+            compressed |= stage.eval_shape((seen, keys), (seen_model, part), own_plan)
     except Exception:
         for name, compressor in compressors.items():
             trace_output(name, compressor, model, prepared[name])  # says in words which one, and what it did
@@ -237,9 +261,9 @@ def traced_rates(
     return {names: group.rates for names, group in compressed.items()}
 
 
-def _context(model: Arrays, draw: Any, sampler: Sampler, needs: frozenset[str]) -> Context:
+def _context(model: Arrays | None, draw: Any, sampler: Sampler, needs: frozenset[str]) -> Context:
     """What any of the compressors declared; which of it each may see is for ``compress_all``."""
-    if sampler.input_hessian is None or not needs & HESSIAN_NAMES:
+    if model is None or sampler.input_hessian is None or not needs & HESSIAN_NAMES:
         return Context(model=model)
     input_hessian = sampler.input_hessian(draw)
     return Context(

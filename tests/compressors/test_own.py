@@ -53,6 +53,18 @@ def test_one_function_is_one_compilation_and_two_names() -> None:
     assert result.difference("a", "b").distortion.mean == 0.0
 
 
+def test_what_sees_the_weights_alone_is_compiled_once_for_every_law_of_them() -> None:
+    from ratedist.simulation import engine
+
+    simulate(identity)
+    compiled = engine._compress.cache_size()
+    correlated = rd.GaussianLinearModel(MODEL.n, MODEL.w_star, 0.3, rd.ar1_covariance(MODEL.d, 0.5))
+    own = {"own": rd.compressor(identity, markov=True)}
+    for model, sampler in ((MODEL, "statistics"), (correlated, "erm")):
+        rd.simulate(model, own, 256, KEY, sampler)
+    assert engine._compress.cache_size() == compiled
+
+
 def test_a_function_is_traced_once_for_each_shape() -> None:
     traces = []
 
