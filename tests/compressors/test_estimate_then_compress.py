@@ -25,10 +25,14 @@ COMPRESSORS: dict[str, Any] = {
 }
 
 
+@jax.jit
+def compress_rows(prepared, key, weights):
+    return jax.vmap(lambda W: prepared.compress(key, W, rd.Context()))(weights)
+
+
 def compressed(compressor: rd.Compressor, weights: np.ndarray) -> rd.Compressed:
     """What it makes of each row of weights."""
-    prepared, key = compressor.prepare(MODEL), jax.random.key(0)
-    return jax.device_get(jax.jit(jax.vmap(lambda W: prepared.compress(key, W, rd.Context())))(weights))
+    return jax.device_get(compress_rows(compressor.prepare(MODEL), jax.random.key(0), weights))
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,16 @@ def one_trial(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return rng.standard_normal(OUTPUTS * D), X.T @ X / N
 
 
+@jax.jit
+def compress_one(prepared, key, weights, context):
+    return prepared.compress(key, weights, context)
+
+
 def compress(compressor, model, weights, gram):
     """As a simulation does it, in one program."""
     arrays, A = MultiOutputArrays.of(model), jnp.asarray(gram)
     context = Context(arrays, arrays.hessian_diagonal(A), arrays.hessian(A), A).only(compressor.needs)
-    return jax.jit(compressor.prepare(model).compress)(jax.random.key(0), jnp.asarray(weights), context)
+    return compress_one(compressor.prepare(model), jax.random.key(0), jnp.asarray(weights), context)
 
 
 def with_loss(form: str) -> tuple[rd.MultiOutputLinearModel, np.ndarray]:

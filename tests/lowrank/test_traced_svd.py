@@ -38,10 +38,13 @@ def hostile(o: int, d: int, dtype: type) -> np.ndarray:
     return np.stack(stack).astype(dtype)
 
 
+svds = jax.jit(jax.vmap(svd))
+
+
 @functools.cache
 def compiled(shape: tuple[int, int], dtype: type) -> tuple[np.ndarray, list[np.ndarray]]:
     M = hostile(*shape, dtype)
-    return M.astype(np.float64), [np.asarray(part) for part in jax.jit(jax.vmap(svd))(jnp.asarray(M))]
+    return M.astype(np.float64), [np.asarray(part) for part in svds(jnp.asarray(M))]
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -70,7 +73,7 @@ def test_svd_is_that_of_lapack(shape: tuple[int, int], dtype: type) -> None:
 def test_nan_comes_out_as_nan_and_ends() -> None:
     M = hostile(8, 16, np.float64)
     M[3, 2, 5] = np.nan
-    _, sizes, _, _ = jax.jit(jax.vmap(svd))(jnp.asarray(M))
+    _, sizes, _, _ = svds(jnp.asarray(M))
     assert np.isnan(sizes[3]).all()
     assert np.isfinite(np.delete(sizes, 3, axis=0)).all()
 

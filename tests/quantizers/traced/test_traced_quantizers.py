@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,17 @@ from ratedist.quantizers.traced.lloyd import lloyd
 from ratedist.quantizers.traced.optimal import optimal_path
 
 TRIALS, D, MAX_CLUSTERS = 40, 30, 9
+weighted_paths = jax.jit(jax.vmap(lambda w, h: optimal_path(w, MAX_CLUSTERS, h)))
+
+
+@functools.partial(jax.jit, static_argnames="init")
+def five_by_lloyd(keys, weights, importance, init):
+    return jax.vmap(lambda k, w, h: lloyd(k, w, 5, Lloyd(init), h))(keys, weights, importance)
+
+
+@functools.partial(jax.jit, static_argnames="init")
+def five_starts(weights, importance, init):
+    return jax.vmap(lambda w, h: INITIALIZATIONS[init](None, w, h, 5))(weights, importance)
 
 
 def draw(seed, kind):
@@ -28,7 +41,7 @@ def test_optimal_path_equals_numpy(kind):
     if importance is None:
         path = jax.jit(jax.vmap(lambda w: optimal_path(w, MAX_CLUSTERS)))(weights)
     else:
-        path = jax.jit(jax.vmap(lambda w, h: optimal_path(w, MAX_CLUSTERS, h)))(weights, importance)
+        path = weighted_paths(weights, importance)
     labels, centers, reconstruction, counts = (np.asarray(leaf) for leaf in path)
     for trial in range(TRIALS):
         h = np.ones(D) if importance is None else importance[trial]
@@ -51,9 +64,9 @@ def test_lloyd_equals_numpy_from_the_same_start(kind, init):
     weights, importance = draw(1, kind)
     h = np.ones_like(weights) if importance is None else importance
     keys = jax.random.split(jax.random.key(0), TRIALS)
-    run = jax.jit(jax.vmap(lambda k, w, a: lloyd(k, w, 5, Lloyd(init), a)))(keys, weights, h)
+    run = five_by_lloyd(keys, weights, h, init)
     assert np.all(run.converged)
-    starts = jax.jit(jax.vmap(lambda w, a: INITIALIZATIONS[init](None, w, a, 5)))(weights, h)
+    starts = five_starts(weights, h, init)
     nearest = np.argmin(np.abs(weights[:, :, None] - np.asarray(starts)[:, None, :]), axis=2)
     filled = [np.unique(nearest[trial][h[trial] > 0]).size == 5 for trial in range(TRIALS)]
     # Some trials start with an empty cluster; of the quantiles a heavy weight may be two.
@@ -99,7 +112,7 @@ def test_random_starts_of_lloyd(init):
 def test_default_start_is_the_optimum_without_penalty():
     weights, h = draw(3, "weighted")
     keys = jax.random.split(jax.random.key(0), TRIALS)
-    run = jax.jit(jax.vmap(lambda k, w, a: lloyd(k, w, 5, Lloyd(), a)))(keys, weights, h)
+    run = five_by_lloyd(keys, weights, h, None)
     assert np.all(run.converged)
     for trial in range(TRIALS):
         optimum = kmeans(weights[trial], 5, h[trial], method="optimal")
@@ -130,11 +143,10 @@ def test_kmeans_plus_plus_first_two_centres():
 
 def test_single_precision_stays_single_and_close():
     weights, importance = draw(3, "weighted")
-    solve = jax.jit(jax.vmap(lambda w, h: optimal_path(w, MAX_CLUSTERS, h)))
     assert importance is not None
-    single = solve(jnp.asarray(weights, jnp.float32), jnp.asarray(importance, jnp.float32))
+    single = weighted_paths(jnp.asarray(weights, jnp.float32), jnp.asarray(importance, jnp.float32))
     assert single.centers.dtype == single.reconstruction.dtype == jnp.float32
-    double = solve(weights, importance)
+    double = weighted_paths(weights, importance)
     cost = [
         np.sum(
             importance[:, None] * (weights[:, None] - np.asarray(p.reconstruction, np.float64)) ** 2, axis=2
