@@ -88,6 +88,22 @@ NOT_FAST = (
     "tests/test_notebooks.py",
     "tests/test_readme.py",
 )
+# What goes to one worker as a whole and takes longest, the longest first: begun last, one worker would be
+# alone with it.
+LONGEST = (
+    "tests/claims/",
+    "tests/test_notebooks.py",
+    "tests/simulation/test_simulation.py",
+    "tests/simulation/test_multi_output_simulation.py",
+    "tests/cli/test_command_line.py",
+    "tests/quantizers/traced/",
+    "tests/experiments/",
+    "tests/simulation/",
+    "tests/compressors/",
+    "tests/tensors/test_budget.py",
+    "tests/networks/",
+    "tests/test_doctests.py",
+)
 
 
 def is_fast(file: str) -> bool:
@@ -109,6 +125,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("fast")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In the workers of pytest-xdist what takes longest comes first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: [not item.nodeid.startswith(one) for one in LONGEST])
+
+
 def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) -> bool | None:
     if config.option.markexpr != "fast" or collection_path.suffix != ".py":
         return None
@@ -123,7 +145,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """With ``--dist loadscope``: all claims to one worker, which gathers their evidence once."""
+    """With ``--dist loadscope``: all claims to one worker, which gathers them once; what is longest first."""
     if config.getvalue("dist") != "loadscope":
         return None
     from xdist.scheduler import LoadScopeScheduling
@@ -132,10 +154,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
         def _split_scope(self, nodeid: str) -> str:
             if nodeid.startswith("tests/claims/"):
                 return "tests/claims"
-            if nodeid.startswith("tests/test_notebooks.py"):
-                return nodeid
             return super()._split_scope(nodeid)
 
+    config.option.loadscopereorder = False  # not by how many tests there are, but as they are collected
     return Scheduling(config, log)
 
 
