@@ -130,8 +130,9 @@ def test_only_the_rows_asked_for_and_any_nesting_of_maps():
     only = (2, 5, 1, 4, 3)
     some = jax.jit(jax.vmap(jax.vmap(lambda w: optimal_path(w, 5, only=only))))(weights.reshape(8, 5, D))
     for part, whole in zip(some, every, strict=True):
-        np.testing.assert_array_equal(
-            np.reshape(part, (40, 5, *part.shape[3:])), np.asarray(whole)[:, np.array(only) - 1]
+        # Two programs: the last bit of a centre may be another.
+        np.testing.assert_allclose(
+            np.reshape(part, (40, 5, *part.shape[3:])), np.asarray(whole)[:, np.array(only) - 1], rtol=1e-15
         )
 
 
