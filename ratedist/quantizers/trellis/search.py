@@ -57,6 +57,12 @@ class Try:
         """Levels that are used."""
         return int((self.fit.found.counts > 0).sum())
 
+    def without_path(self) -> Try:
+        """All but the symbols of the weights."""
+        return dataclasses.replace(
+            self, fit=dataclasses.replace(self.fit, symbols=self.fit.symbols[:0].copy())
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Target:
@@ -227,8 +233,13 @@ def refined(problem: Problem, start: Try, target: Target, slope: float, num_stat
     codebook, log_price, push, last = start.fit.codebook, start.log_price, 1.0, 0.0
     turns = TURNS if problem.num_weights < MANY else 1
     for number in range(TRIES + PUSHES):
-        one = tried(problem, codebook, log_price, start.step, num_states, turns)
+        # Levels are steps apart, so that they spread with the price: it alone would move them slowly.
+        step = start.step * math.exp((log_price - start.log_price) / 2)
+        one = tried(problem, codebook, log_price, step, num_states, turns)
         found.append(one)
+        # Paths are long, and only the best one is still of use.
+        best = best_of(found, target)
+        found = [other if other is best else other.without_path() for other in found]
         y = target.of(one)
         if target.near(y) or (number >= TRIES - 1 and any(target.met(target.of(other)) for other in found)):
             break
