@@ -178,7 +178,7 @@ class RdzEntry:
 
 
 def in_file(limit: float) -> float:
-    """A limit as a file has it: in units of 1/4096 bit, rounded down, so that it stays one; 65,535 at most."""
+    """A limit as a file has it: in 1/4096 bit, rounded down so that it stays one, 65,535 of them at most."""
     return math.floor(min(max(limit / LIMIT_UNIT, 0.0), MOST_UNITS)) * LIMIT_UNIT
 
 

@@ -172,7 +172,12 @@ def test_the_limit_of_a_tree_is_that_of_the_file(written) -> None:
     assert (
         row.limit == {one.name: one for one in rd.tensors.inspect_file(folder / "model.rdz")[0]}["one"].limit
     )
-    assert tree.file_bytes() == (folder / "tree.rdz").stat().st_size
+    size = (folder / "tree.rdz").stat().st_size
+    assert tree.file_bytes() == size
+    totals = rd.tensors.tree_report(tree).totals
+    assert totals.file_bytes == size
+    assert 0 <= totals.limit - row.limit < 2**-12
+    assert totals.bits == 8 * size / 20_000
 
 
 def test_where_no_limit_is_known_there_is_a_dash(tmp_path: pathlib.Path, capsys) -> None:

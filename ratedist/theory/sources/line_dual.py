@@ -52,8 +52,8 @@ REACH, FAR = 5.5, 7.0
 # Δ, and the error of the cubic over the supremum.
 SEGMENT = 0.25
 CUBIC_ERROR = 5.31 * SEGMENT**4 / 384
-# How often places are added at most. Where a bracket has become less than a fifth narrower by them, it is good
-# enough at so many times the tolerance.
+# How often places are added at most. Where a bracket has become less than a fifth narrower by them, it is
+# good enough at so many times the tolerance.
 ROUNDS, GAIN, ENOUGH = 8, 0.8, 4
 # Part of the mean share of an output below which it is dropped.
 NEGLIGIBLE = 1e-7

@@ -39,9 +39,9 @@ def numbers_rate_limit(
 ) -> Limit:
     """R(D) in nats a number of the law of given numbers, squared error, bracketed.
 
-    With importances h the error is the mean of ``h(x − y)²``, and the bracket that of R(D) where both ends
-    know the importance of each number but for a factor of √2. A decoder that knows less needs no less: then
-    the lower end is a lower bound, and the upper end none.
+    With importances h the error is the mean of ``h(x − y)²``. The bracket is then that of R(D) where both
+    ends know the importance of each number, but for a factor of √2. A decoder that knows less needs no less.
+    For it the lower end is a lower bound, and the upper end none.
 
     Args:
         numbers: any shape, finite, not all equal. Their order carries no information here.
