@@ -13,7 +13,6 @@ from jax.extend import core
 from tqdm import tqdm
 
 from ratedist import _checks
-from ratedist.networks.curvature import checks
 from ratedist.networks.curvature.tree_moments import num_samples
 from ratedist.networks.pytrees import split_arrays
 
@@ -106,7 +105,7 @@ def layer_inputs(
 
         closed = jax.make_jaxpr(program)(*flat)
         # A dictionary is flattened in the order of its keys.
-        names = [_Weights(name, tuple(range(np.ndim(arrays[name])))) for name in sorted(arrays)]
+        names = [_Weights(name, tuple(range(len(arrays[name].shape)))) for name in sorted(arrays)]
         known = [*names, *([None] * (len(flat) - len(names)))]
         _walk(closed.jaxpr, closed.consts, flat, known, uses)
         for name, several in uses.items():
@@ -126,7 +125,9 @@ def layer_inputs(
                     x = np.asarray(inputs, np.float64).reshape(-1, inputs.shape[-1])
                     sums[name] = sums.get(name, 0.0) + x.T @ x
             bar.update(rows.stop - rows.start)
-    checks.finite_diagonal(list(sums.values()))
+    for name, total in sums.items():
+        if not np.all(np.isfinite(total)):
+            raise ValueError(f"what {name!r} is multiplied with must be finite, got NaN or infinite inputs")
     return {name: LayerInputs(*found[name], total / length) for name, total in sums.items()}
 
 

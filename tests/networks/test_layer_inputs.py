@@ -124,3 +124,5 @@ def test_a_mean_over_samples_of_any_number_at_a_time():
         np.testing.assert_allclose(found.second_moment, second_moment(X), rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="chunk must be"):
         layer_inputs(model, parameters, X, chunk=0)
+    with pytest.raises(ValueError, match="what 'w' is multiplied with must be finite"):
+        layer_inputs(model, parameters, np.where(X > 1, np.nan, X))
