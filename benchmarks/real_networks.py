@@ -35,24 +35,30 @@ PARAMETERS = range(-36, -4, 2)
 
 
 def rivals(
-    weights: Layers, rates: list[float], python: str | None, alone: bool
+    weights: Layers, rates: list[float], python: str | None, alone: bool, only: str
 ) -> Iterator[tuple[str, Coded]]:
     """Everybody's layers, by name; NNCodec's at the parameters nearest to the rates."""
     size = sum(w.size for w in weights.values())
     for bits in rates:
-        found = k_means(weights, bits)
-        yield f"K-means + ANS, {bits:g} bits", found
-        yield f"entropy-coded scalars, near {bits:g} bits", scalar(weights, mean(found, weights))
+        name, other = f"K-means + ANS, {bits:g} bits", f"entropy-coded scalars, near {bits:g} bits"
+        if only in name or only in other:
+            found = k_means(weights, bits)
+            if only in name:
+                yield name, found
+            if only in other:
+                yield other, scalar(weights, mean(found, weights))
     for name in FIXED:
-        yield name, fixed(weights, FORMATS[name])
-    if python is None:
-        return
+        if only in name:
+            yield name, fixed(weights, FORMATS[name])
     for scale in SCALES:
+        name = f"NNCodec, λ scale {scale:g}"
+        if python is None or only not in name:
+            continue
         every = nncodec(weights, python, [(parameter, scale) for parameter in PARAMETERS], alone)
         for bits in rates:
             apart = [abs(8 * one.all_bytes / size - bits) for one in every]
             near = apart.index(min(apart))
-            yield f"NNCodec, qp {PARAMETERS[near]}, λ scale {scale:g}", every[near]
+            yield f"{name}, qp {PARAMETERS[near]}", every[near]
 
 
 def mean(coded: Coded, weights: Layers) -> float:
@@ -108,9 +114,8 @@ def main() -> None:
             f"{'rival':40} {'bits':>6} {'error':>9} {'bytes':>9} "
             + " ".join(f"{one:>5} states ratio" for one in states)
         )
-        for name, rival in rivals(weights, rates, options.nncodec, options.layers):
-            if options.only in name:
-                compare(weights, name, rival, states, options.layers)
+        for name, rival in rivals(weights, rates, options.nncodec, options.layers, options.only):
+            compare(weights, name, rival, states, options.layers)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"\nseconds are of the processor; load of the machine in the last 1, 5 and 15 minutes: {load}")
 
