@@ -208,7 +208,8 @@ def test_ctrl_c_says_what_it_leaves(tmp_path: pathlib.Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
 
-def test_checkpoint_survives_and_is_taken_up(ratedist) -> None:
+def test_checkpoint_survives_and_is_taken_up(ratedist, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratedist.cli.figure_files.drawn", lambda figures: {})  # seconds of other tests
     for trials in ("256", "300"):
         command = ("figure2", *SMALL, "--trials", trials, "--checkpoint", "state.npz")
         done = ratedist(*command)

@@ -113,7 +113,7 @@ def lie_about(form, data):
     return dataclasses.replace(form, **{field: dataclasses.replace(code, **{what: value})})
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(coders, st.data())
 def test_lies_with_the_right_digests(path, coder, data):
     metadata, entries, contents = rdz_files.parts(WHOLE[coder])

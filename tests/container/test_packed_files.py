@@ -140,7 +140,7 @@ def test_labels_that_lie_badly_are_coded_one_by_one(path):
         assert all(rdz_files.same(file.read(name), one) for name, one in content.items())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.integers(0), st.integers(1, 255))
 def test_any_changed_byte(path, position, change):
     content = bytearray(GOLDEN)

@@ -1,10 +1,12 @@
 """The table of the diameter experiment, what it says, and its picture."""
 
 import dataclasses
+import json
 
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from ratedist.cli.diameter import summary
@@ -38,6 +40,34 @@ def test_every_point_is_in_the_table(table) -> None:
     simulated = frame.drop(index=exact.index)
     assert simulated.notna().all(axis=None)
     assert simulated["population_risk_sem"].gt(0).all()
+
+
+def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, monkeypatch) -> None:
+    def computed(config: DiameterConfig, *, progress: bool) -> Table:
+        assert dataclasses.asdict(config) == dataclasses.asdict(CONFIG)
+        assert jax.config.jax_enable_x64
+        return table
+
+    monkeypatch.setattr("ratedist.experiments.diameter.run", computed)
+    small = ["--d", "20", "--n", "32", "--trials", "400", "--clusters", "2", "3", "--certified-trials", "2"]
+    small += ["--w-star", "two-level", "gaussian"]
+    done = ratedist("diameter", *small, "--diameter-penalties", "0.1", "1", "4")
+    assert done.status == 0, done.err
+    out = tmp_path / "figures"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "diameter.csv", "diameter.json", "diameter.pdf", "diameter.png",
+    ]  # fmt: skip
+    assert (out / "diameter.png").read_bytes().startswith(b"\x89PNG")
+    frame = pd.read_csv(out / "diameter.csv")
+    assert set(frame["algorithm"]) == {
+        "erm", "erm_shrunken", "kmeans", "hessian_weighted", "diameter_regularized", "descent", "shrunken",
+    }  # fmt: skip
+    record = json.loads((out / "diameter.json").read_text())
+    assert record["precision"] == "float64"
+    assert record["configuration"]["clusters"] == [2, 3]
+    assert "K = 2: DRHW" in done.out
+    assert "certified optimum" in done.out
+    assert "certified optimum" not in summary({**table.record, "excess_over_certified_optimum": {}})
 
 
 def test_erm_times_a_constant(table) -> None:

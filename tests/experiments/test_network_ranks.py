@@ -20,6 +20,7 @@ from ratedist.experiments.network_ranks_config import (
     NetworkRanksConfig,
 )
 from ratedist.experiments.network_ranks_findings import findings, sentences, tables, verdicts
+from ratedist.experiments.table import Table
 from ratedist.networks.assessment import predict
 from ratedist.networks.data import load
 from ratedist.networks.ensemble import train_member
@@ -47,6 +48,28 @@ def cell(frame, **chosen):
     for name, value in chosen.items():
         frame = frame[frame[name] == value]
     return frame
+
+
+def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, monkeypatch) -> None:
+    def computed(config: NetworkRanksConfig, networks: pathlib.Path, *, progress: bool) -> Table:
+        assert dataclasses.asdict(config) == dataclasses.asdict(CONFIG)
+        assert networks == pathlib.Path("networks")
+        return table
+
+    monkeypatch.setattr("ratedist.experiments.network_ranks.run", computed)
+    small = ["--models", "2", "--ranks", "4", "--bits", "2", "--epochs", "3", "--prox-every", "20"]
+    done = ratedist("network-ranks", "digits", *small, "--fine-tuning-epochs", "1")
+    assert done.status == 0, done.err
+    out = tmp_path / "figures"
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"network-ranks.{kind}" for kind in ("csv", "json", "pdf", "png")
+    ]
+    frame = pd.read_csv(out / "network-ranks.csv")
+    assert set(frame["rank"]) == {0, 4}
+    record = json.loads((out / "network-ranks.json").read_text())
+    assert record["configuration"]["ranks"] == [4]
+    assert "2 networks on digits (64-64-64-10), trained for 135 steps on 454 images" in done.out
+    assert all(line in done.out for line in record["verdicts"])
 
 
 def test_one_row_per_network_and_point(table) -> None:

@@ -83,7 +83,7 @@ def laws(draw):
     return np.array(variance), mass / mass.sum()
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(law=laws(), log_rate=st.floats(-35, 8))
 def test_ordering_of_the_bounds_for_any_law(law, log_rate):
     """The conditional form is below the product form, the relaxation, the exact-CGF bound and the mean."""

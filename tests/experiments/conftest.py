@@ -1,0 +1,3 @@
+"""Commands beside the experiments that they run, whose tables need not be computed twice."""
+
+from tests.cli.conftest import ratedist  # noqa: F401 - a fixture
