@@ -7,13 +7,12 @@ import itertools
 import numpy as np
 
 from ratedist.quantizers.scalar.dense_table import DenseTable
-from ratedist.quantizers.scalar.dynamic_programming import optimal_runs
 from ratedist.quantizers.scalar.statistics import SortedStatistics, sorted_statistics
 
 # Runs of neighbours for each centre, and in a part that one dynamic programme clusters (a dense one).
 RUNS_PER_CENTER, PART = 4, 192
-# Centres that a part is offered at first, in units of its even share.
-MARGIN = 2
+# Centres that a part is offered at first, in units of its even share, which is what it takes but for a few.
+MARGIN = 1.25
 TINY = np.finfo(np.float64).tiny
 
 
@@ -39,25 +38,68 @@ def coarse_optimum(statistics: SortedStatistics, num_clusters: int) -> np.ndarra
     num_parts = min(-(-means.size // PART), num_clusters)
     cuts = np.arange(num_parts + 1) * means.size // num_parts
     parts = [sorted_statistics(means[a:b], mass[a:b]) for a, b in itertools.pairwise(cuts)]
-    sizes = np.array([part.size for part in parts])
-    most = np.minimum(sizes, -(-MARGIN * num_clusters // num_parts) if num_parts > 1 else num_clusters)
-    solutions: list[list[tuple[float, np.ndarray]]] = [[] for _ in parts]
-    while True:
-        for k, part in enumerate(parts):
-            if len(solutions[k]) < most[k]:
-                table = DenseTable(part.values, np.diff(part.mass))
-                solutions[k] = optimal_runs(table, range(1, most[k] + 1))
-        chosen = _shares(solutions, num_clusters)
-        # A part that takes all it is offered might take more.
-        short = (chosen == most) & (most < sizes)
-        if num_parts == 1 or not short.any():
-            break
-        most[short] = np.minimum(2 * most[short], sizes[short])
-    runs = [solution[number - 1][1] for solution, number in zip(solutions, chosen, strict=True)]
+    runs = _divided(parts, num_clusters)
     found = [part.means(ends, ends[1:]) + part.shift for part, ends in zip(parts, runs, strict=True)]
     centers = np.concatenate(found)
     # Runs of hardly any importance are not counted, and may leave fewer than there are centres.
     return np.pad(centers, (0, num_clusters - centers.size), mode="edge")
+
+
+class PartCosts:
+    """Least costs of the runs of a part in more and more clusters, as many as are asked for.
+
+    What ``dynamic_programming.optimal_runs`` does, with minima alone. Their places are looked for on the way
+    back, for the one number of clusters that is taken.
+    """
+
+    def __init__(self, part: SortedStatistics) -> None:
+        M = part.size
+        # Rows are starts, columns ends.
+        self._costs = np.full((M + 1, M + 1), np.inf)
+        self._costs[:M, 1:] = DenseTable(part.values, np.diff(part.mass)).all_costs()
+        self._room = np.empty(self._costs.size)
+        # Row k: least cost of the j lowest runs in k clusters.
+        self._least = [np.full(M + 1, np.inf), self._costs[0]]
+        self._least[0][0] = 0.0
+
+    def totals(self, most: int) -> np.ndarray:
+        """Least costs of all in 1 … ``most`` clusters."""
+        M = self._costs.shape[0] - 1
+        while len(self._least) <= most:
+            k = len(self._least)
+            shape = M + 2 - k, M + 1 - k
+            candidates = self._room[: shape[0] * shape[1]].reshape(shape)
+            # Less than k − 1 runs are not k − 1 clusters, and less than k not k.
+            np.add(self._least[-1][k - 1 :, None], self._costs[k - 1 :, k:], out=candidates)
+            least = np.full(M + 1, np.inf)
+            np.min(candidates, axis=0, out=least[k:])
+            self._least.append(least)
+        return np.array([least[-1] for least in self._least[1 : most + 1]])
+
+    def edges(self, number: int) -> np.ndarray:
+        """Ends of the best clusters, of which the last is the longest where several cost the same."""
+        self.totals(number)
+        path = [self._costs.shape[0] - 1]
+        for least in self._least[number - 1 :: -1]:
+            path.append(int(np.argmin(least + self._costs[:, path[-1]])))
+        return np.array(path[::-1])
+
+
+def _divided(parts: list[SortedStatistics], num_clusters: int) -> list[np.ndarray]:
+    """Edges of the best runs of each part, with K centres for all parts together."""
+    sizes, tables = np.array([part.size for part in parts]), [PartCosts(part) for part in parts]
+    if len(parts) == 1:
+        return [tables[0].edges(min(num_clusters, int(sizes[0])))]
+    most = np.minimum(sizes, int(np.ceil(MARGIN * num_clusters / len(parts))))
+    while True:
+        totals = [table.totals(number) for table, number in zip(tables, most, strict=True)]
+        chosen = _shares(totals, num_clusters)
+        # A part that takes all it is offered might take more.
+        short = (chosen == most) & (most < sizes)
+        if not short.any():
+            break
+        most[short] = np.minimum(2 * most[short], sizes[short])
+    return [table.edges(number) for table, number in zip(tables, chosen, strict=True)]
 
 
 def _mass_of_two(statistics: SortedStatistics) -> np.ndarray | float:
@@ -68,9 +110,9 @@ def _mass_of_two(statistics: SortedStatistics) -> np.ndarray | float:
     return mass[1:] + mass[:-1]
 
 
-def _shares(solutions: list[list[tuple[float, np.ndarray]]], num_clusters: int) -> np.ndarray:
+def _shares(totals: list[np.ndarray], num_clusters: int) -> np.ndarray:
     """How many centres each part is given, at least one, by its costs with 1, 2, …"""
-    gains = [-np.diff([cost for cost, _ in solution]) for solution in solutions]
+    gains = [-np.diff(costs) for costs in totals]
     owners = np.repeat(np.arange(len(gains)), [gain.size for gain in gains])
     # Rounding may disturb the order of the gains of one part; only their number counts.
     largest = np.argsort(-np.concatenate(gains), kind="stable")[: num_clusters - len(gains)]

@@ -28,17 +28,23 @@ class DenseTable:
         self.weight = np.ones(M) if mass is None else mass
         self.relative_error = (7 * M + 20) * ROUNDING
         # Rows are starts i, columns last entries t; below the diagonal there is no run.
-        mass = np.cumsum(np.triu(np.broadcast_to(self.weight, (M, M))), axis=1)
-        moment = np.zeros((M, M))
-        np.cumsum(mass[:, :-1] * np.diff(position), axis=1, out=moment[:, 1:])
-        mass += np.tri(M, k=-1)
-        reach = moment / mass
-        growth = np.zeros((M, M))
-        growth[:, 1:] = self.weight[1:] * (moment[:, 1:] / mass[:, :-1]) * reach[:, 1:]
-        if scatter is not None:
-            growth += np.triu(np.broadcast_to(scatter, (M, M)))
+        # Few arrays: a new one of this size costs as much as what is done with it.
         no_run = np.tri(M, k=-1, dtype=bool)
-        scatter = np.where(no_run, np.inf, np.cumsum(growth, axis=1))
+        mass = np.repeat(self.weight[None], M, axis=0)
+        mass[no_run] = 0.0
+        np.cumsum(mass, axis=1, out=mass)
+        moment = np.zeros((M, M))
+        np.multiply(mass[:, :-1], np.diff(position), out=moment[:, 1:])
+        np.cumsum(moment[:, 1:], axis=1, out=moment[:, 1:])
+        mass[no_run] = 1.0
+        reach = moment / mass
+        moment[:, 1:] /= mass[:, :-1]
+        moment *= self.weight
+        moment *= reach
+        if scatter is not None:
+            moment += np.triu(np.broadcast_to(scatter, (M, M)))
+        scatter = np.cumsum(moment, axis=1, out=moment)
+        scatter[no_run] = np.inf
         self._all = Moments(mass, np.broadcast_to(position, (M, M)), -reach, reach, scatter)
 
     @property

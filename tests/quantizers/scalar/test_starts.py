@@ -7,6 +7,9 @@ from ratedist.quantizers import (
     Lloyd,
     kmeans,
 )
+from ratedist.quantizers.scalar.coarse_optimum import PartCosts
+from ratedist.quantizers.scalar.dense_table import DenseTable
+from ratedist.quantizers.scalar.dynamic_programming import optimal_runs
 from ratedist.quantizers.scalar.initialization import initial_centers
 from ratedist.quantizers.scalar.statistics import sorted_statistics
 
@@ -49,3 +52,19 @@ def test_high_rate_start_is_near_the_optimum_for_many_centres():
     )
     assert started < 1.05 * optimal
     assert started < 0.8 * quantile
+
+
+def test_a_part_is_divided_as_by_the_general_programme():
+    """Bit for bit, ties and importances of sixteen decades included, whatever was asked before."""
+    rng = np.random.default_rng(8)
+    for size in (1, 2, 5, 40, 90):
+        for weights in (rng.standard_t(1, size), rng.permutation(size) * 1.0):
+            for importance in (None, 10.0 ** rng.integers(-8, 8, size)):
+                part = sorted_statistics(weights, importance)
+                masses = np.diff(part.mass)
+                solutions = optimal_runs(DenseTable(part.values, masses), range(1, part.size + 1))
+                costs = PartCosts(part)
+                assert costs.totals(1)[0] == solutions[0][0]
+                np.testing.assert_array_equal(costs.totals(part.size), [cost for cost, _ in solutions])
+                for number, (_, edges) in enumerate(solutions, 1):
+                    np.testing.assert_array_equal(costs.edges(number), edges)
