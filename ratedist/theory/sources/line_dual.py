@@ -41,7 +41,7 @@ from ratedist.theory.sources.discrete import optimal_output
 from ratedist.theory.sources.windows import Window, WindowedKernel, covered
 
 # In units of the kernel's width: cells, and places of the output law.
-CELL, SPACING = 1 / 16, 0.75
+CELL, SPACING = 1 / 16, 1.0
 # No more cells than these are finer than that. The output law is found from wider ones, eight times as wide
 # at most, where they are more than the others.
 MANY, MANY_COARSE, COARSEST = 2000, 800, 8.0
