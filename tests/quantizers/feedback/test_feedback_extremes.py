@@ -131,3 +131,20 @@ def test_half_precision():
 def test_refused_in_words(changed, words):
     with pytest.raises(ValueError, match=words):
         quantize(**({"weights": W, "second_moment": M, "levels": GRID} | changed))
+
+
+def test_damping_keeps_labels_cheap_where_inputs_go_together():
+    """Without it weights move far for next to nothing: many more bits, for an error little less."""
+    rng = np.random.default_rng(5)
+    mixing = rng.normal(size=(30, 60))
+    own, others = (rng.normal(size=(n, 30)) @ mixing + 0.1 * rng.normal(size=(n, 60)) for n in (80, 2000))
+    weights, moment, new = rng.normal(size=(60, 40)), own.T @ own / 80, others.T @ others / 2000
+    bits, costs = [], []
+    for damping in (0.0, 0.01):
+        found = quantize(weights, moment, np.arange(-60, 61) * 2.0, damping=damping)
+        part = found.counts[found.counts > 0] / weights.size
+        bits.append(-float(part @ np.log2(part)))
+        costs.append(cost(found, weights, new))
+    # At high rate 6 dB are a bit: what damping costs in error is worth far less than the bits.
+    assert bits[0] - bits[1] > 0.3
+    assert 0.5 * np.log2(costs[1] / costs[0]) < 0.1
