@@ -2,6 +2,9 @@
 
 Printed digits are rounded, and the doubt is the claim's: its error may have been half a unit of its last
 digit more. Only where it would be impossible even so is it said to be.
+
+What is beaten is beaten by a trellis of this package with no more real bytes, levels and counts among them,
+or by an entropy-coded scalar quantiser, whichever has the smaller error.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import math
 from decimal import Decimal
 
 from ratedist.claims.field_numbers import FieldNumber
+from ratedist.claims.field_trellis import TRELLIS_POINTS, TRELLIS_STATES
 from ratedist.quantizers.source_optima import (
     MAX_LEVELS,
     MOST_BITS,
@@ -33,7 +37,7 @@ class FieldVerdict(enum.Enum):
     POSSIBLE = "possible"
     MORE_BITS = "possible only with more bits than stated"
     IMPOSSIBLE = "below the limit: impossible"
-    BEATEN = "beaten here at equal bits"
+    BEATEN = "beaten here at equal bytes"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +50,8 @@ class JudgedNumber:
         limit: R(D) in bits at the largest error that is printed so; its lower end where it is bracketed.
         gap: bits spent above the limit.
         needed: bits that the number needs at least, if more than those stated.
-        ours: error of the package's entropy-coded scalar quantiser at the same bits; ``None`` beyond 12 bits.
+        ours: least error of this package at no more bits; ``None`` where there is none.
+        by: what has it: a trellis, by its real bytes, or an entropy-coded scalar quantiser, by its entropy.
         because: in a sentence.
     """
 
@@ -56,6 +61,7 @@ class JudgedNumber:
     gap: float
     needed: float | None
     ours: float | None
+    by: str
     because: str
 
 
@@ -71,10 +77,10 @@ def judge_number(number: FieldNumber) -> JudgedNumber:
     spent = number.bits if number.spent is None else number.spent
     # At an error of the variance nothing has to be sent.
     limit = nats_to_bits(rate_limit(number.source, mse + doubt).lower) if mse + doubt < 1 else 0.0
-    ours = entropy_coded_distortion(number.source, spent) if spent <= MOST_BITS else None
+    ours, by = best_of_ours(number.source, spent)
 
     def judged(verdict: FieldVerdict, because: str, needed: float | None = None) -> JudgedNumber:
-        return JudgedNumber(number, verdict, limit, spent - limit, needed, ours, because)
+        return JudgedNumber(number, verdict, limit, spent - limit, needed, ours, by, because)
 
     if spent < limit - SLACK:
         return judged(
@@ -93,8 +99,20 @@ def judge_number(number: FieldNumber) -> JudgedNumber:
             needed,
         )
     if ours is not None and ours < (mse - doubt) * (1 - MARGIN):
-        return judged(FieldVerdict.BEATEN, f"an entropy-coded scalar quantiser has {ours:.5g}")
+        return judged(FieldVerdict.BEATEN, f"{by} has {ours:.5g}")
     return judged(FieldVerdict.POSSIBLE, f"{spent - limit:.4f} bit above the limit")
+
+
+def best_of_ours(source: str, bits: float) -> tuple[float | None, str]:
+    """The least error of this package at no more than these bits, and what has it."""
+    found = [
+        (one.mse, f"a trellis of {TRELLIS_STATES} states, {one.bits:.4f} bits of real bytes,")
+        for one in TRELLIS_POINTS
+        if one.source == source and one.bits <= bits
+    ]
+    if bits <= MOST_BITS:
+        found.append((entropy_coded_distortion(source, bits), "an entropy-coded scalar quantiser"))
+    return min(found, default=(None, ""))
 
 
 def scalar_bits(source: str, bits: float, mse: float) -> float | None:
@@ -116,5 +134,6 @@ def field_row(one: JudgedNumber) -> dict[str, object]:
         "gap_bits": one.gap,
         "needed_bits": one.needed,
         "ours_mse": one.ours,
+        "ours": one.by,
         "because": one.because,
     }

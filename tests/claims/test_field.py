@@ -3,10 +3,23 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
-from ratedist.claims.field import FieldVerdict, field_row, half_unit, judge_number, scalar_bits
+from ratedist.claims import field
+from ratedist.claims.field import (
+    FieldVerdict,
+    best_of_ours,
+    field_row,
+    half_unit,
+    judge_number,
+    scalar_bits,
+)
 from ratedist.claims.field_numbers import FIELD, FieldNumber
+from ratedist.claims.field_trellis import TRELLIS_POINTS
+from ratedist.quantizers import quantize_trellis
+from ratedist.theory.sources.limits import rate_limit
+from ratedist.units import nats_to_bits
 
 
 def judged(source: str, bits: float, mse: str, **others) -> FieldVerdict:
@@ -64,10 +77,48 @@ def test_a_scalar_quantiser_at_a_fixed_rate_is_no_better_than_the_best() -> None
 
 
 def test_what_is_beaten_is_beaten_by_more_than_its_rounding() -> None:
-    """The entropy-coded scalar quantiser has .0889235 at two bits."""
+    """The entropy-coded scalar quantiser has .0889235 at two bits, a trellis .06591."""
+    assert judged("gaussian", 2, ".0661") is FieldVerdict.BEATEN
+    assert judged("gaussian", 2, ".066") is FieldVerdict.POSSIBLE
+    assert judged("gaussian", 2, ".0658") is FieldVerdict.POSSIBLE
+
+
+def test_without_trellises_scalars_judge(monkeypatch) -> None:
+    found = judge_number(FieldNumber("a quantiser", "nowhere", "gaussian", 2, ".0892"))
+    assert found.by.startswith("a trellis of 256 states")
+    monkeypatch.setattr(field, "TRELLIS_POINTS", ())
     assert judged("gaussian", 2, ".0892") is FieldVerdict.BEATEN
     assert judged("gaussian", 2, ".089") is FieldVerdict.POSSIBLE
-    assert judged("gaussian", 2, ".0889") is FieldVerdict.POSSIBLE
+    assert best_of_ours("gaussian", 2.0)[1] == "an entropy-coded scalar quantiser"
+    assert best_of_ours("gaussian", 20.0) == (None, "")
+
+
+def test_a_trellis_judges_by_no_more_bytes_than_were_spent() -> None:
+    mse, by = best_of_ours("gaussian", 2.2)
+    assert mse == min(one.mse for one in TRELLIS_POINTS if one.source == "gaussian" and one.bits <= 2.2)
+    assert "trellis" in by
+    assert "scalar" in best_of_ours("gaussian", 0.6)[1]
+
+
+def test_points_of_the_table_are_possible_and_reached_again() -> None:
+    """Above R(D) by 0.03 to 0.1 bit; and a trellis of eight states is where such tables have it."""
+    for one in TRELLIS_POINTS:
+        gap = one.bits - nats_to_bits(rate_limit(one.source, one.mse).lower)
+        assert 0.02 < gap < 0.12, one
+    weights = np.random.default_rng(5).standard_normal(1 << 15)
+    found = quantize_trellis(weights, 8, bits_per_weight=2.0)
+    own = found.mean_squared_error / np.mean(weights**2)
+    (best,) = (one for one in TRELLIS_POINTS if one.source == "gaussian" and 1.99 < one.bits <= 2.0)
+    assert best.mse < own < best.mse * 1.12
+
+
+@pytest.mark.slow
+def test_a_point_of_the_table_is_reached_again() -> None:
+    weights = np.random.default_rng(6).standard_normal(1 << 18)
+    found = quantize_trellis(weights, field.TRELLIS_STATES, bits_per_weight=1.998)
+    own = found.mean_squared_error / np.mean(weights**2)
+    (best,) = (one for one in TRELLIS_POINTS if one.source == "gaussian" and 1.99 < one.bits <= 2.0)
+    assert own == pytest.approx(best.mse, rel=0.01)
 
 
 FEW = [one for one in FIELD if one.source != "laplace" and one.bits <= 2]
@@ -86,8 +137,10 @@ def test_documented_verdicts() -> None:
         ('A "2-bit" report', 2): FieldVerdict.MORE_BITS,
         ("TurboQuant", 4): FieldVerdict.MORE_BITS,
         ("QuIP# E8P", 2): FieldVerdict.BEATEN,
-        ("QTIP 3INST", 2): FieldVerdict.POSSIBLE,
-        ("Trellis of the QTIP kind", 2): FieldVerdict.POSSIBLE,
+        ("QTIP 3INST", 2): FieldVerdict.BEATEN,
+        ("Trellis of the QTIP kind", 2): FieldVerdict.BEATEN,
+        ("NF4, groups of 64", 4): FieldVerdict.BEATEN,
+        ("Entropy-coded lattice Λ24", 10): FieldVerdict.POSSIBLE,
         ("Trellis of the QTIP kind", 4): FieldVerdict.BEATEN,
     }
     assert {name: judge_number(named[name]).verdict for name in expected} == expected
