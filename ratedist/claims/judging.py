@@ -5,7 +5,7 @@ interval of a computed number is its certified gap or numerical error. That of a
 ``(t + |γ|(2t² + 1)/(6√N))`` standard errors both ways, t the quantile of Student's law with N − 1 degrees of
 freedom, γ the skewness of a trial where the trials are at hand (first-order Cornish–Fisher).
 
-**Family.** A run of all claims makes some three hundred and seventy comparisons that chance may upset. The
+**Family.** A run of all claims makes some three hundred and ninety comparisons that chance may upset. The
 level is divided among them (Bonferroni, two-sided): all intervals of a run hold what they estimate with
 probability 0.999 at least, however the estimates depend on each other, and then no verdict is wrong by
 chance. Four standard errors for each, whatever their number, would be upset in one run of fifty.
