@@ -55,7 +55,12 @@ DRAWING = {name: COMPRESSORS[name] for name in ("lloyd", "oracle")}
 
 @pytest.mark.parametrize(
     ("trials", "sizes", "compressors"),
-    [(37, (1, 7), DRAWING), (300, (7, 256), COMPRESSORS), (256, (7, 1000), COMPRESSORS)],
+    # Each size of batch compiles all compressors; one trial at a time has that of the quickest.
+    [
+        (37, (1, 7), {"oracle": COMPRESSORS["oracle"]}),
+        (300, (7, 256), COMPRESSORS),
+        (256, (7, 1000), COMPRESSORS),
+    ],
     ids=["one", "some", "too many"],
 )
 def test_results_do_not_depend_on_the_batch_size(trials: int, sizes: tuple[int, int], compressors) -> None:
