@@ -18,9 +18,13 @@ from ratedist.tensors.trellis_curve import MANY, TrellisCurve
 # What may be left of a budget: bits a weight, or bytes.
 NEAR, FEW_BYTES = 1e-3, 8
 # Prices tried by samples of large tensors, on small trees, and on large ones of so many weights.
-ESTIMATES, TRIES, FEW_TRIES, LARGE = 16, 14, 5, 1 << 22
+ESTIMATES, TRIES, FEW_TRIES, LARGE = 24, 20, 5, 1 << 22
 # Prices this near differ by less than where the levels happen to settle.
 FLAT = 4e-3
+# Width of a range of ln λ in which bytes are no straight line.
+WIDE = 3.0
+# Steps of ln λ from which a search for a range no longer goes by slopes.
+FAR = 8.0
 
 Size = Callable[[Mapping[str, float]], int]
 
@@ -98,11 +102,13 @@ def approached(
             if apart < FLAT:
                 break
             slope = (high[1] - low[1]) / apart
-            # Not too near an end, so that both ends move.
-            t = low[0] + min(max((low[1] - aim) / (low[1] - high[1]), 0.1), 0.9) * apart
+            # Not too near an end, so that both ends move; halves while tensors of all scales lie between.
+            share = min(max((low[1] - aim) / (low[1] - high[1]), 0.1), 0.9) if apart < WIDE else 0.5
+            t = low[0] + share * apart
         else:
-            # A little farther, to have it between two tries.
-            t += min(max(1.1 * (aim - found) / slope, -reach), reach)
+            # A little farther, to have it between two tries; soon far, where bytes hardly change.
+            wanted = 1.1 * (aim - found) / slope
+            t += min(max(wanted, -reach), reach) if reach < FAR else math.copysign(reach, wanted)
             reach *= 2
     return (high if math.isfinite(high[0]) else low)[0], slope
 
