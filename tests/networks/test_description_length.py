@@ -170,7 +170,7 @@ def test_the_curvature_of_a_network_is_in_the_right_units(small_network):
     # A prior so tight that no activation changes its sign.
     posterior = diagonal_posterior(parameters, curvature, len(images), weight_decay=1e10)
 
-    rng, draws = np.random.default_rng(0), 2000
+    rng, draws = np.random.default_rng(0), 1000
     errors = jax.tree.map(lambda s: s * rng.normal(size=(draws, *s.shape)), posterior.scale)
 
     @jax.jit
