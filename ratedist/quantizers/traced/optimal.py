@@ -7,7 +7,7 @@ only shapes are checked. Long single vectors belong to ``ratedist.quantizers.kme
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -82,7 +82,7 @@ def quantized_side_by_side(num_weights: int, dtype: jax.typing.DTypeLike) -> boo
 
 
 @functools.cache
-def _with_equal_importance(clusters: tuple[int, ...]) -> jax.custom_batching.custom_vmap:
+def _with_equal_importance(clusters: tuple[int, ...]) -> Callable[[jax.Array], OptimalPath]:
     """The optimum of one vector; mapped over many of them, it takes them side by side where it can."""
 
     @jax.custom_batching.custom_vmap
@@ -100,7 +100,24 @@ def _with_equal_importance(clusters: tuple[int, ...]) -> jax.custom_batching.cus
             found = jax.vmap(lambda one: _of_one(one, None, clusters))(weights)
         return found, OptimalPath(*[True] * 4)  # pyright: ignore[reportArgumentType]
 
-    return path
+    @jax.custom_jvp
+    def differentiable(weights: jax.Array) -> OptimalPath:
+        return path(weights)
+
+    @differentiable.defjvp
+    def rule(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[OptimalPath, OptimalPath]:
+        """Labels do not change with the weights, but where two clusterings are equally good; means do."""
+        found, (change,) = differentiable(*primals), tangents
+        member = found.labels[:, None, :] == jnp.arange(max(clusters))[None, :, None]
+        of_centers = jnp.sum(jnp.where(member, change[None, None, :], 0), axis=2)
+        of_centers = of_centers / jnp.maximum(found.counts, 1)
+        of_labels, of_counts = (
+            np.zeros(leaf.shape, jax.dtypes.float0) for leaf in (found.labels, found.counts)
+        )
+        of_reconstruction = jax.vmap(lookup)(of_centers, found.labels)
+        return found, OptimalPath(of_labels, of_centers, of_reconstruction, of_counts)  # pyright: ignore[reportArgumentType]
+
+    return differentiable
 
 
 def _of_one(weights: jax.Array, h: jax.Array | None, clusters: Sequence[int]) -> OptimalPath:

@@ -200,3 +200,18 @@ def test_a_simulation_has_the_numbers_of_one_vector_after_another(monkeypatch):
     for rate in ("assignment_entropy", "description_length"):
         found, expected = (result["rounded"].rates[rate] for result in (quick, slow))
         assert found.mean == pytest.approx(expected.mean, rel=1e-12)
+
+
+def test_derivatives_alone_and_mapped() -> None:
+    """Of the least sum of squares that by a weight is 2(w − ŵ): its centre is where the sum is least."""
+    weights = drawn("plain")[:3, :D]
+
+    def least(w: jax.Array) -> jax.Array:
+        return jnp.sum((w[None, :] - optimal_path(w, 3).reconstruction) ** 2)
+
+    expected = np.sum(2 * (weights[:, None, :] - SMALL(weights).reconstruction[:, :3]), axis=1)
+    np.testing.assert_allclose(jax.grad(least)(jnp.asarray(weights[0])), expected[0], atol=1e-12)
+    np.testing.assert_allclose(jax.vmap(jax.grad(least))(weights), expected, atol=1e-12)
+    of_centers = jax.jacobian(lambda w: optimal_path(w, 3, only=(3,)).centers[0])(jnp.asarray(weights[0]))
+    member = np.asarray(SMALL(weights[:1]).labels)[0, 2] == np.arange(3)[:, None]
+    np.testing.assert_allclose(of_centers, member / np.sum(member, axis=1, keepdims=True), atol=1e-15)
