@@ -239,3 +239,16 @@ def test_the_type_of_the_levels(tmp_path):
     }
     with pytest.raises(ValueError, match="too small for a codebook of float16"):
         rd.quantize_tree({"w": TREE["b"]}, options(bits_per_weight=4, codebook_dtype="float16"))
+
+
+@pytest.mark.filterwarnings("ignore:the budget leaves")
+def test_forty_decades_between_tensors():
+    """With importances all bits go where the errors are: to the largest, then to the next."""
+    tree = {f"w{place}": 10.0 ** (10 * place - 20) * RNG.normal(size=2000) for place in range(5)}
+    ones = {name: np.ones(2000) for name in tree}
+    for bits, used in ((3.0, [1, 0]), (7.0, [1, 1])):
+        found = rd.quantize_tree(tree, options(bits_per_weight=bits), importance=ones)
+        large = [found.quantized[name].num_clusters > 100 for name in ("w4", "w3")]
+        assert large == [bool(one) for one in used]
+        assert [found.quantized[f"w{place}"].num_clusters for place in range(3)] == [1, 1, 1]
+        assert bits - 0.05 < 8 * found.file_bytes() / 10_000 <= bits
