@@ -10,6 +10,7 @@ import numpy as np
 
 from ratedist import theory
 from ratedist.quantizers import TrellisQuantized
+from ratedist.quantizers.trellis.decoder import symbols_in_order
 from ratedist.units import nats_to_bits
 
 # Bits from which the Shannon lower bound of the Laplace stands for R(D): lower by less than 0.0015 bit there.
@@ -51,7 +52,8 @@ def laplace_bits(error: float) -> float:
 def standard_error(source: Source, found: TrellisQuantized) -> float:
     """Of the gap of the labels, from groups of lanes; bits and errors are in it."""
     error = (source.weights - found.reconstruction) ** 2
-    second = np.isin(found.reconstruction, found.levels[1])
+    # By the states, since levels of both unions may be equal.
+    second = symbols_in_order(found.streams, found.branches, found.num_states) >= found.levels[0].size
     bits = np.empty(error.size)
     for union, stream in enumerate(found.streams):
         bits[second == bool(union)] = nats_to_bits(found.code_lengths[union][stream])

@@ -53,8 +53,10 @@ def quantize_trellis(
 
     Returns:
         ``TrellisQuantized``. A target is kept. What is left of it is mostly below 0.002 bit a weight, or 0.2%
-        of the error, and 0.01 bit at most in the benchmark. Few weights have few possible rates, and more may
-        be left.
+        of the error. Few weights have few possible rates, and more may be left.
+
+    Memory beyond the weights is about four times theirs in double precision, the result among it, for ten
+    million of them (``benchmarks/trellis.py``). Passes over all weights are two to four.
 
     Raises:
         ValueError: as ``kmeans``; another number of targets than one; one that cannot be met, or that needs

@@ -23,10 +23,11 @@ from ratedist.units import bits_to_nats, nats_to_bits
 STEP = 1.4
 # States for designs on a sample: more of them change levels and lengths but little.
 DESIGN_STATES = 8
-DESIGN_TURNS, TURNS = 10, 3
+DESIGN_TURNS, TURNS = 10, 5
 # Weights from which a try is one turn: levels from the sample are as good as settled.
 MANY = 1 << 20
-SMALLEST_GAIN = 1e-4
+# Parts of the objective that a turn has to gain for another one, in designs and with all states.
+DESIGN_GAIN, SMALLEST_GAIN = 1e-4, 2e-5
 # Tries on the sample and on all weights.
 DESIGN_TRIES, TRIES, PUSHES = 24, 8, 8
 # Prices this near say nothing of a slope, and slopes this much smaller than at high rate are not believed.
@@ -109,14 +110,20 @@ class Target:
 
 
 def tried(
-    problem: Problem, codebook: Codebook, log_price: float, step: float, num_states: int, turns: int
+    problem: Problem,
+    codebook: Codebook,
+    log_price: float,
+    step: float,
+    num_states: int,
+    turns: int,
+    smallest_gain: float = SMALLEST_GAIN,
 ) -> Try:
     """Descent from a codebook at a price."""
     price = math.exp(log_price - 2 * math.log(step))
     n, N = problem.x.size, problem.num_weights
     # Of a sample the part of it that the sample is of the weights.
     level_nats = bits_to_nats(RARE_LEVEL_BITS) * n / N
-    fit = descended(problem.x, problem.h, codebook, price, level_nats, num_states, turns, SMALLEST_GAIN, step)
+    fit = descended(problem.x, problem.h, codebook, price, level_nats, num_states, turns, smallest_gain, step)
     used = fit.found.counts > 0
     levels, mass = problem.scaled_offset + fit.found.centroids[used] * step, fit.found.mass[used]
     distortion = fit.found.distortion * step**2
@@ -128,13 +135,9 @@ def tried(
 
 
 def designed(sample: Problem, problem: Problem, log_price: float, num_states: int) -> Try | None:
-    """The better of the two arrangements on the sample; ``None`` where there are too many levels.
+    """The better of the two arrangements on a sample of the problem; ``None`` where there are too many levels.
 
-    Args:
-        sample: of ``problem``.
-        problem: whose weights say which levels there are.
-        log_price: ln λ.
-        num_states: S; no more than ``DESIGN_STATES`` are used.
+    Weights of the problem say which levels there are. No more than ``DESIGN_STATES`` states are used.
     """
     states = min(num_states, DESIGN_STATES)
     step = STEP * math.exp(log_price / 2)
@@ -144,10 +147,18 @@ def designed(sample: Problem, problem: Problem, log_price: float, num_states: in
     best: Try | None = None
     for arrangement in ARRANGEMENTS:
         codebook = first_codebook(sample.counting / step, positions, arrangement)
-        one = tried(sample, codebook, log_price, step, states, DESIGN_TURNS)
+        one = tried(sample, codebook, log_price, step, states, DESIGN_TURNS, DESIGN_GAIN)
         if best is None or one.fit.objective < best.fit.objective:
             best = one
     return best
+
+
+def settled(sample: Problem, problem: Problem, log_price: float, num_states: int) -> Try | None:
+    """A design that has met all states, on the sample; ``None`` where there are too many levels."""
+    start = designed(sample, problem, log_price, num_states)
+    if start is None or num_states <= DESIGN_STATES:
+        return start
+    return tried(sample, start.fit.codebook, log_price, start.step, num_states, DESIGN_TURNS)
 
 
 def approached(
@@ -191,8 +202,8 @@ def approached(
             log_price = (low[0] + high[0]) / 2
         else:
             wanted = (target.aim - y) / slope if math.isfinite(y) else reach
-            # A little farther, to have it between two tries.
-            log_price += min(max(1.2 * wanted, -reach), reach)
+            # A little farther, to have it between two tries; ever farther, where y hardly moves.
+            log_price = max(log_price + min(max(1.2 * reach * wanted, -reach), reach), LOWEST)
             reach *= 2
             if abs(log_price - begin) > FARTHEST:
                 break
@@ -256,7 +267,7 @@ def refined(problem: Problem, start: Try, target: Target, slope: float, num_stat
 def at_price(problem: Problem, log_price: float, num_states: int) -> Try | None:
     """The fit at a given price, ``None`` where there are too many levels."""
     bounded = min(max(log_price, LOWEST), HIGHEST)
-    start = designed(problem.sample(), problem, bounded, num_states)
+    start = settled(problem.sample(), problem, bounded, num_states)
     if start is None:
         return None
     turns = DESIGN_TURNS if problem.num_weights < MANY else TURNS
@@ -272,14 +283,14 @@ def at_target(problem: Problem, target: Target, num_states: int) -> tuple[Try | 
     else:
         begin = 2 * math.log(problem.spread) - 2 * math.log(2) * min(target.y, 12.0) + math.log(2)
         slope = -0.5 / math.log(2)
-    begin = min(begin, 2 * math.log(problem.spread) + 3)
+    begin = max(min(begin, 2 * math.log(problem.spread) + 3), LOWEST)
     designs = approached(
         lambda t: designed(sample, sample, t, num_states), target, begin, slope, DESIGN_TRIES
     )
     nearest = nearest_of(designs, target)
     if nearest is None:
         return None, []
-    start = designed(sample, problem, nearest.log_price, num_states)
+    start = settled(sample, problem, nearest.log_price, num_states)
     if start is None:
         return None, []
     found = refined(problem, start, target, slope_of(designs, target, slope), num_states)

@@ -42,6 +42,23 @@ def test_an_outlier_does_not_take_the_levels_of_the_others(outlier: float) -> No
     assert found.label_bits < 2 * N
 
 
+def test_a_mask_costs_no_more_than_it_may() -> None:
+    """Between its own entropy and one level there is nothing, and that is forty nats of price away."""
+    weights = np.where(np.arange(N) % 10 == 0, -1e9, w)
+    found = checked(quantize_trellis(weights, bits_per_weight=0.3), weights)
+    assert found.bits_per_weight <= 0.3
+    assert np.unique(found.reconstruction).size == 1
+
+
+@pytest.mark.parametrize("target", [{"mean_squared_error": 1e-320}, {"multiplier": 1e-300}])
+def test_targets_that_are_hardly_numbers(target: dict[str, float]) -> None:
+    lattice = np.rint(3 * w)
+    assert np.array_equal(quantize_trellis(lattice, **target).reconstruction, lattice)
+    with pytest.raises(ValueError, match="more than 4,096 levels"):
+        quantize_trellis(np.concatenate([w, w + 1, w + 2, w + 3, w + 4]), **target)
+    assert quantize_trellis(1e-290 * w, multiplier=1e300).label_bits == 0
+
+
 def test_importances_over_forty_decades() -> None:
     h = 10 ** np.random.default_rng(1).uniform(-20, 20, N)
     found = checked(quantize_trellis(w, multiplier=1e17, importance=h), w)
