@@ -1,7 +1,7 @@
 """Bytes of three real networks at equal error: trellises beside what people use, and NNCodec.
 
-    ratedist mnist --models 1 --out figures --networks NETS/mnist
-    ratedist cifar10 --models 1 --out figures --networks NETS/cifar
+    ratedist mnist --models 1 --out OUT --networks NETS/mnist
+    ratedist cifar10 --models 1 --out OUT --networks NETS/cifar
     pip download silero-vad==6.2.3 --no-deps
     python benchmarks/real_networks.py NETS/mnist/mnist-000.safetensors NETS/cifar/cifar10-000.safetensors \
         silero_vad-6.2.3-py3-none-any.whl --nncodec nnc/bin/python [--layers] [--quick]
