@@ -49,7 +49,7 @@ class QuantizeCommand:
     """Quantise the weights of a model in a safetensors file, and write labels and codebooks as .rdz."""
 
     closing: ClassVar = Closing(
-        "Two seconds for a million weights.",
+        "Two seconds for a million weights, five along a trellis of eight states.",
         (
             Example("Sixteen values a tensor", "ratedist quantize model.safetensors -o model.rdz -k 16"),
             Example(
