@@ -28,10 +28,10 @@ class SeeingTheDataCommand:
     """Compare compressors that see the data with the exact curve of those that see the weights alone."""
 
     closing: ClassVar = Closing(
-        "Somewhat over a minute on two cores.",
+        "Some three minutes on two cores.",
         (
             Example(
-                "A small model, in half a minute",
+                "A small model, in less than a minute",
                 "ratedist seeing-the-data --d 6 --n 12 --trials 500 --out mine",
             ),
             Example(
