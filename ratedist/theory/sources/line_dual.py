@@ -15,8 +15,9 @@ distortion D − ε is one for the numbers at D, and at its rate.
 whose mean is ``−ln Z(m) − ln C_b + ½σ²``. Then ``μ(x) K(x, y) = K(m, y) e^{(x − m)(y − ŷ)}/(Z(m) C_b)``. As
 ``e^z ≤ 1 + z + ½z²e^{|z|}``, its mean over the cell is at most
 
-    K(m, y) exp(½v(y − ŷ)²)/(Z(m) C_b),  v = σ² e^{r(T + |m − ŷ|)}  for |y − m| ≤ T.
+    K(m, y) exp(½v(y − ŷ)²)/(Z(m) C_b),  v = σ² e^{r(T + |m − ŷ|)}  for |y − m| ≤ T,
 
+and by Hoeffding's lemma with a quarter of the squared width of the cell for v: the lesser is taken.
 So what numbers within T of y contribute to c(y) with all C = 1 is at most f(y), a sum of Gaussian bells
 slightly wider than K; and those beyond T contribute at most ``Σ p e^{−½T² + r(T + |m − ŷ|)}/(Z C)``, which is
 counted too. Where C_b is at least the supremum of f over ``[m − T, m + T]``, c is at most 1.
@@ -26,6 +27,8 @@ counted too. Where C_b is at least the supremum of f over ``[m − T, m + T]``, 
 On a segment of length Δ the cubic with the values and derivatives of f at both ends then errs by at most
 ``5.31 Δ⁴/384 · sup f``. Farther than its width from the middle of a bell, the bell is convex. So between two
 segments, where all bells are that far, f is at most its value at an end.
+
+Rounding in float64 is the only error left out.
 """
 
 from __future__ import annotations
@@ -54,7 +57,9 @@ SEGMENT = 0.25
 CUBIC_ERROR = 5.31 * SEGMENT**4 / 384
 # How often places are added at most. Where a bracket has become less than a fifth narrower by them, it is
 # good enough at so many times the tolerance.
-ROUNDS, GAIN, ENOUGH = 8, 0.8, 4
+ROUNDS, FEW_ROUNDS, GAIN, ENOUGH = 8, 2, 0.8, 4
+# Of a number that is a float64 still.
+MOST_EXPONENT = 700.0
 # Part of the mean share of an output below which it is dropped.
 NEGLIGIBLE = 1e-7
 
@@ -107,7 +112,7 @@ def line_at(cells: Cells, slope: float, tolerance: float) -> Line:
         coarse = coarse.merged(2.0)
     y = SPACING * covered(np.floor((coarse.mean - 1) / SPACING), np.ceil((coarse.mean + 1) / SPACING))
     best = None
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if fine.mass.size <= MANY else FEW_ROUNDS):
         kernel = WindowedKernel(coarse.mean, y, REACH)
         array = kernel.dense() if y.size <= FEW else kernel
         q = optimal_output(coarse.mass, array, np.full(y.size, 1 / y.size), tolerance / 20)
@@ -139,7 +144,7 @@ def _bracket(cells: Cells, y: np.ndarray, q: np.ndarray, tolerance: float) -> tu
     rate = -distortion / 2 - float(p @ log_z) - float(q[used] @ (share[used] * np.log(share[used])))
 
     aside = np.abs(m - posterior)
-    v = cells.variance * np.exp(r * (FAR + aside))
+    v = np.minimum(cells.variance * np.exp(np.minimum(r * (FAR + aside), MOST_EXPONENT)), cells.width**2 / 4)
     log_weight = np.log(p) - log_z
     beyond = np.exp(log_weight - FAR**2 / 2 + (FAR + aside) * (r + v * (FAR + aside) / 2))
     reach = (1 + v * aside) / (1 - v)

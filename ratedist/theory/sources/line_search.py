@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ratedist.theory.sources.brackets import Limit, below_chords
 from ratedist.theory.sources.line_dual import Line
 
-MAX_LINES = 16
+MAX_LINES, FEW_LINES = 16, 6
 # A line whose point is so near to D, relatively, is as good as that of D: lower by a quarter of the square.
 NEAR = 0.03
 
@@ -48,7 +48,8 @@ def rate_between(
         high = min(high, below_chords(sorted([*corners, (variance, 0.0), known]), D))
         best = min(one.gap for one in lines)
         near = abs(found.distortion - D) < NEAR * D
-        if len(lines) == MAX_LINES or high - low <= tolerance + best or (near and not upper):
+        done = high - low <= tolerance + best or (near and not upper)
+        if done or len(lines) == (MAX_LINES if upper else FEW_LINES):
             break
         following = _next(lines, D, variance, steepest)
         if following is None:
@@ -105,7 +106,7 @@ def _next(lines: list[Line], D: float, variance: float, steepest: float) -> floa
             return steep * found.distortion / D / 1.01
         # Far below a discrete law's error falls by orders of magnitude where the slope changes little.
         least = 1 / (2 * variance)
-        return math.sqrt(steep * least) if steep > 2 * least else steep / 4
+        return math.sqrt(steep) * math.sqrt(least) if steep > 2 * least else steep / 4
     return _of_chord(lines, flat, steep) if steep > flat * (1 + 1e-9) else None
 
 
@@ -116,4 +117,4 @@ def _of_chord(lines: list[Line], flat: float, steep: float) -> float:
         slope = (other.rate - one.rate) / (one.distortion - other.distortion)
         if flat < slope < steep:
             return slope
-    return math.sqrt(flat * steep)
+    return math.sqrt(flat) * math.sqrt(steep)

@@ -25,6 +25,8 @@ from ratedist.theory.sources.weighted_cells import weighted_law
 # Cells at most, and their width over √D, which no kernel is narrower than: for a narrow bracket, and for a
 # good lower end.
 MOST_CELLS, FINE, COARSE = 1 << 17, 1 / 64, 1 / 16
+# Numbers so many times the root of D are not told apart from their neighbours by float64.
+FARTHEST = 2.0**40
 # Nats: wanted of a bracket.
 TOLERANCE = 5e-4
 # Deviations and errors whose squares are float64.
@@ -99,9 +101,23 @@ def rate_limit_of(
         num_cells: at most.
         upper: whether the upper end matters; else only the lower one is good.
     """
-    D = distortion
+    D, finest = distortion, FINE if upper else COARSE
+    largest = float(np.abs(x).max())
+    unit = math.sqrt(D) if importance is None else math.sqrt(D / float(importance.max()))
+    if largest > FARTHEST * unit:
+        near = np.abs(x) <= FARTHEST * unit
+        if near.any():
+            # Ends that are told which numbers are far need no more bits, and spend all of D on the others.
+            share = float(np.count_nonzero(near)) / x.size
+            h = None if importance is None else importance[near]
+            if h is not None and not h.any():
+                return Limit(0.0, math.inf)
+            found = rate_limit_of(x[near], D / share, h, tolerance, num_cells, upper=False)
+            low = 0.0 if found is None else share * found.lower
+            return Limit(low, math.inf if importance is not None else max(low, values_entropy(x)))
+    narrowest = max(largest / FARTHEST / 16, SMALLEST)
     if importance is not None:
-        law = weighted_law(x, importance, D, 2 * FINE if upper else COARSE, num_cells)
+        law = weighted_law(x, importance, D, max(finest, 2 * FINE), num_cells, narrowest)
         if law.variance <= D:
             return None
         return rate_between(
@@ -114,7 +130,7 @@ def rate_limit_of(
             start=law.gaussian_slope(D),
             upper=upper,
         )
-    cells = cells_of(x, max((FINE if upper else COARSE) * math.sqrt(D), SMALLEST)).at_most(num_cells)
+    cells = cells_of(x, max(finest * unit, narrowest)).at_most(num_cells)
     if cells.spread <= D:
         return None
     found = rate_between(
@@ -158,14 +174,14 @@ def numbers_distortion_limit(numbers: ArrayLike, rate: float, num_bins: int = MO
     if values_entropy(x) <= R:
         return Limit(0.0, 0.0)
     variance = _deviation(x) ** 2
-    narrowest = variance * max(math.exp(-2 * R), (SMALLEST / LARGEST) ** 2)
-    cells = cells_of(x, FINE * math.sqrt(narrowest)).at_most(count)
+    narrowest = max(float(np.abs(x).max()) / FARTHEST / 16, SMALLEST)
+    cells = cells_of(x, max(FINE * math.sqrt(variance) * math.exp(-R), narrowest)).at_most(count)
 
     def line(slope: float) -> Line:
         # A discrete law may need slopes that are much steeper than those of a Gaussian.
         nonlocal cells
         if slope > steepest(cells) and cells.mass.size < count:
-            cells = cells_of(x, CELL / 4 / math.sqrt(2 * slope)).at_most(count)
+            cells = cells_of(x, max(CELL / 4 / math.sqrt(2 * slope), narrowest)).at_most(count)
         return line_at(cells, min(slope, steepest(cells)), TOLERANCE / 2)
 
     return distortion_between(line, R, variance, TOLERANCE)

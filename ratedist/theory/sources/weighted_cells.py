@@ -85,11 +85,16 @@ class WeightedLaw:
             intercept += share * found.intercept
             distortion += share * a * found.distortion
             rate += share * found.rate
-        return Line(slope, intercept, distortion, rate)
+        return Line(slope, float(intercept), float(distortion), float(rate))
 
 
 def weighted_law(
-    numbers: np.ndarray, importance: np.ndarray, distortion: float, fineness: float, most_cells: int
+    numbers: np.ndarray,
+    importance: np.ndarray,
+    distortion: float,
+    fineness: float,
+    most_cells: int,
+    narrowest: float,
 ) -> WeightedLaw:
     """Count numbers with importances.
 
@@ -99,11 +104,12 @@ def weighted_law(
         distortion: D above 0, a mean of h(x − y)².
         fineness: width of cells over ``√(D/a)``, which no kernel is narrower than.
         most_cells: of each law.
+        narrowest: least width of cells.
     """
     largest = float(importance.max())
     nodes = _nodes(importance, largest)
     parts: list[list[Cells]] = [[] for _ in nodes]
-    widths = fineness * np.sqrt(distortion / largest / nodes)
+    widths = np.maximum(fineness * np.sqrt(distortion / largest / nodes), narrowest)
     for start in range(0, numbers.size, CHUNK):
         h = importance[start : start + CHUNK].astype(np.float64) / largest
         x = numbers[start : start + CHUNK].astype(np.float64)
