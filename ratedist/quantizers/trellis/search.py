@@ -135,7 +135,7 @@ def tried(
 
 
 def designed(sample: Problem, problem: Problem, log_price: float, num_states: int) -> Try | None:
-    """The better of the two arrangements on a sample of the problem; ``None`` where there are too many levels.
+    """The better of both arrangements on a sample of the problem; ``None`` where there are too many levels.
 
     Weights of the problem say which levels there are. No more than ``DESIGN_STATES`` states are used.
     """
