@@ -50,7 +50,7 @@ BATCH_BYTES = 64 * 2**20
 ACCELERATOR_BYTES, ACCELERATOR_BATCH = 2**30, 4096
 # The dynamic programmes of more trials at once leave the cache: at d = 50 a batch of 2048 is half as fast.
 MAX_BATCH = 256
-# Where they lie side by side, some at a time, in long runs. Short ones of any length share a compilation.
+# Where they lie side by side, in long runs. Short ones of any length share a compilation.
 LARGE_BATCH, MANY_TRIALS, WHOLE = 1024, 8192, 512
 CHECKPOINT_SECONDS = 5.0
 # At which a run with a target ends, unless it is told otherwise.
@@ -295,7 +295,6 @@ def _batch_size(
     room, most = BATCH_BYTES, LARGE_BATCH if side_by_side and num_trials >= MANY_TRIALS else MAX_BATCH
     if mesh.devices.flat[0].platform != "cpu" and num_trials >= MANY_TRIALS:
         room, most = ACCELERATOR_BYTES, ACCELERATOR_BATCH
-    fitting = room // (8 * per_trial)
     # Stages take 64 or 128 trials at a time, and a batch that they do not divide all at once, which is slow.
-    fitting = fitting // WHOLE * WHOLE if fitting > WHOLE else max(fitting, 1)
-    return asked or mesh.size * int(min(fitting, most))
+    fitting = max(room // (8 * per_trial), 1)
+    return asked or mesh.size * int(min(fitting - (fitting % WHOLE if fitting > WHOLE else 0), most))
