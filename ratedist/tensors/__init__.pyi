@@ -14,4 +14,4 @@ from .tensor import quantize_tensor as quantize_tensor
 from .tree import QuantizedTree as QuantizedTree
 from .tree import quantize_tree as quantize_tree
 from .tree_file import load_tree as load_tree
-from .tree_report import tree_report as tree_report
+from .report_of_tree import tree_report as tree_report
