@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from scipy.special import entr
 
+from ratedist.container.rdz_entry import in_file
 from ratedist.theory.sources.brackets import Limit
 from ratedist.theory.sources.numbers import LARGEST, rate_limit_of
 from ratedist.units import nats_to_bits
@@ -135,7 +136,8 @@ def limit_of(
 def with_limit(tensor: Tensor, weights: np.ndarray) -> Tensor:
     """A compressed tensor that knows its limit, if its error is one without importances.
 
-    With importances a limit takes longer than the quantiser. ``ratedist audit`` finds it.
+    It is the limit as a file has it, rounded down to 1/4096 bit: so what is said before and after is one
+    number. With importances a limit takes longer than the quantiser. ``ratedist audit`` finds it.
 
     Args:
         tensor: ``QuantizedTensor`` or of another kind, its errors measured.
@@ -144,5 +146,5 @@ def with_limit(tensor: Tensor, weights: np.ndarray) -> Tensor:
     if tensor.weighted is not False:
         return tensor
     found = limit_of(weights, tensor.distortion)
-    return dataclasses.replace(tensor, limit=math.nan if found is None else nats_to_bits(found.lower))
+    return dataclasses.replace(tensor, limit=math.nan if found is None else in_file(nats_to_bits(found.lower)))
 
