@@ -8,7 +8,7 @@ freedom, γ the skewness of a trial where the trials are at hand (first-order Co
 **Family.** A run of all claims makes some three hundred and ninety comparisons that chance may upset. The
 level is divided among them (Bonferroni, two-sided): all intervals of a run hold what they estimate with
 probability 0.999 at least, however the estimates depend on each other, and then no verdict is wrong by
-chance. Four standard errors for each, whatever their number, would be upset in one run of fifty.
+chance. Four standard errors for each, whatever their number, would be upset in one run of forty.
 
 **Where normal quantiles are not adequate.** They are asymptotic, and the level of one comparison is
 3·10⁻⁶. The means of ``simulate`` come with two moments only, so that no skewness enters unless it is given.

@@ -22,8 +22,8 @@ def test_the_level_of_a_run_is_divided_among_its_comparisons(family) -> None:
     p = 2 * student_t.sf(width, N - 1)
     assert m * p == pytest.approx(FAMILY_ERROR, rel=1e-9)
     assert -math.expm1(m * math.log1p(-p)) <= FAMILY_ERROR
-    # Four standard errors for each, as before, are upset in one run of fifty.
-    assert -math.expm1(m * math.log1p(-2 * norm.sf(4.0))) == pytest.approx(0.02, abs=0.003)
+    # Four standard errors for each, as before, are upset in one run of forty.
+    assert -math.expm1(m * math.log1p(-2 * norm.sf(4.0))) == pytest.approx(1 / 40, abs=0.003)
 
 
 def test_false_alarms_of_simulated_runs() -> None:

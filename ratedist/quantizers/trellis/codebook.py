@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ratedist.quantizers.trellis.viterbi import CAPACITY
-
+# Labels that a subset can have. All arrays of levels have this length, so that nothing is compiled twice.
+CAPACITY = 1024
 SYMBOLS = 4 * CAPACITY
 # A level has to be offered in every subset, to either side of each weight.
 REACH = 3

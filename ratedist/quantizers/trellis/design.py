@@ -8,7 +8,6 @@ import numpy as np
 
 from ratedist.quantizers.trellis.codebook import Codebook, Usage, refitted, usage
 from ratedist.quantizers.trellis.lanes import in_order, lane_blocks
-from ratedist.quantizers.trellis.viterbi import cheapest_symbols
 
 FAR = 2.0**20
 
@@ -50,6 +49,8 @@ def best_path(
     step: float = 1.0,
 ) -> np.ndarray:
     """Symbols of the path of least ``Σ h (w/step − c)² + price · nats``; levels are in steps."""
+    from ratedist.quantizers.trellis.viterbi import cheapest_symbols  # of JAX, which commands start without
+
     levels = drawn_near(codebook.levels).astype(np.float32)
     prices = (price * codebook.lengths).astype(np.float32)
     blocks = lane_blocks(weights, importance, num_states, lambda own: drawn_near(own / step))

@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ratedist.quantizers.trellis.viterbi import ROWS, block_lanes
+# Rows and lanes of a block. It has rows · lanes · states survivors of one byte.
+ROWS = 1024
+LANES = 1024
+SURVIVORS = 1 << 26
+
+
+def block_lanes(num_states: int) -> int:
+    """Most lanes of one block, whose survivors are 64 MiB at most."""
+    return min(LANES, SURVIVORS // (ROWS * num_states))
 
 
 def number_of_lanes(num_weights: int) -> int:

@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike
 
 from ratedist import _checks
 from ratedist.quantizers.quantized import checked_weights, require_concrete
-from ratedist.quantizers.trellis.codebook import PIECE, usage
+from ratedist.quantizers.trellis.codebook import CAPACITY, PIECE, usage
 from ratedist.quantizers.trellis.convolutional import trellis_of
 from ratedist.quantizers.trellis.header import LEVEL_BITS, header_bits, rounded_levels
 from ratedist.quantizers.trellis.problem import Problem, problem_of, with_idle_ones_near
 from ratedist.quantizers.trellis.result import TrellisQuantized
 from ratedist.quantizers.trellis.search import Target, Try, at_price, at_target
-from ratedist.quantizers.trellis.viterbi import CAPACITY
 
 # Part of an error that a target may be missed by where sums are rounded.
 ROUNDING = 1e-9

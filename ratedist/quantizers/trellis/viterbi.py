@@ -9,19 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ratedist.quantizers.trellis.codebook import CAPACITY
 from ratedist.quantizers.trellis.convolutional import Trellis, trellis_of
-
-# Labels that a subset can have. All arrays of levels have this length, so that nothing is compiled twice.
-CAPACITY = 1024
-# Rows and lanes of a block. It has rows · lanes · states survivors of one byte.
-ROWS = 1024
-LANES = 1024
-SURVIVORS = 1 << 26
-
-
-def block_lanes(num_states: int) -> int:
-    """Most lanes of one block, whose survivors are 64 MiB at most."""
-    return min(LANES, SURVIVORS // (ROWS * num_states))
 
 
 def cheapest_symbols(

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ratedist.quantizers.trellis import lanes as lanes_module
-from ratedist.quantizers.trellis.codebook import arranged
+from ratedist.quantizers.trellis.codebook import CAPACITY, arranged
 from ratedist.quantizers.trellis.convolutional import trellis_of
 from ratedist.quantizers.trellis.lanes import in_order, lane_blocks, number_of_lanes
-from ratedist.quantizers.trellis.viterbi import CAPACITY, cheapest_symbols
+from ratedist.quantizers.trellis.viterbi import cheapest_symbols
 
 ROWS, LANES = 8, 24
 
