@@ -28,7 +28,7 @@ class SeeingTheDataCommand:
     """Compare compressors that see the data with the exact curve of those that see the weights alone."""
 
     closing: ClassVar = Closing(
-        "Some three minutes on two cores.",
+        "Some five minutes on two cores.",
         (
             Example(
                 "A small model, in less than a minute",
