@@ -15,6 +15,7 @@ LAYERS = [
     "units",
     "interruption",
     "compilation_cache",
+    "kept_programs",
     "processes",
     "files",
     "estimate",

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ratedist.kept_programs import few_kept
 from ratedist.networks.architecture import Architecture, Convolution, Parameters, logits
 from ratedist.networks.calibration import fit_temperature, reliability
 from ratedist.networks.losses import evaluate
@@ -87,6 +88,7 @@ def assess(architecture: Architecture, parameters: Parameters, splits: Splits) -
     return row
 
 
+@few_kept
 @functools.partial(jax.jit, static_argnums=0)
 def _logits(architecture: Architecture, parameters: Any, images: Any) -> jax.Array:
     return logits(architecture, parameters, jnp.asarray(images))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ratedist import _checks
+from ratedist.kept_programs import few_kept
 from ratedist.networks import losses
 from ratedist.networks.architecture import Architecture, Dense, Parameters
 from ratedist.networks.curvature.moments import (
@@ -109,6 +110,7 @@ def layer_statistics(
     return {name: LayerStatistics(*(total / len(x) for total in totals)) for name, totals in sums.items()}
 
 
+@few_kept
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _inputs_and_gradients(
     architecture: Architecture, root: Root, parameters: Any, images: Any, labels: Any, temperature: Any

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from ratedist import _checks
+from ratedist.kept_programs import few_kept
 from ratedist.networks.architecture import Architecture, Dense, Parameters, activate, affine
 from ratedist.networks.curvature import checks
 
@@ -133,6 +134,7 @@ def _shapes(parameters: Any) -> Any:
         return None
 
 
+@few_kept
 @functools.partial(jax.jit, static_argnames=("architecture", "root"))
 def _step(
     architecture: Architecture,

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.spatial import KDTree
 
+from ratedist.kept_programs import few_kept
 from ratedist.quantizers.blocks.layout import Piece
 from ratedist.quantizers.blocks.search import WeightedSearch
 from ratedist.quantizers.blocks.small import FEW_DIFFERENCES, nearest_of_few, sums_of_few
@@ -102,6 +103,7 @@ def _labels(
     return _nearest(values, metric, table, num_centers)
 
 
+@few_kept
 @jax.jit
 def _nearest(values: jax.Array, metric: jax.Array | None, centers: jax.Array, num_centers: Any) -> jax.Array:
     """Labels (n,) of blocks ``values`` (m, n): the nearest of the first ``num_centers`` of ``centers``."""
@@ -146,6 +148,7 @@ def _product_distances(features: jax.Array, centers: jax.Array) -> jax.Array:
     return jnp.concatenate([-2 * centers, squares], axis=1) @ features
 
 
+@few_kept
 @functools.partial(jax.jit, static_argnames="capacity")
 def _sums(
     labels: jax.Array, values: jax.Array, importance: jax.Array | None, size: Any, capacity: int

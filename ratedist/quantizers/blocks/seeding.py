@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ratedist.kept_programs import few_kept
 from ratedist.quantizers.blocks.layout import Piece
 from ratedist.quantizers.blocks.small import costs_of_few
 
@@ -71,6 +72,7 @@ def _least_cost(piece: Piece, least: np.ndarray, center: np.ndarray) -> np.ndarr
     return np.minimum(costs[: piece.size], least)
 
 
+@few_kept
 @jax.jit
 def _cost(values: jax.Array, importance: jax.Array | None, center: jax.Array) -> jax.Array:
     h = 1.0 if importance is None else importance
