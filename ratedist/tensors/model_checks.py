@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ratedist.container import TensorFile
-from ratedist.container.dtypes import from_bytes
+from ratedist.container.dtypes import WEIGHT_DTYPES, from_bytes
 from ratedist.container.rdz_format import DIGEST_KEY, FORMAT_KEY
 from ratedist.tensors.tensor import named
 
@@ -59,7 +59,7 @@ def nothing_to_quantize(model: TensorFile, min_size: int) -> str:
         f"least {min_size} weights (min_size) and no fewer blocks than clusters"
     )
     dtypes = {entry.dtype for entry in model.entries.values()}
-    narrow = sorted(dtype for dtype in dtypes if dtype[:2] in ("F4", "F6", "F8"))
+    narrow = sorted(dtype for dtype in dtypes.difference(WEIGHT_DTYPES) if dtype[:2] in ("F4", "F6", "F8"))
     if narrow:
         message += (
             f". Its tensors of {', '.join(narrow)} are quantised already, with scales that are often tensors "

@@ -119,6 +119,15 @@ def test_narrow_dtypes_are_copied_and_alone_are_explained(tmp_path):
         quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4))
 
 
+def test_small_tensors_in_double_precision_are_not_called_quantised(tmp_path):
+    write(tmp_path / "m", {"w": np.zeros(9)})
+    with pytest.raises(
+        ValueError, match=r"with at least 1024 weights \(min_size\) and no fewer blocks.*$"
+    ) as told:
+        quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4))
+    assert "already" not in str(told.value)
+
+
 def test_a_file_that_is_quantised_already(tmp_path):
     write(tmp_path / "m", {"w": weights(2000)})
     quantize_file(tmp_path / "m", tmp_path / "r", QuantizationConfig(num_clusters=4))
