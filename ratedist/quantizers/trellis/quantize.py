@@ -16,7 +16,8 @@ from ratedist.quantizers.trellis.convolutional import trellis_of
 from ratedist.quantizers.trellis.header import LEVEL_BITS, header_bits, rounded_levels
 from ratedist.quantizers.trellis.problem import Problem, problem_of, with_idle_ones_near
 from ratedist.quantizers.trellis.result import TrellisQuantized
-from ratedist.quantizers.trellis.search import Target, Try, at_price, at_target
+from ratedist.quantizers.trellis.search import at_price, at_target
+from ratedist.quantizers.trellis.target import Target, Try
 
 # Part of an error that a target may be missed by where sums are rounded.
 ROUNDING = 1e-9
@@ -55,7 +56,8 @@ def quantize_trellis(
         of the error. Few weights have few possible rates, and more may be left.
 
     Memory beyond the weights is about four times theirs in double precision, the result among it, for ten
-    million of them (``benchmarks/trellis.py``). Passes over all weights are two to four.
+    million of them (``benchmarks/trellis.py``). Passes over all weights are two to four, and more where these
+    miss a target. Paths are searched on the processor, also beside an accelerator, which would be slower.
 
     Raises:
         ValueError: as ``kmeans``; another number of targets than one; one that cannot be met, or that needs

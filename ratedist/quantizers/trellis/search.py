@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ratedist.quantizers.trellis.codebook import ARRANGEMENTS, Codebook, first_codebook, positions_near
-from ratedist.quantizers.trellis.design import Fit, descended
+from ratedist.quantizers.trellis.design import descended
 from ratedist.quantizers.trellis.header import (
     RARE_LEVEL_BITS,
     cheapest_level_bits,
@@ -17,6 +17,14 @@ from ratedist.quantizers.trellis.header import (
     rounded_levels,
 )
 from ratedist.quantizers.trellis.problem import Problem
+from ratedist.quantizers.trellis.target import (
+    Target,
+    Try,
+    best_of,
+    nearest_of,
+    slope_of,
+    with_one_path,
+)
 from ratedist.units import bits_to_nats, nats_to_bits
 
 # Step of the levels in units of √λ. The levels move to their centroids, so that 1.2 and 1.6 end alike.
@@ -30,83 +38,15 @@ MANY = 1 << 20
 DESIGN_GAIN, SMALLEST_GAIN = 1e-4, 2e-5
 # Tries on the sample and on all weights.
 DESIGN_TRIES, TRIES, PUSHES = 24, 8, 8
-# Prices this near say nothing of a slope, and slopes this much smaller than at high rate are not believed.
-FLAT, FLATTEST = 0.01, 20.0
 # How steps to one side grow, and how long they become, in units of what the slope says.
 LONGER, LONGEST = 1.7, 16.0
-# What a result may stay away from its target: bits a weight, or natural logarithms of the error.
-NEAR = 2e-3
+# How far ln λ may go with the levels of one design. Levels that nobody uses stay steps apart as these shrink:
+# weights lose them, and more errors come of lower prices.
+STRAY = 1.0
 # Natural logarithms of λ, from where a search begins, to where it gives up.
 FARTHEST = 250.0
 # ln λ between which squares are numbers. Above there is one level, below all weights are met.
 LOWEST, HIGHEST = -600.0, 200.0
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Try:
-    """What came of one price: its logarithm, the fit in steps, and how many bits its levels are stored in."""
-
-    log_price: float
-    step: float
-    fit: Fit
-    level_bits: int
-    bits_per_weight: float
-    mean_squared_error: float
-
-    @property
-    def num_levels(self) -> int:
-        """Levels that are used."""
-        return int((self.fit.found.counts > 0).sum())
-
-    def without_path(self) -> Try:
-        """All but the symbols of the weights."""
-        return dataclasses.replace(
-            self, fit=dataclasses.replace(self.fit, symbols=self.fit.symbols[:0].copy())
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """What is asked: at most so many bits a weight, or at most such an error; both fall to a number ``y``.
-
-    ``y`` falls as the price rises. It is bits a weight, or −ln of the mean squared error.
-    """
-
-    bits_per_weight: float | None
-    mean_squared_error: float | None
-
-    @property
-    def y(self) -> float:
-        """Of the target itself."""
-        if self.bits_per_weight is not None:
-            return self.bits_per_weight
-        assert self.mean_squared_error is not None
-        return -math.log(self.mean_squared_error)
-
-    def of(self, one: Try) -> float:
-        """``y`` of a try."""
-        if self.bits_per_weight is not None:
-            return one.bits_per_weight
-        return -math.log(one.mean_squared_error) if one.mean_squared_error > 0 else math.inf
-
-    def met(self, y: float) -> bool:
-        """Whether the promise is kept."""
-        return y <= self.y if self.bits_per_weight is not None else y >= self.y
-
-    def near(self, y: float) -> bool:
-        """Whether it is kept and little is left over."""
-        return self.met(y) and abs(y - self.y) <= NEAR
-
-    @property
-    def aim(self) -> float:
-        """What to aim at: the middle of what is near."""
-        return self.y - NEAR / 2 if self.bits_per_weight is not None else self.y + NEAR / 2
-
-    def better(self, one: Try, other: Try) -> bool:
-        """Whether one of two that keep the promise is better at what is left open."""
-        if self.bits_per_weight is not None:
-            return one.mean_squared_error < other.mean_squared_error
-        return one.bits_per_weight < other.bits_per_weight
 
 
 def tried(
@@ -180,7 +120,7 @@ def approached(
         one = evaluate(log_price)
         y = math.inf if one is None else target.of(one)
         if one is not None:
-            found.append(one)
+            found = with_one_path([*found, one], target)
             if target.near(y):
                 break
         if y > target.aim:
@@ -210,35 +150,11 @@ def approached(
     return found
 
 
-def best_of(found: list[Try], target: Target) -> Try | None:
-    """The best of those that keep the promise, ``None`` if none does."""
-    best: Try | None = None
-    for one in found:
-        if target.met(target.of(one)) and (best is None or target.better(one, best)):
-            best = one
-    return best
-
-
-def nearest_of(found: list[Try], target: Target) -> Try | None:
-    """The one nearest to the target, whether it keeps the promise or not."""
-    return min(found, key=lambda one: abs(target.of(one) - target.y), default=None)
-
-
-def slope_of(designs: list[Try], target: Target, otherwise: float) -> float:
-    """dy/d ln λ by the two tries next to the target that are apart, or ``otherwise``."""
-    order = sorted(designs, key=lambda one: abs(target.of(one) - target.y))
-    for one in order[1:]:
-        apart = one.log_price - order[0].log_price
-        slope = (target.of(one) - target.of(order[0])) / apart if abs(apart) > FLAT else 0.0
-        if math.isfinite(slope) and slope < otherwise / FLATTEST:
-            return slope
-    return otherwise
-
-
 def refined(problem: Problem, start: Try, target: Target, slope: float, num_states: int) -> list[Try]:
     """Tries on all weights, each from the levels of the one before, until one keeps the promise nearly.
 
     Levels still settle, so that y is no function of the price alone: steps by a given slope, no brackets.
+    They end far from the first price, whose levels are too few for a low one.
     """
     found: list[Try] = []
     codebook, log_price, push, last = start.fit.codebook, start.log_price, 1.0, 0.0
@@ -247,15 +163,12 @@ def refined(problem: Problem, start: Try, target: Target, slope: float, num_stat
         # Levels are steps apart, so that they spread with the price: it alone would move them slowly.
         step = start.step * math.exp((log_price - start.log_price) / 2)
         one = tried(problem, codebook, log_price, step, num_states, turns)
-        found.append(one)
-        # Paths are long, and only the best one is still of use.
-        best = best_of(found, target)
-        found = [other if other is best else other.without_path() for other in found]
+        found = with_one_path([*found, one], target)
         y = target.of(one)
         if target.near(y) or (number >= TRIES - 1 and any(target.met(target.of(other)) for other in found)):
             break
         wanted = target.aim - y
-        if not math.isfinite(wanted):
+        if not math.isfinite(wanted) or abs(log_price - start.log_price) >= STRAY:
             break
         # Lengths hold what they led to: of several steps to one side the later ones are longer.
         push = min(push * LONGER, LONGEST) if wanted * last > 0 else 1.0
@@ -291,9 +204,12 @@ def at_target(problem: Problem, target: Target, num_states: int) -> tuple[Try | 
     if nearest is None:
         return None, []
     start = settled(sample, problem, nearest.log_price, num_states)
-    if start is None:
-        return None, []
-    found = refined(problem, start, target, slope_of(designs, target, slope), num_states)
+    slope = slope_of(designs, target, slope)
+    found = [] if start is None else refined(problem, start, target, slope, num_states)
     if sample is problem and num_states <= DESIGN_STATES:  # these are fits of all weights as well
         found += designs
+    if best_of(found, target) is None:  # few weights are met by chance: a design for each price
+        found += approached(
+            lambda t: at_price(problem, t, num_states), target, nearest.log_price, slope, DESIGN_TRIES
+        )
     return best_of(found, target), found

@@ -35,8 +35,19 @@ def cheapest_symbols(
         uint16 of shape ``(T, G)``: subset · CAPACITY + label.
     """
     used = int(np.isfinite(prices).any(axis=0).sum())
-    found = _cheapest(num_states, weights, importance, rows, levels, prices, np.int32(used))
+    # A step is a few operations on some kilobytes: starting them takes an accelerator longer than all of it.
+    with jax.default_device(_processor()):
+        found = _cheapest(num_states, weights, importance, rows, levels, prices, np.int32(used))
     return np.asarray(found)
+
+
+@functools.cache
+def _processor() -> Any:
+    """The processor, and the first device where JAX may not use it."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        return jax.local_devices()[0]
 
 
 @functools.partial(jax.jit, static_argnums=0)
