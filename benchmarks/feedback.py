@@ -45,7 +45,7 @@ def quantised(
     """The tree of one method within a budget."""
     config = rd.QuantizationConfig(bits_per_weight=bits, include=("*.weight",), min_size=1, coder="ans")
     named, _ = named_leaves(diagonal)
-    importance = in_proportion(normalized(named), named)
+    importance = in_proportion(normalized(named), named, named_leaves(parameters)[0])
     if method == "K-means":
         return rd.quantize_tree(parameters, config)
     leaves, structure = named_leaves(parameters)

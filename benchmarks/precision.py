@@ -236,7 +236,7 @@ def network_rows() -> Iterator[Row]:
         (1e-5, 0),
     )
     tenths = jnp.full(10**6, 0.1, jnp.bfloat16)
-    means = in_proportion({"a": np.ones(1)}, {"a": tenths})["a"]
+    means = in_proportion({"a": np.ones(1)}, {"a": tenths}, {"a": tenths})["a"]
     yield Row(
         "mean curvature of an array of bfloat16", "10⁶ weights", math.nan, error(means, float(tenths[0]))
     )

@@ -26,8 +26,11 @@ NARROWER, TRIED = 0.8, 16
 MOST_LEVELS = 1024
 # Bits of Gaussian weights in cells as wide as their standard deviation.
 GAUSSIAN = 2.05
-# A layer's curvature is taken for this part of the largest layer's if it is below.
-LEAST_PROPORTION = 1e-6
+# Base-2 logarithm: what a weight of a layer matters, by its curvature and variance, is taken for this part of
+# that of the layer where it is the most, if it is below.
+LEAST_PROPORTION = -20.0
+# Base-2 logarithms: of the least cost that is told apart, and of the longest step.
+LEAST, LONGEST = -2000.0, 400.0
 # Options that say how centres are found, which are at equal distances here.
 REFUSED = (
     "method", "diameter_penalty", "rank", "rank_budget", "prune", "block_length", "min_clusters", "trellis",
@@ -169,11 +172,14 @@ def _within_budget(layers: Mapping[str, _Layer], bits: float, tree: Any) -> dict
     """All layers with steps in proportion, the smallest for which the file keeps to the budget."""
     weights = sum(layer.array.size for layer in layers.values())
     most = math.floor(bits * weights / 8)
-    largest = max(layer.sensitivity for layer in layers.values()) or 1.0
-    unit = {
-        name: 1 / math.sqrt(max(layer.sensitivity, LEAST_PROPORTION * largest) / largest)
+    spread = {name: math.log2(layer.spread) if layer.spread > 0 else 0.0 for name, layer in layers.items()}
+    # In logarithms, since weights, inputs and curvature may be of any size: what losing a layer would cost.
+    cost = {
+        name: math.log2(layer.sensitivity) + 2 * spread[name] if layer.sensitivity > 0 else -math.inf
         for name, layer in layers.items()
     }
+    largest = max(max(cost.values()), LEAST)
+    unit = {name: spread[name] - max(one, largest + LEAST_PROPORTION) / 2 for name, one in cost.items()}
 
     def bytes_of(tensors: dict[str, QuantizedTensor]) -> int:
         made = tree(tensors)
@@ -183,15 +189,14 @@ def _within_budget(layers: Mapping[str, _Layer], bits: float, tree: Any) -> dict
 
     def size_of(logarithm: float) -> int:
         tried[logarithm] = {
-            name: named(name, layer.with_step, 2.0**logarithm * unit[name]) for name, layer in layers.items()
+            name: named(name, layer.with_step, 2.0 ** min(logarithm + unit[name], LONGEST))
+            for name, layer in layers.items()
         }
         return bytes_of(tried[logarithm])
 
     # Where Gaussian weights of the same spread would have that many bits.
     spreads = [
-        (layer.array.size, math.log2(layer.spread / unit[name]))
-        for name, layer in layers.items()
-        if layer.spread > 0
+        (layer.array.size, spread[name] - unit[name]) for name, layer in layers.items() if layer.spread > 0
     ]
     start = sum(size * spread for size, spread in spreads) / (sum(size for size, _ in spreads) or 1)
     found = smallest_step(size_of, most, start + GAUSSIAN - bits)

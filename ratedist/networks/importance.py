@@ -14,7 +14,7 @@ from ratedist.tensors.leaves import is_array, named_leaves
 
 # Layer means of 1 make this far less than any weight that matters, and keep all of them above zero.
 FLOOR = 1e-6
-# Mean curvature of an array is taken for this part of the largest array's if it is below.
+# What losing an array would cost is taken for this part of what it would cost elsewhere at most.
 LEAST_PROPORTION = 1e-6
 
 
@@ -59,14 +59,18 @@ def normalized(diagonal: Mapping[str, Any], floor: float = FLOOR) -> dict[str, A
     return scaled
 
 
-def in_proportion(importance: Mapping[str, Any], diagonal: Mapping[str, Any]) -> dict[str, Any]:
+def in_proportion(
+    importance: Mapping[str, Any], diagonal: Mapping[str, Any], weights: Mapping[str, Any]
+) -> dict[str, Any]:
     """Importances with the means of the curvature in place of 1, so that arrays can be weighed up.
 
-    An array without any curvature gets a mean that matters to nobody but itself.
+    An array with hardly any gets so much that losing all its weights costs a millionth of what it costs
+    elsewhere at most. So the proportions are the same in other units of the weights of an array.
 
     Args:
         importance: of ``normalized``.
         diagonal: the curvature it was made of.
+        weights: name → array, those of not finite weights among them.
     """
     # In float64: NumPy adds bfloat16 one by one in bfloat16, and a sum of many stays where it is.
     means = {
@@ -74,5 +78,16 @@ def in_proportion(importance: Mapping[str, Any], diagonal: Mapping[str, Any]) ->
         for name, leaf in diagonal.items()
         if is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
     }
-    least = LEAST_PROPORTION * max(means.values()) or 1.0
-    return {name: h * max(means[name], least) if name in means else h for name, h in importance.items()}
+    variances = {name: _variance(weights[name]) for name in means}
+    least = LEAST_PROPORTION * max((means[name] * variances[name] for name in means), default=0.0)
+    floors = {name: least / variance if variance > 0 else 0.0 for name, variance in variances.items()}
+    return {
+        name: h * (max(means[name], floors[name]) or 1.0) if name in means else h
+        for name, h in importance.items()
+    }
+
+
+def _variance(weights: Any) -> float:
+    """In float64; 0 where weights are not finite, and are not quantised."""
+    w = np.asarray(weights, np.float64)
+    return float(np.var(w)) if np.isfinite(w).all() else 0.0

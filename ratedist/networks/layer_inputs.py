@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -61,6 +61,15 @@ class _Weights:
     axes: tuple[int, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Samples:
+    """A value of the program that depends on the samples."""
+
+
+# What a value of the program is; ``None`` for a constant and for what is computed of weights alone.
+_Mark = _Weights | _Samples | None
+
+
 def layer_inputs(
     function: Callable[[Any, Any], Any],
     parameters: Any,
@@ -74,7 +83,7 @@ def layer_inputs(
     Products of matrices and convolutions are found, in whatever library they are written. An array that is
     used in another way is left out: a bias, an embedding, a scale, weights of grouped convolutions, weights
     that are computed with before, or that a loop (``scan``, ``cond``, ``while``) takes, or that are used
-    twice as different matrices.
+    twice as different matrices. So is one used in both ways, as an embedding that is the last layer too.
 
     Args:
         function: ``function(parameters, samples)``, traced by JAX.
@@ -94,6 +103,7 @@ def layer_inputs(
     size = min(_checks.integer("chunk", chunk, 1), length)
     found: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     twice: set[str] = set()
+    other: set[str] = set()
 
     def inputs_of(arrays: Mapping[str, Any], xs: Any) -> dict[str, list[Any]]:
         uses: dict[str, list[_Use]] = {}
@@ -106,13 +116,15 @@ def layer_inputs(
         closed = jax.make_jaxpr(program)(*flat)
         # A dictionary is flattened in the order of its keys.
         names = [_Weights(name, tuple(range(len(arrays[name].shape)))) for name in sorted(arrays)]
-        known = [*names, *([None] * (len(flat) - len(names)))]
-        _walk(closed.jaxpr, closed.consts, flat, known, uses)
+        known: Sequence[_Mark] = [*names, *([_Samples()] * (len(flat) - len(names)))]
+        _, kept = _walk(closed.jaxpr, closed.consts, flat, known, uses, other)
+        other.update(mark.name for mark in kept if isinstance(mark, _Weights))
         for name, several in uses.items():
             found[name] = several[0][:2]
             if any(use[:2] != found[name] for use in several):
                 twice.add(name)
-        return {name: [use[2] for use in several] for name, several in uses.items() if name not in twice}
+        left_out = twice | other
+        return {name: [use[2] for use in several] for name, several in uses.items() if name not in left_out}
 
     compiled = jax.jit(inputs_of)
     sums: dict[str, np.ndarray] = {}
@@ -132,68 +144,93 @@ def layer_inputs(
 
 
 def _walk(
-    jaxpr: Any, consts: Any, values: list[Any], known: list[_Weights | None], uses: dict[str, list[_Use]]
-) -> tuple[list[Any], list[_Weights | None]]:
-    """Evaluate a program, follow arrays of weights through it, and note what they are multiplied with."""
+    jaxpr: Any,
+    consts: Any,
+    values: list[Any],
+    known: Sequence[_Mark],
+    uses: dict[str, list[_Use]],
+    other: set[str],
+) -> tuple[list[Any], Sequence[_Mark]]:
+    """Evaluate a program, follow arrays of weights through it, and note what they are multiplied with.
+
+    Names of those that are used in another way are put into ``other``.
+    """
     value: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
     value |= dict(zip(jaxpr.invars, values, strict=True))
-    weights = {var: one for var, one in zip(jaxpr.invars, known, strict=True) if one is not None}
+    mark_of = {var: one for var, one in zip(jaxpr.invars, known, strict=True) if one is not None}
 
     def read(atom: Any) -> Any:
         return atom.val if isinstance(atom, core.Literal) else value[atom]
 
-    def told(atom: Any) -> _Weights | None:
-        return None if isinstance(atom, core.Literal) else weights.get(atom)
+    def told(atom: Any) -> _Mark:
+        return None if isinstance(atom, core.Literal) else mark_of.get(atom)
 
     for equation in jaxpr.eqns:
-        operands, marks = [read(atom) for atom in equation.invars], [told(atom) for atom in equation.invars]
+        operands = [read(atom) for atom in equation.invars]
+        marks: list[_Mark] = [told(atom) for atom in equation.invars]
         name, params = equation.primitive.name, equation.params
         inner = next((params[key] for key in WITHIN if key in params), None)
-        kept: list[_Weights | None] = [None] * len(equation.outvars)
-        if inner is not None and name not in LOOPS and any(mark is not None for mark in marks):
+        used = [mark for mark in marks if isinstance(mark, _Weights)]
+        depends: _Mark = _Samples() if _Samples() in marks else None
+        kept: Sequence[_Mark] = [depends] * len(equation.outvars)
+        if inner is not None and name not in LOOPS and used:
             inside, own = (inner.jaxpr, inner.consts) if hasattr(inner, "consts") else (inner, ())
-            outputs, kept = _walk(inside, own, operands, marks, uses)
+            outputs, kept = _walk(inside, own, operands, marks, uses, other)
         else:
             # Before JAX 0.10 functions among the options came by themselves.
             bound = equation.primitive.get_bind_params(params)
             functions, options = bound if isinstance(bound, tuple) else ((), bound)
             outputs = equation.primitive.bind(*functions, *operands, **options)
             outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
-            if name in SAME and marks[0] is not None:
-                kept = [marks[0]]
-            elif name == "transpose" and marks[0] is not None:
-                turned = tuple(marks[0].axes[axis] for axis in params["permutation"])
-                kept = [_Weights(marks[0].name, turned)]
-            elif name == "dot_general":
-                for side in (0, 1):
-                    _note_product(side, operands, marks, params, uses)
-            elif name == "conv_general_dilated" and marks[1] is not None:
-                _note_convolution(operands, marks[1], params, uses)
+            if name in SAME and used:
+                kept = [*marks]
+            elif name == "transpose" and used:
+                turned = tuple(used[0].axes[axis] for axis in params["permutation"])
+                kept = [_Weights(used[0].name, turned)]
+            elif used and not _noted(name, operands, marks, params, uses):
+                other.update(mark.name for mark in used)
         value |= dict(zip(equation.outvars, outputs, strict=True))
-        weights |= {var: one for var, one in zip(equation.outvars, kept, strict=True) if one is not None}
+        mark_of |= {var: one for var, one in zip(equation.outvars, kept, strict=True) if one is not None}
     return [read(atom) for atom in jaxpr.outvars], [told(atom) for atom in jaxpr.outvars]
 
 
-def _note_product(
-    side: int, operands: list[Any], marks: list[_Weights | None], params: Any, uses: dict[str, list[_Use]]
-) -> None:
-    """A product of weights, on one side, and inputs without weights, on the other; no batch of matrices."""
-    mark, other = marks[side], operands[1 - side]
-    contracted, batch = params["dimension_numbers"]
-    if mark is None or marks[1 - side] is not None or batch[0]:
-        return
+def _noted(
+    name: str, operands: list[Any], marks: Sequence[_Mark], params: Any, uses: dict[str, list[_Use]]
+) -> bool:
+    """Whether an equation multiplies weights with what depends on the samples; it is noted then."""
+    first, second = marks[:2] if len(marks) > 1 else (None, None)
+    if name == "dot_general" and not params["dimension_numbers"][1][0]:
+        if isinstance(first, _Weights) and isinstance(second, _Samples):
+            _note_product(first, 0, operands[1], params, uses)
+            return True
+        if isinstance(second, _Weights) and isinstance(first, _Samples):
+            _note_product(second, 1, operands[0], params, uses)
+            return True
+    ungrouped = params.get("feature_group_count") == params.get("batch_group_count") == 1
+    if (
+        name == "conv_general_dilated"
+        and isinstance(second, _Weights)
+        and isinstance(first, _Samples)
+        and ungrouped
+    ):
+        _note_convolution(operands, second, params, uses)
+        return True
+    return False
+
+
+def _note_product(mark: _Weights, side: int, inputs: Any, params: Any, uses: dict[str, list[_Use]]) -> None:
+    """A product of weights, on one side, and inputs, on the other; no batch of matrices."""
+    contracted = params["dimension_numbers"][0]
     own, theirs = contracted[side], contracted[1 - side]
     rows = tuple(mark.axes[axis] for axis in own)
     columns = tuple(mark.axes[axis] for axis in range(len(mark.axes)) if axis not in own)
-    d = int(np.prod([other.shape[axis] for axis in theirs], dtype=int))
-    last = jnp.moveaxis(other, theirs, range(other.ndim - len(theirs), other.ndim))
+    d = int(np.prod([inputs.shape[axis] for axis in theirs], dtype=int))
+    last = jnp.moveaxis(inputs, theirs, range(inputs.ndim - len(theirs), inputs.ndim))
     uses.setdefault(mark.name, []).append((rows, columns, last.reshape(-1, d)))
 
 
 def _note_convolution(operands: list[Any], mark: _Weights, params: Any, uses: dict[str, list[_Use]]) -> None:
     """A convolution as a product: the inputs are the patches that each output pixel sees."""
-    if params["feature_group_count"] != 1 or params["batch_group_count"] != 1:
-        return
     numbers = params["dimension_numbers"]
     outputs, *inputs = numbers.rhs_spec
     patches = jax.lax.conv_general_dilated_patches(

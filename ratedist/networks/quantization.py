@@ -159,9 +159,9 @@ def quantize(
         progress: show a bar while the curvature is measured.
         feedback: round each layer for the sake of its outputs, through the second moments of its inputs over
             all of ``data``. K is then the number of levels at equal distances; a budget decides on the steps,
-            and K is not limited. Curvature says how layers weigh against each other. Layers are products of
-            matrices and convolutions, found by tracing ``function``. Other arrays, such as biases, are
-            rounded to their nearest levels.
+            with at most 1024 levels an array. Curvature says how layers weigh against each other. Layers are
+            products of matrices and convolutions, found by tracing ``function``. Other arrays, such as
+            biases, are rounded to their nearest levels.
 
     Raises:
         ValueError: data of another form, nothing to quantise, options that ``feedback`` has no use for, a
@@ -202,7 +202,7 @@ def quantize(
         raise ValueError(f"curvature must have the structure of parameters, {structure}, got {other}")
     importance = normalized(diagonal)
     if config.bits_per_weight is not None or config.rank_budget is not None:
-        importance = in_proportion(importance, diagonal)
+        importance = in_proportion(importance, diagonal, leaves)
     fed_back = None
     if feedback:
         inputs = layer_inputs(held, finite, samples, progress=progress)

@@ -53,7 +53,7 @@ def test_a_budget_of_ranks_keeps_the_proportions_of_the_curvature(curvature):
     """What is minimised is Σhw² over both arrays with the curvature itself, by trying all pairs of ranks."""
     config = options(2, rank_budget=2.2, codebook_dtype="float16")
     model = rd.networks.quantize(PARAMETERS, logits, DATA, config, curvature=curvature)
-    importance = in_proportion(normalized(curvature), curvature)
+    importance = in_proportion(normalized(curvature), curvature, PARAMETERS)
     assert importance["first"].mean() / importance["second"].mean() == pytest.approx(
         float(curvature["first"].mean() / curvature["second"].mean()), rel=1e-4
     )

@@ -87,6 +87,24 @@ def test_a_budget_goes_where_the_curvature_is():
     assert counts[1e-4]["hidden.kernel"] > counts[1e4]["hidden.kernel"]
 
 
+def test_layers_of_other_sizes_share_a_budget_as_before():
+    """Weights of a layer by a power of two, those after it by its inverse: the same network."""
+    config, counts = rd.QuantizationConfig(bits_per_weight=6.0, min_size=100), {}
+    for exponent in (0, 30):
+        scaled = {
+            name: {**PARAMETERS[name], "kernel": jnp.ldexp(PARAMETERS[name]["kernel"], by)}
+            for name, by in (("hidden", exponent), ("output", -exponent))
+        }
+        curvature = {
+            name: {**CURVATURE[name], "kernel": np.ldexp(CURVATURE[name]["kernel"], -2 * by)}
+            for name, by in (("hidden", exponent), ("output", -exponent))
+        }
+        found = quantize(config, scaled, curvature=curvature)
+        counts[exponent] = {name: one.num_clusters for name, one in found.tree.quantized.items()}
+    assert min(counts[0].values()) > 2
+    assert counts[30] == counts[0]
+
+
 def test_a_budget_that_cannot_be_met_says_which_can():
     with pytest.raises(ValueError, match=r"bits_per_weight must be at least [0-9.]+ .* got 0.01") as error:
         quantize(rd.QuantizationConfig(bits_per_weight=0.01, min_size=100))

@@ -35,9 +35,21 @@ def test_layers_have_mean_one():
 def test_proportions_of_half_precision_are_means_of_all_entries():
     tenths = jnp.full(50_000, 0.1, jnp.bfloat16)
     for leaf in (tenths, np.asarray(tenths)):
-        found = importances.in_proportion({"a": 1.0, "b": 1.0}, {"a": leaf, "b": np.full(3, 0.1)})
+        diagonal = {"a": leaf, "b": np.full(3, 0.1)}
+        found = importances.in_proportion({"a": 1.0, "b": 1.0}, diagonal, diagonal)
         assert found["a"] == pytest.approx(float(tenths[0]), rel=1e-12)
         assert found["b"] == pytest.approx(0.1, rel=1e-12)
+
+
+def test_proportions_are_the_same_in_other_units_of_the_weights():
+    """A layer of hardly any curvature matters a millionth at least, whatever the units of the others."""
+    weights, ones = {"a": np.arange(4.0), "b": np.arange(4.0)}, {"a": 1.0, "b": 1.0}
+    for size, curvature, expected in ((1.0, 1e-9, 1e-6), (1e20, 1e-40, 1e-40), (1e20, 1e-49, 1e-46)):
+        diagonal = {"a": np.ones(4), "b": np.full(4, curvature)}
+        found = importances.in_proportion(ones, diagonal, {**weights, "b": size * weights["b"]})
+        assert found == {"a": 1.0, "b": pytest.approx(expected, rel=1e-12)}
+    nothing = {name: np.zeros(4) for name in weights}
+    assert importances.in_proportion(ones, nothing, weights) == ones
 
 
 def test_a_layer_without_curvature_has_equal_importances():

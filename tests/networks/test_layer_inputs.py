@@ -117,6 +117,28 @@ def test_what_is_no_layer_is_left_out():
     assert layer_inputs(model, parameters, X) == {}
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda p, x: (x @ p["w"])[:, :3] + p["w"][jnp.zeros(len(x), jnp.int32)][:, :3],  # an embedding too
+        lambda p, x: jnp.sum((x @ p["w"]) ** 2, axis=1) + jnp.sum(p["w"] ** 2),  # a penalty too
+        lambda p, x: jax.lax.scan(lambda h, _: (h @ p["w"], None), x @ p["w"], None, length=2)[0],
+        lambda p, x: (x @ p["w"], p["w"]),
+        lambda p, x: x @ (p["w"].T @ p["w"]),
+    ],
+)
+def test_used_in_another_way_as_well_it_is_left_out(model):
+    assert layer_inputs(model, {"w": weights(6, 6)}, X) == {}
+
+
+@pytest.mark.parametrize("chunk", [4, 100])
+def test_a_product_with_what_does_not_depend_on_the_samples_is_no_layer(chunk):
+    """A fixed rotation of weights: what they are multiplied with is no input of theirs."""
+    rotation, parameters = weights(6, 6), {"w": weights(6, 5), "out": weights(5, 2)}
+    found = layer_inputs(lambda p, x: x @ (rotation @ p["w"]) @ p["out"], parameters, X, chunk=chunk)
+    assert found.keys() == {"out"}
+
+
 def test_a_mean_over_samples_of_any_number_at_a_time():
     model, parameters = (lambda p, x: x @ p["w"]), {"w": weights(6, 2)}
     for chunk in (4, 100):

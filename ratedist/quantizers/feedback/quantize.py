@@ -32,7 +32,8 @@ def quantize_with_feedback(
 
     Where inputs go together weights could move far for next to nothing, and their labels would take more
     bits. So ``δ‖W − Ŵ‖²`` is added to what is minimised, with δ a part ``damping`` of the mean of M's
-    diagonal. A dead input, that is 0 in all samples, costs nothing. Its weights get the most common label.
+    diagonal over inputs that are not dead. A dead input, that is 0 in all samples, costs nothing. Its
+    weights get the most common label.
 
     Args:
         weights: W, shape ``(inputs, outputs)``.

@@ -45,10 +45,10 @@ def nearest_plane_labels(weights: np.ndarray, factor: FeedbackFactor, levels: np
 
 
 def feedback_cost(errors: np.ndarray, second_moment: np.ndarray, factor: FeedbackFactor) -> float:
-    """``tr Eᵀ(M + δI)E`` over the inputs that are not dead."""
+    """``tr Eᵀ(M + δI)E`` over the inputs that are not dead, a sum of squares: not below 0 by rounding."""
     own = errors[factor.order]
     product = second_moment[np.ix_(factor.order, factor.order)] @ own
-    return float(np.sum(own * product) + factor.damping * np.sum(own**2))
+    return max(float(np.sum(own * product) + factor.damping * np.sum(own**2)), 0.0)
 
 
 def refitted_levels(

@@ -148,3 +148,13 @@ def test_damping_keeps_labels_cheap_where_inputs_go_together():
     # At high rate 6 dB are a bit: what damping costs in error is worth far less than the bits.
     assert bits[0] - bits[1] > 0.3
     assert 0.5 * np.log2(costs[1] / costs[0]) < 0.1
+
+
+def test_no_objective_is_below_zero_by_rounding():
+    """Fewer samples than inputs and no damping: the outputs can be kept exactly."""
+    rng = np.random.default_rng(0)
+    inputs, weights = rng.normal(size=(50, 130)) @ rng.normal(size=(130, 130)), rng.normal(size=(130, 3))
+    found = quantize(weights, inputs.T @ inputs / 50, np.linspace(-2, 2, 300), order="given", damping=0.0)
+    errors = weights - found.reconstruction.reshape(130, 3)
+    assert np.mean(np.sum((inputs @ errors) ** 2, axis=1)) < 1e-15
+    assert 0 <= found.objective < 1e-9
