@@ -1,7 +1,7 @@
 """Is a claim of so many bits at such an error possible, and how far above the limit is it?
 
 What is printed is rounded, and the doubt is the claim's: half a unit of the last digit given, for the error
-and for bits with a decimal point. Whole bits are exact.
+and for bits that are no whole number. Whole bits are exact, "2.0" too.
 """
 
 from __future__ import annotations
