@@ -114,7 +114,8 @@ def limit_of(
 
     Args:
         weights: of any shape and floating-point type, finite.
-        distortion: D, the mean of ``h(w − ŵ)²``. Where it is 0, the limit is the entropy of the values.
+        distortion: D, the mean of ``h(w − ŵ)²``. Where it is 0, the limit is the entropy of the values
+            whose importance is not, for a receiver who does not know importances.
         importance: h of the same shape, or ``None``. Then both ends know it but for a factor of √2.
         upper: whether the upper end is wanted. Else only the lower one is good.
 
@@ -146,5 +147,6 @@ def with_limit(tensor: Tensor, weights: np.ndarray) -> Tensor:
     if tensor.weighted is not False:
         return tensor
     found = limit_of(weights, tensor.distortion)
-    return dataclasses.replace(tensor, limit=math.nan if found is None else in_file(nats_to_bits(found.lower)))
-
+    return dataclasses.replace(
+        tensor, limit=math.nan if found is None else in_file(nats_to_bits(found.lower))
+    )

@@ -95,6 +95,14 @@ def test_a_mask_of_the_lowest_float_hides_nothing() -> None:
     assert lower(weights, 0.75 / 16) == pytest.approx(0.75 * lower(rest, 1 / 16), abs=1e-3)
 
 
+@pytest.mark.parametrize("error", [1e-21, 1e-24, 1e-26, 1e-30, 1e-60, 1e-200])
+def test_weights_near_zero_do_not_hide_the_others(error: float) -> None:
+    """Far below what tells weights apart the limit is their entropy, and never that of a few at zero."""
+    for weights, bits in ((np.array([0.0, 1.0]), 1.0), (np.array([0.0, 1e-13, 1.0, 2.0]), 1.5)):
+        assert bits - 5e-3 < lower(weights, error) <= 2
+        assert bits - 5e-3 < lower(weights, 2 * error, np.full(weights.size, 2.0)) <= 2
+
+
 def test_the_ends_of_float64() -> None:
     assert lower(np.array([-1e149, 1e149, 0.0]), 1e290) <= math.log2(3)
     assert lower(np.array([0.0, 1e-300]), 1e-320) >= 0

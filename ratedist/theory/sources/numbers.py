@@ -114,6 +114,10 @@ def rate_limit_of(
                 return Limit(0.0, math.inf)
             found = rate_limit_of(x[near], D / share, h, tolerance, num_cells, upper=False)
             low = 0.0 if found is None else share * found.lower
+            # Nor does a larger error, at which float64 tells all apart.
+            larger = D * (1.001 * largest / FARTHEST / unit) ** 2
+            found = rate_limit_of(x, larger, importance, tolerance, num_cells, upper=False)
+            low = max(low, 0.0 if found is None else found.lower)
             return Limit(low, math.inf if importance is not None else max(low, values_entropy(x)))
     narrowest = max(largest / FARTHEST / 16, SMALLEST)
     if importance is not None:
