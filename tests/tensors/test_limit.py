@@ -107,6 +107,8 @@ def test_the_ends_of_float64() -> None:
     assert lower(np.array([-1e149, 1e149, 0.0]), 1e290) <= math.log2(3)
     assert lower(np.array([0.0, 1e-300]), 1e-320) >= 0
     assert lower(np.array([1.0, 2.0]), 5e-324) <= 1
+    assert 1.4 < lower(np.array([0.0, 1e149, -1e149]), 5e-324) <= math.log2(3)
+    assert lower(np.array([0.0, 1e149, -1e149]), 5e-324, np.full(3, 1e140)) <= math.log2(3)
 
 
 def test_what_is_beyond_squares_is_not_known() -> None:

@@ -115,8 +115,12 @@ def rate_limit_of(
             found = rate_limit_of(x[near], D / share, h, tolerance, num_cells, upper=False)
             low = 0.0 if found is None else share * found.lower
             # Nor does a larger error, at which float64 tells all apart.
-            larger = D * (1.001 * largest / FARTHEST / unit) ** 2
-            found = rate_limit_of(x, larger, importance, tolerance, num_cells, upper=False)
+            larger = (1.001 * largest / FARTHEST) ** 2 * (
+                1.0 if importance is None else float(importance.max())
+            )
+            found = None
+            if larger < LARGEST**2:
+                found = rate_limit_of(x, larger, importance, tolerance, num_cells, upper=False)
             low = max(low, 0.0 if found is None else found.lower)
             return Limit(low, math.inf if importance is not None else max(low, values_entropy(x)))
     narrowest = max(largest / FARTHEST / 16, SMALLEST)
