@@ -2,10 +2,12 @@
 
 import itertools
 
+import jax
 import numpy as np
 import pytest
 
 from ratedist.quantizers.trellis import lanes as lanes_module
+from ratedist.quantizers.trellis import viterbi
 from ratedist.quantizers.trellis.codebook import CAPACITY, arranged
 from ratedist.quantizers.trellis.convolutional import trellis_of
 from ratedist.quantizers.trellis.lanes import in_order, lane_blocks, number_of_lanes
@@ -86,3 +88,16 @@ def test_arrangements_offer_what_they_say() -> None:
     for union in range(2):
         own = zero[union][(positions >= 0) & (zero[union] >= 0)]
         assert np.all(np.diff(own >> 1) != 0)
+
+
+def test_paths_are_searched_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever device is the usual one: an accelerator is slower at it."""
+    seen = []
+    nothing = np.zeros((1, 1), np.uint16)
+    monkeypatch.setattr(
+        viterbi, "_cheapest", lambda *_: seen.append(jax.config.jax_default_device) or nothing
+    )
+    levels = np.zeros((4, CAPACITY), np.float32)
+    viterbi.cheapest_symbols(nothing, nothing, np.ones(1, np.int32), levels, levels, 4)
+    assert jax.config.jax_default_device is None
+    assert seen == [jax.local_devices(backend="cpu")[0]]
