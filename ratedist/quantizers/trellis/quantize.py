@@ -44,7 +44,8 @@ def quantize_trellis(
 
     Args:
         weights: w, shape ``(d,)``.
-        num_states: S, a power of two from 4 to 256. Time is in proportion to it.
+        num_states: S, a power of two from 4 to 256. Time is in proportion to it. Below some thousand weights
+            many states are often worse than eight.
         bits_per_weight: target, at most so many bits a weight, labels and header counted at their entropy.
         mean_squared_error: target, ``Σ h (w − ŵ)² / Σ h`` at most. Exactly one of the three targets is given.
         multiplier: λ > 0 itself, the squared error that a nat has to save.
