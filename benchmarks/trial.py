@@ -159,11 +159,12 @@ def parts(model: rd.GaussianLinearModel, kinds: Mapping[str, Any]) -> dict[str, 
     plan, key = engine.Plan(samplers_of(model)["erm"], 0, needs, mesh), jax.random.key(0)
     draws, keys = engine._draw(indices, (key, arrays), plan.of_draws())
     compressed = engine._compress((draws, keys), (arrays, prepared), plan)
+    groups = [compressed[names].reconstruction for names in sorted(compressed)]
     columns = engine.run_batch(indices, BATCH, key, arrays, prepared, plan)
     found = {
         "draw": lambda: engine._draw(indices, (key, arrays), plan.of_draws()),
         "compress": lambda: engine._compress((draws, keys), (arrays, prepared), plan),
-        "assess": lambda: engine._assess((draws, compressed), arrays, plan.of_draws()),
+        "assess": lambda: engine._assess((draws, groups), arrays, plan.of_draws()),
         "a batch, and its values checked": lambda: engine.run_batch(
             indices, BATCH, key, arrays, prepared, plan
         ),
