@@ -87,10 +87,9 @@ def details(entry: RdzEntry) -> dict[str, Any]:
 
 def errors(entry: RdzEntry) -> dict[str, Any]:
     """What an entry says of errors, by the names that tensors have for them: NaN where it says nothing."""
-    return {
-        name: math.nan if getattr(entry, name) is None else getattr(entry, name)
-        for name in ERRORS
-    } | {"weighted": entry.weighted}
+    return {name: math.nan if getattr(entry, name) is None else getattr(entry, name) for name in ERRORS} | {
+        "weighted": entry.weighted
+    }
 
 
 def _codebook(entry: RdzEntry, parts: Parts) -> np.ndarray:

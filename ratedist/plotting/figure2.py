@@ -91,7 +91,8 @@ def draw_figure2(table: pd.DataFrame, title: str = "") -> Figure:
 
 
 def _rows(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    return table[table["algorithm"] == name].sort_values("rate_bits", kind="stable")
+    rows: Any = table[table["algorithm"] == name]
+    return rows.sort_values("rate_bits", kind="stable")
 
 
 def _kmeans(table: pd.DataFrame) -> Any:

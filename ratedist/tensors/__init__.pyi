@@ -10,8 +10,8 @@ from .inspection import inspect_file as inspect_file
 from .model_file import dequantize_file as dequantize_file
 from .model_file import quantize_file as quantize_file
 from .report import QuantizationReport as QuantizationReport
+from .report_of_tree import tree_report as tree_report
 from .tensor import quantize_tensor as quantize_tensor
 from .tree import QuantizedTree as QuantizedTree
 from .tree import quantize_tree as quantize_tree
 from .tree_file import load_tree as load_tree
-from .report_of_tree import tree_report as tree_report
