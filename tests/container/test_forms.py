@@ -28,13 +28,6 @@ from ratedist.container.dtypes import DTYPES
 SINGLE = np.dtype(np.float32)
 
 
-@pytest.fixture(params=["huffman", "ans"])
-def coder(request):
-    if request.param == "ans":
-        pytest.importorskip("constriction")
-    return request.param
-
-
 def test_golden_file(tmp_path, coder):
     # Written on x86-64 Linux, to be met byte for byte everywhere.
     golden = rdz_files.GOLDEN / f"version3_{coder}.rdz"

@@ -1,15 +1,14 @@
 """Lies about factors and zeros, all digests right: the right tensors or a ValueError, in bounded memory."""
 
 import dataclasses
-import tracemalloc
 
 import numpy as np
 import pytest
 import rdz_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spoilt_files import refused_or_sound
 
-from ratedist.container import RdzFile
 from ratedist.container.rdz_index import decode_index, encode_index
 
 WHOLE = {}
@@ -28,36 +27,6 @@ def whole_files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     return tmp_path_factory.mktemp("spoilt") / "file.rdz"
-
-
-def everything(path, content):
-    path.write_bytes(content)
-    with RdzFile(path) as file:
-        file.verify()
-        told = {name: file.inspect(name) for name in file.entries}
-        found = dict(file.read_many(file.entries))
-    for name, tensor in found.items():
-        assert (told[name] is None) == (not hasattr(tensor, "sizes"))
-        assert told[name] is None or told[name].sizes == tensor.sizes
-    return found
-
-
-def refused_or_sound(path, content):
-    """The complaint in one line, or ``None`` for tensors that are finite and of the shape they say."""
-    tracemalloc.start()
-    try:
-        for tensor in everything(path, content).values():
-            if hasattr(tensor, "reconstruction"):
-                whole = tensor.reconstruction()
-                assert whole.shape == tensor.shape
-                assert np.isfinite(whole.astype(float)).all()
-    except ValueError as error:
-        return str(error)
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        # 1024 weights a byte, each up to ten bytes of labels and reconstruction, or of marks and places.
-        assert peak < 3e6 + 1024 * 10 * len(content)
 
 
 coders = st.sampled_from(["huffman", "ans"])

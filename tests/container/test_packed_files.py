@@ -1,13 +1,13 @@
 """Files of version 4, with several labels a symbol: what is in them, and that no lie is read."""
 
 import dataclasses
-import tracemalloc
 
 import numpy as np
 import pytest
 import rdz_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spoilt_files import everything, refused_or_sound
 
 import ratedist as rd
 from ratedist.codes.bitstream import huffman_encode
@@ -22,31 +22,6 @@ SINGLE = np.dtype(np.float32)
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     return tmp_path_factory.mktemp("packed") / "file.rdz"
-
-
-def everything(path, content):
-    path.write_bytes(content)
-    with RdzFile(path) as file:
-        file.verify()
-        told = {name: file.inspect(name) for name in file.entries}
-        found = dict(file.read_many(file.entries))
-    for name, tensor in found.items():
-        assert told[name] is None or told[name].sizes == tensor.sizes
-    return found
-
-
-def refused_or_sound(path, content):
-    """The complaint, or ``None`` for tensors of the shape they say, in bounded memory."""
-    tracemalloc.start()
-    try:
-        for name, tensor in everything(path, content).items():
-            assert not hasattr(tensor, "stored") or tensor.reconstruction().shape == tensor.shape, name
-    except ValueError as error:
-        return str(error).replace("\n", "MORE THAN ONE LINE")
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 3e6 + 1024 * 10 * len(content)
 
 
 def test_golden_file(path):

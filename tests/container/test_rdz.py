@@ -16,13 +16,6 @@ from ratedist.units import nats_to_bits
 GOLDEN = rdz_files.GOLDEN
 
 
-@pytest.fixture(params=["huffman", "ans"])
-def coder(request):
-    if request.param == "ans":
-        pytest.importorskip("constriction")
-    return request.param
-
-
 def test_golden_file(tmp_path, coder):
     # Written on x86-64 Linux, to be met byte for byte everywhere.
     golden = GOLDEN / f"version2_{coder}.rdz"

@@ -7,7 +7,7 @@ import pytest
 import rdz_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_hostile_forms import everything, refused_or_sound
+from spoilt_files import everything, refused_or_sound
 
 from ratedist.codes.axis_classes import AxisClasses
 from ratedist.container import RdzFile, TrellisTensor
@@ -15,13 +15,6 @@ from ratedist.quantizers import decode_trellis, quantize_trellis
 from ratedist.quantizers.trellis.decoder import symbols_in_order
 
 SINGLE = np.dtype(np.float32)
-
-
-@pytest.fixture(params=["huffman", "ans"])
-def coder(request):
-    if request.param == "ans":
-        pytest.importorskip("constriction")
-    return request.param
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,6 @@ from ratedist.quantizers import decode_trellis, quantize_trellis
 SINGLE = np.dtype(np.float32)
 
 
-@pytest.fixture(params=["huffman", "ans"])
-def coder(request):
-    if request.param == "ans":
-        pytest.importorskip("constriction")
-    return request.param
-
-
 def test_golden_file(tmp_path, coder):
     # Written on x86-64 Linux, to be met byte for byte everywhere.
     golden = rdz_files.GOLDEN / f"version5_{coder}.rdz"
