@@ -145,8 +145,10 @@ def parse(arguments: Sequence[str]) -> Command:
 
 def _parsed(arguments: Sequence[str]) -> Command:
     app = tyro.extras.SubcommandApp()
-    for name, command in COMMANDS.items():
-        app.command(name=name)(command)
+    named = arguments[0].replace("_", "-")
+    # A known command is alone: an option that it has not would be looked for in those of all others.
+    for name in [named] if named in COMMANDS else COMMANDS:
+        app.command(name=name)(COMMANDS[name])
     return app.cli(
         prog="ratedist",
         description=f"{DESCRIPTION}\n\n{VERSION_HINT}",
