@@ -187,6 +187,17 @@ def _empty_if_large(folder: pathlib.Path) -> None:
         folder.mkdir()
 
 
+@pytest.fixture
+def some_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every compressed tensor a tenth of a nat: to find the limit takes longer than to quantise few weights.
+
+    For tests of everything else; tests/tensors/test_limit.py and tests/cli/test_audit_command.py are of limits.
+    """
+    from ratedist.theory.sources.brackets import Limit
+
+    monkeypatch.setattr("ratedist.tensors.limit.limit_of", lambda *_, **__: Limit(0.1, 0.1))
+
+
 @pytest.fixture(scope="module")
 def room_to_compile() -> None:
     """For tests whose one program takes most memory to compile: nothing of others is kept beside it."""
