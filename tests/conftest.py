@@ -189,9 +189,9 @@ def _empty_if_large(folder: pathlib.Path) -> None:
 
 @pytest.fixture
 def some_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of every compressed tensor a tenth of a nat: to find the limit takes longer than to quantise few weights.
+    """A tenth of a nat for every tensor: to find the limit takes longer than to quantise a few weights.
 
-    For tests of everything else; tests/tensors/test_limit.py and tests/cli/test_audit_command.py are of limits.
+    For tests of everything else. Limits are tested by tests/tensors/test_limit.py and the tests of audits.
     """
     from ratedist.theory.sources.brackets import Limit
 
