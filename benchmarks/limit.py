@@ -38,13 +38,14 @@ def limits() -> None:
         print(f"limit at {bits} bits: {seconds(lambda D=4.0**-bits: limit_of(WEIGHTS, D)):.3f} s")
     for spread in (0.5, 2.0):
         h = np.random.default_rng(1).lognormal(0.0, spread, size=WEIGHTS.shape).astype(np.float32)
-        taken = seconds(lambda h=h: limit_of(WEIGHTS, 1 / 16, h))
-        found = limit_of(WEIGHTS, 1 / 16, h)
-        assert found is not None
-        print(
-            f"limit at 2 bits, importances log-normal with σ = {spread}: {taken:.3f} s, "
-            f"{found.lower / math.log(2):.4f} bits"
-        )
+        for bits in (2, 4, 8):
+            taken = seconds(lambda h=h, D=4.0**-bits: limit_of(WEIGHTS, D, h))
+            found = limit_of(WEIGHTS, 4.0**-bits, h)
+            assert found is not None
+            print(
+                f"limit at {bits} bits, importances log-normal with σ = {spread}: {taken:.3f} s, "
+                f"{found.lower / math.log(2):.4f} bits"
+            )
 
 
 def tensors() -> None:

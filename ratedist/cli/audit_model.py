@@ -9,12 +9,12 @@ ALONE = (
     "Where the writer of the file put no limit there, give the weights before quantisation (--weights). "
     "Gaussian: bits that Gaussian weights of the same mean square would need, the most of all laws."
 )
-WEIGHTED = "errors are Σh(w − ŵ)²/d, and limits those of ends that both know the importances h: lower bounds"
+WEIGHTED = "weighted errors are Σh(w − ŵ)²/d"
 
 
 def in_table(audit: FileAudit) -> str:
     """A line a layer, the sum, and what the columns are."""
-    from ratedist.tensors.report import LIMIT
+    from ratedist.tensors.report import LIMIT, WEIGHTED_LIMIT
 
     lines = [list(COLUMNS), *(_cells(one) for one in audit.layers)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
@@ -32,7 +32,7 @@ def in_table(audit: FileAudit) -> str:
     if any(one.limit is None for one in audit.layers):
         notes.append(ALONE)
     if any(one.weighted for one in audit.layers):
-        notes.append(WEIGHTED)
+        notes += [WEIGHTED, WEIGHTED_LIMIT]
     return "\n".join([*table, *notes, str(audit.totals)])
 
 

@@ -60,7 +60,7 @@ class InspectCommand:
         """Verify the file and print."""
         from ratedist.tensors.inspection import COMPARISONS, inspect_file
         from ratedist.tensors.limit import Totals
-        from ratedist.tensors.report import BULK, LIMIT
+        from ratedist.tensors.report import BULK, LIMIT, WEIGHTED_LIMIT
 
         rows, ratios = inspect_file(self.file, math.inf if self.diameter else COMPARISONS)
         totals = Totals.of(rows, self.file.stat().st_size)
@@ -78,6 +78,8 @@ class InspectCommand:
             print("SNR: Σhw² over Σh(w − ŵ)²")
             print(BULK)
             print(f"{LIMIT}; gap: stored less limit")
+            if any(row.weighted for row in rows):
+                print(WEIGHTED_LIMIT)
             print(totals)
             print(f"size: {self.file.stat().st_size:,} bytes, reconstructed {decoded_bytes(rows):,}")
             print(ratios)

@@ -23,7 +23,8 @@ from ratedist.networks.importance import normalized_importance
 from ratedist.networks.parameter_files import save_parameters
 from ratedist.networks.scaling import fit_last_layer_factor
 from ratedist.tensors.config import QuantizationConfig
-from ratedist.tensors.tree import QuantizedTree, quantize_tree
+from ratedist.tensors.leaves import named_leaves
+from ratedist.tensors.tree import QuantizedTree, leaves_to_quantize, quantize_leaves
 
 # To be raised whenever a point would come out otherwise: rows of two versions are never mixed.
 FORMAT = 2
@@ -153,7 +154,10 @@ class _Worker:
         with warnings.catch_warnings():
             # What few clusters lose is what the experiment is about, and in its tables.
             warnings.filterwarnings("ignore", "far outliers or mask values hide")
-            return quantize_tree(self._member.parameters, config, importance=importance)
+            leaves, structure = named_leaves(self._member.parameters)
+            h = None if importance is None else named_leaves(importance)[0]
+            # Without the limits, which no table of the experiment has.
+            return quantize_leaves(leaves, structure, leaves_to_quantize(leaves, config), config, h)
 
     def _curvature(self, images: np.ndarray) -> Any:
         """Normalised curvature, on the images the network was trained on or a random part of them.

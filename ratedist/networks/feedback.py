@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -165,6 +166,8 @@ class _Layer:
         in_order = self._inputs.array(labels, self.array.shape).reshape(-1)
         codebook = rounded_codebook(levels, self._codebook, self.array.dtype)
         found = QuantizedTensor(*without_spares(in_order, codebook), self.array.shape, self.array.dtype)
+        # Room for the limit, which is found once the step is chosen.
+        found = dataclasses.replace(found, limit=0.0)
         return measured(found, self.array.reshape(-1), self._h.reshape(-1), bulk=self._bulk)
 
 

@@ -22,6 +22,7 @@ from ratedist.networks.layer_inputs import layer_inputs
 from ratedist.networks.pytrees import restored
 from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.leaves import named_leaves
+from ratedist.tensors.limit import with_limits
 from ratedist.tensors.model_checks import listed
 from ratedist.tensors.tree import (
     QuantizedTree,
@@ -210,6 +211,7 @@ def quantize(
         fed_back = tuple(name for name in chosen if name in inputs)
     else:
         tree = quantize_leaves(leaves, structure, chosen, config, importance)
+    tree = dataclasses.replace(tree, quantized=with_limits(tree.quantized, leaves, importance))
     after = restored(tree, leaves)
     columns = ("original", "quantised")
     comparison = compare(function, before, after, data, holdout, test, returns=returns, columns=columns)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,6 +22,8 @@ from ratedist.units import nats_to_bits
 
 # Nats: wanted of the lower end, which is good to a thousandth of a bit up to six bits, and of a bracket.
 TOLERANCE, FINE = 2e-3, 5e-4
+# Errors below are not sums of all their terms in float64, some of which vanish. So they may be 0 and not be.
+LEAST = 1e-300
 
 Tensor = TypeVar("Tensor", bound=Any)
 
@@ -125,28 +127,58 @@ def limit_of(
     h = None if importance is None else importance.reshape(-1)
     if math.isnan(distortion) or not float(np.abs(flat).max()) < LARGEST:
         return None
-    if distortion > 0:
+    if distortion > LEAST * (1.0 if h is None else max(float(h.max()), 1.0)):
         found = rate_limit_of(flat, distortion, h, FINE if upper else TOLERANCE, upper=upper)
         return Limit(0.0, 0.0) if found is None else found
     exact = flat if h is None else flat[h > 0]
-    _, counts = np.unique(exact, return_counts=True)
+    values, counts = np.unique(exact, return_counts=True)
+    if not _told_apart(values.astype(np.float64), distortion, flat.size, h):
+        return None
     entropy = float(np.sum(entr(counts / exact.size))) * (exact.size / flat.size)
     return Limit(entropy, entropy)
 
 
-def with_limit(tensor: Tensor, weights: np.ndarray) -> Tensor:
-    """A compressed tensor that knows its limit, if its error is one without importances.
+def _told_apart(values: np.ndarray, distortion: float, d: int, h: np.ndarray | None) -> bool:
+    """Whether an error that mixes up two values would be larger than the distortion, and seen in float64."""
+    if values.size == 1:
+        return True
+    largest, least = (1.0, 1.0) if h is None else (max(float(h.max()), 1.0), float(h[h > 0].min()))
+    mixed = 2 * np.log(np.diff(values).min() / 2) + np.log(least) - np.log(d)
+    return bool(mixed > np.log(max(LEAST * largest, 2 * distortion)))
+
+
+def with_limit(tensor: Tensor, weights: np.ndarray, importance: np.ndarray | None = None) -> Tensor:
+    """A compressed tensor that knows its limit, if it knows its error.
 
     It is the limit as a file has it, rounded down to 1/4096 bit: so what is said before and after is one
-    number. With importances a limit takes longer than the quantiser. ``ratedist audit`` finds it.
+    number.
 
     Args:
         tensor: ``QuantizedTensor`` or of another kind, its errors measured.
         weights: before.
+        importance: h by which the errors are measured, of the same shape; ``None`` for equal importance.
     """
-    if tensor.weighted is not False:
+    if tensor.weighted is not (importance is not None):
         return tensor
-    found = limit_of(weights, tensor.distortion)
+    found = limit_of(weights, tensor.distortion, importance)
     return dataclasses.replace(
         tensor, limit=math.nan if found is None else in_file(nats_to_bits(found.lower))
     )
+
+
+def with_limits(
+    tensors: Mapping[str, Tensor], leaves: Mapping[str, Any], importance: Mapping[str, Any] | None = None
+) -> dict[str, Tensor]:
+    """``with_limit`` of all tensors of a model.
+
+    Args:
+        tensors: by name.
+        leaves: what they were before, by name.
+        importance: h by which they were quantised, by name; ``None`` for equal importance.
+    """
+    return {
+        name: with_limit(
+            tensor, np.asarray(leaves[name]), None if importance is None else np.asarray(importance[name])
+        )
+        for name, tensor in tensors.items()
+    }

@@ -239,7 +239,7 @@ def _quantize(
                 rank=ranks[name],
                 log_multiplier=prices.get(name),
             )
-            quantized = with_limit(quantized, tensor)
+            quantized = with_limit(quantized, tensor, h)
             del tensor, h  # the coder has need of memory now
             if writer is None:
                 coded[name] = quantized.stored(config.coder).entry

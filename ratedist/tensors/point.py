@@ -42,7 +42,7 @@ class Point:
         entry = tensor.stored(coder).entry
         return cls(
             # Room for the limit, which is found once the form is chosen.
-            dataclasses.replace(entry, limit=None if tensor.weighted else 0.0),
+            dataclasses.replace(entry, limit=None if tensor.weighted is None else 0.0),
             loss * tensor.num_weights,
             relative_error,
             tensor.bulk_error,

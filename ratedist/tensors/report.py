@@ -24,6 +24,10 @@ LIMIT = (
     "limit: bits a weight that any code needs at this error if it takes the weights one by one from their "
     "own law; codes that use their order may be below"
 )
+WEIGHTED_LIMIT = (
+    "limits of weighted errors are those of ends that both know the importances h: lower bounds, since a "
+    "reader of the file does not"
+)
 BULK = "bulk: the same for most weights, about their mean; far outliers and mask values are left out"
 
 
@@ -165,7 +169,7 @@ class QuantizationReport:
         if forms:
             parts += ", of both factors where there is a rank, and the places of zeros"
         table.append(f"SNR: {kind}; bits a weight: {parts}")
-        table += [BULK, LIMIT, str(self.totals)]
+        table += [BULK, LIMIT, *([WEIGHTED_LIMIT] if True in weighted else []), str(self.totals)]
         if self.max_bytes is not None:
             table.append(f"budget: {self.num_bytes:,} of {self.max_bytes:,} bytes")
         if self.ranks is not None:

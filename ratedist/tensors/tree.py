@@ -19,7 +19,7 @@ from ratedist.tensors.compression import compress_tensor
 from ratedist.tensors.config import QuantizationConfig, described
 from ratedist.tensors.file_names import require_rdz_name
 from ratedist.tensors.leaves import is_array, named_leaves
-from ratedist.tensors.limit import with_limit
+from ratedist.tensors.limit import with_limits
 from ratedist.tensors.model_checks import listed
 from ratedist.tensors.rank_budget import ranks_of
 from ratedist.tensors.ratios import entropy_ratio, huffman_ratio
@@ -171,8 +171,7 @@ def quantize_tree(
         if h.keys() != leaves.keys():  # a dict where the model is an OrderedDict will do
             raise ValueError(f"importance must have the structure of parameters, {structure}, got {other}")
     tree = quantize_leaves(leaves, structure, chosen, config, h)
-    limited = {name: with_limit(one, np.asarray(leaves[name])) for name, one in tree.quantized.items()}
-    return dataclasses.replace(tree, quantized=limited)
+    return dataclasses.replace(tree, quantized=with_limits(tree.quantized, leaves, h))
 
 
 def leaves_to_quantize(

@@ -124,18 +124,25 @@ def test_a_file_alone_tells_the_limit_that_its_writer_found(model, capsys) -> No
     assert layer["gaussian"] == pytest.approx(math.log2(np.mean(model["layer"] ** 2) / layer["mse"]) / 2)
 
 
-def test_a_file_whose_writer_found_no_limit_says_so(model, capsys) -> None:
+def test_a_file_that_was_quantised_with_importances_has_limits_of_both_ends_that_know_them(
+    model, capsys
+) -> None:
     """Its importances are known to nobody who reads it, but to whoever has them."""
     generator = np.random.default_rng(1)
     importance = {"layer": generator.choice([0.1, 1.0, 5.0], size=(64, 64)).astype(np.float32)}
     save_file(importance, "importance.safetensors")
     command = "quantize model.safetensors -o weighted.rdz -k 4 --importance importance.safetensors"
     assert main(command.split()) == 0
-    capsys.readouterr()
+    printed = capsys.readouterr().out
+    assert main(["inspect", "weighted.rdz"]) == 0
+    inspected = capsys.readouterr().out
     assert main(["audit", "weighted.rdz"]) == 0
-    text = capsys.readouterr().out
-    assert "(--weights)" in text
-    assert "; limit" not in text
+    audited = capsys.readouterr().out
+    for text in (printed, inspected, audited):
+        assert "; limit" in text
+        assert "both know the importances h: lower bounds" in text
+    assert main(["audit", "weighted.rdz", "--json"]) == 0
+    alone = json.loads(capsys.readouterr().out)["layers"][0]
     command = "audit weighted.rdz --weights model.safetensors --importance importance.safetensors --json"
     assert main(command.split()) == 0
     layer = json.loads(capsys.readouterr().out)["layers"][0]
@@ -147,6 +154,7 @@ def test_a_file_whose_writer_found_no_limit_says_so(model, capsys) -> None:
         level *= layer["mse"] / np.minimum(level, h).mean()
     bits = np.maximum(np.log2(h / level) / 2, 0).mean()
     assert layer["limit"] == pytest.approx(bits, abs=0.05)
+    assert alone["limit"] == math.floor(layer["limit"] * 4096) / 4096
     assert layer["limit"] < layer["entropy"]
 
 

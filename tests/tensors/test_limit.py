@@ -105,10 +105,42 @@ def test_weights_near_zero_do_not_hide_the_others(error: float) -> None:
 
 def test_the_ends_of_float64() -> None:
     assert lower(np.array([-1e149, 1e149, 0.0]), 1e290) <= math.log2(3)
-    assert lower(np.array([0.0, 1e-300]), 1e-320) >= 0
+    assert limit_of(np.array([0.0, 1e-300]), 1e-320) is None
     assert lower(np.array([1.0, 2.0]), 5e-324) <= 1
     assert 1.4 < lower(np.array([0.0, 1e149, -1e149]), 5e-324) <= math.log2(3)
     assert lower(np.array([0.0, 1e149, -1e149]), 5e-324, np.full(3, 1e140)) <= math.log2(3)
+
+
+@pytest.mark.parametrize(
+    "importance",
+    [10.0 ** GENERATOR.uniform(-20, 20, 200), np.eye(1, 200)[0], GENERATOR.choice([0.0, 1e-30, 1e30], 200)],
+    ids=["forty decades", "one alone", "few and far apart"],
+)
+@pytest.mark.parametrize(
+    "weights",
+    [NORMAL[:200], np.where(NORMAL[:200] < -1, -1e9, NORMAL[:200]), 10.0 ** GENERATOR.uniform(-20, 20, 200)],
+    ids=["normal", "mask", "forty decades"],
+)
+def test_hostile_importances_are_bounded_by_what_a_quantiser_takes(
+    weights: np.ndarray, importance: np.ndarray
+) -> None:
+    for K in (1, 2, 16):
+        tensor = rd.tensors.quantize_tensor(
+            weights, rd.QuantizationConfig(num_clusters=K), importance=importance
+        )
+        p = np.bincount(tensor.labels.ravel()) / weights.size
+        entropy = -float(np.sum(p[p > 0] * np.log2(p[p > 0])))
+        assert 0 <= with_limit(tensor, weights, importance).limit <= entropy + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("scale", "importance"), [(1e-200, None), (1.0, np.full(200, 5e-324)), (1e-10, np.full(200, 1e-290))]
+)
+def test_an_error_that_float64_lost_is_none_of_zero(scale: float, importance: np.ndarray | None) -> None:
+    """Two values cannot be without an error here: the entropy of all values would be above their bit."""
+    weights = scale * NORMAL[:200]
+    assert limit_of(weights, 0.0, importance) is None
+    assert limit_of(weights, 5e-324, importance) is None
 
 
 def test_what_is_beyond_squares_is_not_known() -> None:
@@ -212,7 +244,7 @@ def test_the_limit_of_a_tree_is_that_of_the_file(written) -> None:
 
 
 def test_where_no_limit_is_known_there_is_a_dash(tmp_path: pathlib.Path, capsys) -> None:
-    """A tensor that was put into a file by itself, and one whose error has importances."""
+    """A tensor that was put into a file by itself, and one whose importances are not at hand."""
     tensor = rd.tensors.quantize_tensor(NORMAL, rd.QuantizationConfig(num_clusters=4))
     assert math.isnan(tensor.limit)
     with RdzWriter(tmp_path / "plain.rdz") as file:
@@ -225,6 +257,28 @@ def test_where_no_limit_is_known_there_is_a_dash(tmp_path: pathlib.Path, capsys)
     assert "everything counted\n" in text
     weighted = measured(tensor, NORMAL, np.full(NORMAL.size, 2.0))
     assert math.isnan(with_limit(weighted, NORMAL).limit)
+    # Importances that are all equal change nothing but the unit of the error.
+    plain = with_limit(measured(tensor, NORMAL, None), NORMAL)
+    assert with_limit(weighted, NORMAL, np.full(NORMAL.size, 2.0)).limit == pytest.approx(
+        plain.limit, abs=2e-3
+    )
+
+
+def test_a_tree_with_importances_has_the_limits_of_its_file(tmp_path: pathlib.Path) -> None:
+    """Gaussian weights whose importances are told: ½ E log₂(hσ²/level), no level being above hσ²."""
+    weights = NORMAL.reshape(100, 200).astype(np.float32)
+    h = GENERATOR.lognormal(0.0, 0.5, size=weights.shape).astype(np.float32)
+    tree = rd.quantize_tree({"one": weights}, 16, importance={"one": h})
+    tree.save(tmp_path / "tree.rdz")
+    row = rd.tensors.inspect_file(tmp_path / "tree.rdz")[0][0]
+    report = rd.tensors.tree_report(tree)
+    assert row.limit == report.totals.limit == report.outcomes[0].limit
+    assert "both know the importances h: lower bounds" in str(report)
+    expected = np.log2(np.mean(weights**2) / tree.quantized["one"].distortion) / 2 + np.mean(np.log2(h)) / 2
+    assert row.limit == pytest.approx(expected, abs=0.03)
+    audited = limit_of(weights, tree.quantized["one"].distortion, h)
+    assert audited is not None
+    assert row.limit == pytest.approx(audited.lower / math.log(2), abs=1 / 4096)
 
 
 @pytest.mark.parametrize("limit", [-1.0, math.inf, 1 / 3, 17.0])

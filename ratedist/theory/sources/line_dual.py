@@ -58,6 +58,7 @@ CUBIC_ERROR = 5.31 * SEGMENT**4 / 384
 # How often places are added at most. Where a bracket has become less than a fifth narrower by them, it is
 # good enough at so many times the tolerance.
 ROUNDS, FEW_ROUNDS, GAIN, ENOUGH = 8, 2, 0.8, 4
+LEAST_LOG_Z = -50.0
 # Of a number that is a float64 still.
 MOST_EXPONENT = 700.0
 # Part of the mean share of an output below which it is dropped.
@@ -117,6 +118,9 @@ def line_at(cells: Cells, slope: float, tolerance: float) -> Line:
         array = kernel.dense() if y.size <= FEW else kernel
         q = optimal_output(coarse.mass, array, np.full(y.size, 1 / y.size), tolerance / 20)
         kept = q > NEGLIGIBLE / y.size
+        # Numbers of next to no mass keep the outputs that they have.
+        lost = array @ np.where(kept, q, 0.0) < 0.5 * (array @ q)
+        kept |= lost.astype(np.float64) @ array > 0
         y, q = y[kept], q[kept] / q[kept].sum()
         line, tops = _bracket(fine, y, q, tolerance)
         before = math.inf if best is None else best.gap
@@ -143,6 +147,8 @@ def _bracket(cells: Cells, y: np.ndarray, q: np.ndarray, tolerance: float) -> tu
     used = share > 0
     rate = -distortion / 2 - float(p @ log_z) - float(q[used] @ (share[used] * np.log(share[used])))
 
+    # The lower end may be told any Z and ŷ: those beyond all bounds, of next to no mass, are cut off.
+    log_z, posterior = np.maximum(log_z, LEAST_LOG_Z), np.clip(posterior, m - FAR, m + FAR)
     aside = np.abs(m - posterior)
     v = np.minimum(cells.variance * np.exp(np.minimum(r * (FAR + aside), MOST_EXPONENT)), cells.width**2 / 4)
     log_weight = np.log(p) - log_z

@@ -10,7 +10,7 @@ from ratedist.theory.sources.line_dual import Line
 
 MAX_LINES, FEW_LINES = 16, 6
 # A line whose point is so near to D, relatively, is as good as that of D: lower by a quarter of the square.
-NEAR = 0.03
+NEAR = 0.06
 
 
 def rate_between(

@@ -24,7 +24,7 @@ from ratedist.theory.sources.line_dual import Line, line_at, steepest
 
 # Importances are by so many steps an octave, but no more than so many, nor more than one for so many numbers:
 # else importance would tell which number it is. So many different ones are taken as they are.
-STEPS, MOST, NUMBERS, FEW = 2, 64, 64, 32
+STEPS, MOST, NUMBERS, FEW = 2, 64, 128, 32
 TINY = 1e-300
 
 

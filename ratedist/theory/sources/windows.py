@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from scipy.linalg import solveh_banded
+from scipy.sparse import csc_array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,7 +57,6 @@ class WindowedKernel:
     def __init__(self, x: np.ndarray, y: np.ndarray, distance: float) -> None:
         """Kernel between sorted places ``x`` and ``y``."""
         window = Window.of(x, y, distance)
-        self.num_outputs = y.size
         longest = int((window.stop - window.start).max())
         self._first = np.minimum(window.start, y.size - longest)
         self.columns = self._first[:, None] + np.arange(longest)
@@ -63,36 +64,41 @@ class WindowedKernel:
         exponent = np.where(inside, -((x[:, None] - y[self.columns]) ** 2) / 2, -np.inf)
         self.offset = exponent.max(axis=1)
         self.values = np.exp(exponent - self.offset[:, None])
-        # Rows with the same window are added before anything else.
-        self._heads = np.flatnonzero(np.concatenate([[True], self._first[1:] > self._first[:-1]]))
+        self._num_outputs = y.size
+        self._kernel = _of_columns(self.values, self.columns, y.size)
 
     def dense(self) -> np.ndarray:
         """The array, shape ``(num_inputs, num_outputs)``."""
-        array = np.zeros((self.values.shape[0], self.num_outputs))
-        np.put_along_axis(array, self.columns, self.values, axis=1)
-        return array
+        return self._kernel.T.toarray()
+
+    @functools.cached_property
+    def _products(self) -> csc_array:
+        """Products of two values of a row, by the bands of ``KᵀK`` one after another: a column an input."""
+        longest = self.values.shape[1]
+        left, right = np.triu_indices(longest)
+        bands = self._first[:, None] + ((right - left) * self._num_outputs + left)
+        return _of_columns(self.values[:, left] * self.values[:, right], bands, longest * self._num_outputs)
 
     def __matmul__(self, q: np.ndarray) -> np.ndarray:
-        return np.einsum("ij,ij->i", self.values, q[self.columns])
+        return self._kernel.T @ q
 
     def __rmatmul__(self, weight: np.ndarray) -> np.ndarray:
-        return self._to_outputs(weight[:, None] * self.values)
+        return self._kernel @ weight
 
     def solve(self, weight: np.ndarray, root: np.ndarray, s: np.ndarray, right: np.ndarray) -> np.ndarray:
         """``(√q Kᵀ diag(weight²) K √q + diag(s))⁻¹ right``, with √q = ``root``."""
-        scaled = self.values * weight[:, None]
-        scaled *= root[self.columns]
         longest = self.values.shape[1]
-        bands = np.zeros((longest, self.num_outputs))
-        for distance in range(longest):
-            bands[distance] = self._to_outputs(scaled[:, : longest - distance] * scaled[:, distance:])
+        bands = (self._products @ weight**2).reshape(longest, -1)
+        ahead = np.concatenate([root, np.zeros(longest - 1)])
+        bands *= root * np.lib.stride_tricks.sliding_window_view(ahead, root.size)
         bands[0] += s
-        return solveh_banded(bands, right, lower=True, check_finite=False)
+        return solveh_banded(bands, right, lower=True, overwrite_ab=True, check_finite=False)
 
-    def _to_outputs(self, products: np.ndarray) -> np.ndarray:
-        of_windows = np.add.reduceat(products, self._heads, axis=0)
-        columns = self._first[self._heads, None] + np.arange(products.shape[1])
-        return np.bincount(columns.ravel(), of_windows.ravel(), self.num_outputs)
+
+def _of_columns(values: np.ndarray, rows: np.ndarray, num_rows: int) -> csc_array:
+    """The matrix whose columns have these values at these places, both of shape ``(columns, so many)``."""
+    heads = np.arange(0, values.size + 1, values.shape[1])
+    return csc_array((values.ravel(), rows.ravel(), heads), shape=(num_rows, values.shape[0]))
 
 
 def covered(low: np.ndarray, high: np.ndarray) -> np.ndarray:
