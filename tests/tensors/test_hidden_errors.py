@@ -17,6 +17,8 @@ from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.report import Outcome
 from ratedist.tensors.tensor import quantize_tensor
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 HIDDEN = "far outliers or mask values hide that most weights are lost in"
 
 

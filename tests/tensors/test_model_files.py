@@ -28,6 +28,8 @@ from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.inspection import inspect_file
 from ratedist.tensors.model_file import dequantize_file, quantize_file
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 SINGLE = np.dtype(np.float32)
 rng = np.random.default_rng(0)
 

@@ -13,6 +13,8 @@ from ratedist.cli import main
 from ratedist.container import PrunedTensor, QuantizedTensor
 from ratedist.tensors import compress_tensor
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 RNG = np.random.default_rng(0)
 
 

@@ -14,6 +14,8 @@ from ratedist.tensors import compress_tensor
 from ratedist.tensors.rank_budget import given_ranks
 from ratedist.tensors.ranks import factors, largest_rank, matrix_shape
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 RNG = np.random.default_rng(0)
 
 

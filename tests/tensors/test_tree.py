@@ -11,6 +11,8 @@ from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.tree import quantize_tree
 from ratedist.tensors.tree_file import LEAVES_KEY, load_tree
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 Pair = collections.namedtuple("Pair", ["kernel", "bias"])
 
 

@@ -12,6 +12,8 @@ from ratedist.container import RdzFile, TrellisTensor
 from ratedist.tensors.trellis import at_price
 from ratedist.tensors.trellis_curve import TrellisCurve
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 RNG = np.random.default_rng(0)
 # Of one number of weights in one lane: programs are compiled by their shape.
 N = 1000
@@ -87,9 +89,9 @@ def three_tensors():
     """Three tensors, their importances, and points of each by prices of a fine grid."""
     rng = np.random.default_rng(0)
     tree = {
-        "a": rng.normal(size=(40, 50)).astype(np.float32).astype(float),
-        "b": (1e-20 * rng.laplace(size=2000)).astype(np.float32).astype(float),
-        "half": rng.normal(size=2000).astype(np.float16).astype(float),
+        "a": rng.normal(size=(25, 40)).astype(np.float32).astype(float),
+        "b": (1e-20 * rng.laplace(size=N)).astype(np.float32).astype(float),
+        "half": rng.normal(size=N).astype(np.float16).astype(float),
     }
     tree = {name: x / np.std(x) for name, x in tree.items()}
     h = {name: np.full(x.shape, s) for (name, x), s in zip(tree.items(), (1.0, 5.0, 0.3), strict=True)}
@@ -117,7 +119,7 @@ def test_near_the_best_of_all_choices(three_tensors, bits):
         if sum(one.entry.num_bytes for one in choice) <= data
     )
     assert loss <= 1.02 * best
-    assert 8 * found.file_bytes() / 6000 <= bits
+    assert 8 * found.file_bytes() / (3 * N) <= bits
 
 
 def test_all_tensors_have_one_price(three_tensors):
@@ -253,13 +255,13 @@ def test_the_type_of_the_levels(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:the budget leaves")
-@pytest.mark.parametrize(("bits", "used"), [(3.0, [1, 0]), pytest.param(7.0, [1, 1], marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("bits", "used"), [(3.0, [1, 0]), pytest.param(9.0, [1, 1], marks=pytest.mark.slow)])
 def test_forty_decades_between_tensors(bits, used):
     """With importances all bits go where the errors are: to the largest, then to the next."""
-    tree = {f"w{place}": 10.0 ** (10 * place - 20) * RNG.normal(size=2000) for place in range(5)}
-    ones = {name: np.ones(2000) for name in tree}
+    tree = {f"w{place}": 10.0 ** (10 * place - 20) * RNG.normal(size=N) for place in range(5)}
+    ones = {name: np.ones(N) for name in tree}
     found = rd.quantize_tree(tree, options(bits_per_weight=bits), importance=ones)
     large = [found.quantized[name].num_clusters > 100 for name in ("w4", "w3")]
     assert large == [bool(one) for one in used]
     assert [found.quantized[f"w{place}"].num_clusters for place in range(3)] == [1, 1, 1]
-    assert bits - 0.05 < 8 * found.file_bytes() / 10_000 <= bits
+    assert bits - 0.05 < 8 * found.file_bytes() / (5 * N) <= bits
