@@ -22,6 +22,8 @@ from ratedist.units import nats_to_bits
 
 # Nats: wanted of the lower end, which is good to a thousandth of a bit up to six bits, and of a bracket.
 TOLERANCE, FINE = 2e-3, 5e-4
+# Of few weights the lower end is wanted to half a byte for all, in nats, but to so much a weight at least.
+OF_ALL, COARSEST = 4 * math.log(2), 0.02
 # Errors below are not sums of all their terms in float64, some of which vanish. So they may be 0 and not be.
 LEAST = 1e-300
 
@@ -121,6 +123,8 @@ def limit_of(
         importance: h of the same shape, or ``None``. Then both ends know it but for a factor of √2.
         upper: whether the upper end is wanted. Else only the lower one is good.
 
+    The lower end is good to a thousandth of a bit or so up to six bits; of few weights to half a byte for all.
+
     Cost: 0.03 s for a million weights up to four bits, 0.2 s at eight; with importances up to some seconds.
     """
     flat = weights.reshape(-1)
@@ -128,7 +132,8 @@ def limit_of(
     if math.isnan(distortion) or not float(np.abs(flat).max()) < LARGEST:
         return None
     if distortion > LEAST * (1.0 if h is None else max(float(h.max()), 1.0)):
-        found = rate_limit_of(flat, distortion, h, FINE if upper else TOLERANCE, upper=upper)
+        tolerance = FINE if upper else max(TOLERANCE, min(OF_ALL / flat.size, COARSEST))
+        found = rate_limit_of(flat, distortion, h, tolerance, upper=upper)
         return Limit(0.0, 0.0) if found is None else found
     exact = flat if h is None else flat[h > 0]
     values, counts = np.unique(exact, return_counts=True)

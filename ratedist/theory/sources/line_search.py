@@ -9,8 +9,9 @@ from ratedist.theory.sources.brackets import Limit, below_chords
 from ratedist.theory.sources.line_dual import Line
 
 MAX_LINES, FEW_LINES = 16, 6
-# A line whose point is so near to D, relatively, is as good as that of D: lower by a quarter of the square.
-NEAR = 0.06
+# A line whose point is at another D is lower by a quarter of the square of their relative distance. It is as
+# good as that of D if this is such a part of the tolerance.
+NEAR = 0.5
 
 
 def rate_between(
@@ -47,7 +48,7 @@ def rate_between(
         corners = [(one.distortion, one.rate) for one in lines]
         high = min(high, below_chords(sorted([*corners, (variance, 0.0), known]), D))
         best = min(one.gap for one in lines)
-        near = abs(found.distortion - D) < NEAR * D
+        near = abs(found.distortion - D) < 2 * math.sqrt(NEAR * tolerance) * D
         done = high - low <= tolerance + best or (near and not upper)
         if done or len(lines) == (MAX_LINES if upper else FEW_LINES):
             break
