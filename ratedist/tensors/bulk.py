@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ratedist.theory.sources.cells import distinct
+
 # Part of the mass that an interval has to hold, and the most that weights of one value count of it.
 MOST, ONE_VALUE = 0.9, 0.002
 # Weights that an interval is found from; of more, as many are drawn.
@@ -115,8 +117,8 @@ def _values(weights: np.ndarray, importance: np.ndarray | None) -> tuple[np.ndar
     if weights.size > DRAWN:
         weights, importance = weights[_drawn(weights.size, importance)], None
     if importance is None:
-        values, counts = np.unique(weights, return_counts=True)
-        return values.astype(np.float64), counts.astype(np.float64)
+        values, counts = distinct(weights)
+        return values, counts.astype(np.float64)
     counts_for = importance > 0
     values, places = np.unique(weights[counts_for], return_inverse=True)
     h = importance[counts_for].astype(np.float64)

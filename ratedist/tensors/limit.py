@@ -17,6 +17,7 @@ from scipy.special import entr
 
 from ratedist.container.rdz_entry import in_file
 from ratedist.theory.sources.brackets import Limit
+from ratedist.theory.sources.cells import distinct
 from ratedist.theory.sources.numbers import LARGEST, rate_limit_of
 from ratedist.units import nats_to_bits
 
@@ -136,8 +137,8 @@ def limit_of(
         found = rate_limit_of(flat, distortion, h, tolerance, upper=upper)
         return Limit(0.0, 0.0) if found is None else found
     exact = flat if h is None else flat[h > 0]
-    values, counts = np.unique(exact, return_counts=True)
-    if not _told_apart(values.astype(np.float64), distortion, flat.size, h):
+    values, counts = distinct(exact)
+    if not _told_apart(values, distortion, flat.size, h):
         return None
     entropy = float(np.sum(entr(counts / exact.size))) * (exact.size / flat.size)
     return Limit(entropy, entropy)

@@ -98,6 +98,14 @@ def joined(parts: list[Cells]) -> Cells:
     return _summed(parts[0].width, [_Sums.of(one, one.index) for one in parts])
 
 
+def distinct(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending values of numbers of any floating-point type, as float64, and how many there are of each."""
+    # NumPy 2.4 leaves thousands of float16 out of order on processors with AVX-512 where many are equal.
+    wide = numbers.astype(np.float32) if numbers.itemsize < 4 else numbers
+    values, counts = np.unique(wide, return_counts=True)
+    return values.astype(np.float64), counts
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Sums:
     """Index, mass, and the sums of ``x − origin`` and of its square of some cells, each perhaps not all."""

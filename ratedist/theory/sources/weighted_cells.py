@@ -19,7 +19,7 @@ import math
 import numpy as np
 from scipy.optimize import brentq
 
-from ratedist.theory.sources.cells import CHUNK, Cells, cells_of, joined
+from ratedist.theory.sources.cells import CHUNK, Cells, cells_of, distinct, joined
 from ratedist.theory.sources.line_dual import Line, line_at, steepest
 
 # Importances are by so many steps an octave, but no more than so many, nor more than one for so many numbers:
@@ -136,9 +136,9 @@ def weighted_law(
 def _nodes(importance: np.ndarray, largest: float) -> np.ndarray:
     """Importances that stand for all, over the largest, ascending; what is below them is split with 0."""
     most = min(max(importance.size // NUMBERS, 1), MOST)
-    few = np.unique(importance[:CHUNK])
+    few, _ = distinct(importance[:CHUNK])
     if few.size <= min(FEW, most):
-        few = np.unique(importance).astype(np.float64)
+        few, _ = distinct(importance)
         if few.size <= min(FEW, most):
             return few[few > 0] / largest
     steps = set()
