@@ -22,7 +22,7 @@ if settings.get("num_processes"):
 assert jax.device_count() == settings["devices"], jax.devices()
 import ratedist as rd
 model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
-kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2)}
+kinds = {"erm": rd.ERM(), "codebook": rd.FixedCodebook([-1.0, 1.0])}
 found = {}
 for number in settings.get("each", [None]):
     devices = number and jax.devices()[:number]
@@ -34,7 +34,7 @@ print(json.dumps(found))
 
 
 # Three blocks of the sum, of which the last is not whole: with two processes, one has two of them.
-TRIALS = 2500
+TRIALS = 2500  # in batches that tests of the shared loop compile too
 
 
 def start(**settings) -> subprocess.Popen[str]:
@@ -56,7 +56,7 @@ def finish(process: subprocess.Popen[str]) -> dict[str, list[float]]:
 
 def simulated() -> dict[str, list[float]]:
     model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
-    kinds = {"erm": rd.ERM(), "kmeans": rd.KMeans(2)}
+    kinds = {"erm": rd.ERM(), "codebook": rd.FixedCodebook([-1.0, 1.0])}
     result = rd.simulate(model, kinds, TRIALS, jax.random.key(5), batch_size=100)
     assert result.precision == jax.numpy.result_type(float)
     risks = {name: result[name].population_risk for name in kinds}

@@ -39,14 +39,14 @@ def kept() -> set[int]:
 
 
 def test_compilations_are_dropped_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MAX_KEPT", 3)
+    monkeypatch.setattr(engine, "MAX_KEPT", 2)
     monkeypatch.setattr(engine, "_kept", set())
     for stage in engine._draw, engine._compress, engine._compress_quickly, engine._assess:
         stage.clear_cache()
-    for d in (4, 5, 6, 5, 4):
+    for d in (4, 5, 5, 4):
         simulate(d)
-    assert kept() == {3}
-    simulate(50)
+    assert kept() == {2}
+    simulate(6)
     assert kept() == {1}
 
 

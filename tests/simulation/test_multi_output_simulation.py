@@ -20,10 +20,11 @@ SIGMA = rd.ar1_covariance(D, 0.6)
 MODELS = {
     "matrices": rd.MultiOutputLinearModel(14, W_STAR, NOISE, SIGMA, LOSS),
     "fisher": rd.MultiOutputLinearModel(14, W_STAR, NOISE, SIGMA, "noise_precision"),
+    # And more outputs than inputs.
     "diagonals": rd.MultiOutputLinearModel(
-        14, W_STAR, [1.0, 0.5, 0.2], [1.0, 2.0, 0.5, 1.0], [0.5, 1.0, 3.0]
+        14, W_STAR.T, [1.0, 0.5, 0.2, 0.3], [1.0, 2.0, 0.5], [0.5, 1.0, 3.0, 2.0]
     ),
-    "more outputs than inputs": rd.MultiOutputLinearModel(10, W_STAR.T[:, :2]),
+    "numbers": rd.MultiOutputLinearModel(10, W_STAR.T[:, :2]),
 }
 
 
@@ -38,7 +39,11 @@ COMPRESSORS = {
 }
 
 
-@pytest.fixture(scope="module", params=MODELS)
+# Numbers are what one output is compared with below.
+@pytest.fixture(
+    scope="module",
+    params=[*(name for name in MODELS if name != "numbers"), pytest.param("numbers", marks=pytest.mark.slow)],
+)
 def by_sampler(request):
     model = MODELS[request.param]
     keys = jax.random.split(jax.random.key(7), 3)
@@ -80,7 +85,10 @@ def test_population_is_empirical_plus_generalisation(by_sampler) -> None:
 
 def test_a_wrong_noise_turns_the_comparison_red() -> None:
     """What the tests above accept, they do not accept of a noise covariance without its correlation."""
-    model, wrong = MODELS["matrices"], rd.MultiOutputLinearModel(14, W_STAR, np.diag(NOISE), SIGMA, LOSS)
+    model, wrong = (
+        MODELS["matrices"],
+        rd.MultiOutputLinearModel(14, W_STAR, np.diag(np.diag(NOISE)), SIGMA, LOSS),
+    )
     key = jax.random.key(3)
     right_one, wrong_one = (rd.simulate(one, COMPRESSORS, TRIALS, key, "dataset") for one in (model, wrong))
     with pytest.raises(AssertionError):
@@ -90,34 +98,41 @@ def test_a_wrong_noise_turns_the_comparison_red() -> None:
 
 
 PRIOR = rd.theory.MixturePrior.two_level(1.0)
-ONE_OUTPUT = {
+# Of what sees the weights alone, which are the same, few, and of what sees the data one.
+FEW = {
     "erm": rd.ERM(),
     "codebook": rd.FixedCodebook([-1.0, 1.0]),
-    "kmeans": rd.KMeans(2, "lloyd", center_bits=8),
-    "uniform": rd.UniformQuantizer(0.5, 1.0, dithered=True),
     "shrunk": rd.Shrunk(rd.FixedCodebook([-1.0, 1.0]), 0.9),
     "posterior": rd.PosteriorMean(PRIOR),
-    "design": rd.EntropyConstrained(0.1, PRIOR),
     "oracle": rd.Oracle(0.5),
+}
+SEEING = {"sample": rd.Ridge(1.0, posterior_variance=0.7), "oracle": rd.Oracle(0.5)}
+MANY = FEW | {
+    "kmeans": rd.KMeans(2, "lloyd", center_bits=8),
+    "uniform": rd.UniformQuantizer(0.5, 1.0, dithered=True),
+    "design": rd.EntropyConstrained(0.1, PRIOR),
     "oracle at a rate": rd.Oracle(rate=2.0),
 }
-# With the other samplers what sees the data; of what sees W alone, W being the same, a few.
-SEEING = {
-    **{name: ONE_OUTPUT[name] for name in ("erm", "codebook", "uniform", "oracle")},
-    "sample": rd.Ridge(1.0, posterior_variance=0.7),
-    "rounded": rd.QuantizedRidge(2.0, 0.3),
-}
+MANY_SEEING = FEW | SEEING | {"rounded": rd.QuantizedRidge(2.0, 0.3)}
 # The Hessian's diagonal comes from the Gram matrix with either sampler: once.
 WEIGHTED = {"weighted": rd.HessianWeightedKMeans(2, 0.5)}
 
 
-@pytest.mark.parametrize("sampler", ["erm", "statistics", pytest.param("dataset", marks=pytest.mark.slow)])
-def test_one_output_has_the_numbers_of_the_model_of_one(sampler) -> None:
+@pytest.mark.parametrize(
+    ("sampler", "compressors"),
+    [
+        ("erm", FEW),
+        ("statistics", SEEING),
+        pytest.param("erm", MANY, marks=pytest.mark.slow),
+        pytest.param("statistics", MANY_SEEING | WEIGHTED, marks=pytest.mark.slow),
+        pytest.param("dataset", MANY_SEEING, marks=pytest.mark.slow),
+    ],
+)
+def test_one_output_has_the_numbers_of_the_model_of_one(sampler, compressors) -> None:
     """From the same key the same draws, so every trial of every compressor is the same to rounding."""
     w_star = rd.two_level_weights(D)
     one = rd.GaussianLinearModel(12, w_star, 0.7, 2.0)
     several = rd.MultiOutputLinearModel(12, w_star[None], 0.7, 2.0)
-    compressors = {"erm": ONE_OUTPUT, "statistics": SEEING | WEIGHTED, "dataset": SEEING}[sampler]
     results = [
         rd.simulate(model, compressors, 40, jax.random.key(5), sampler, return_samples=True)
         for model in (one, several)
@@ -135,13 +150,14 @@ def test_one_output_has_the_numbers_of_the_model_of_one(sampler) -> None:
 
 
 def test_no_noise_draws_the_true_weights() -> None:
-    model = rd.MultiOutputLinearModel(9, W_STAR, 0.0)
-    result = rd.simulate(model, {"erm": rd.ERM(), "k": rd.FixedCodebook([0.0])}, 50, jax.random.key(0))
+    model = rd.MultiOutputLinearModel(9, W_STAR, 0 * NOISE, SIGMA, LOSS)
+    kinds = COMPRESSORS | {"codebook": rd.FixedCodebook([0.0, 0.0, 0.0])}
+    result = rd.simulate(model, kinds, 256, jax.random.key(0))
     assert result["erm"].population_risk.mean == 0.0
     expected = float(model.squared_norm(model.w_star))
-    assert result["k"].population_risk.mean == pytest.approx(expected, rel=1e-12)
-    seen = rd.simulate(model, {"k": rd.FixedCodebook([0.0])}, 4000, jax.random.key(0), "statistics")
-    assert_agrees(seen["k"].distortion, expected, 0.1 * expected)
+    assert result["codebook"].population_risk.mean == pytest.approx(expected, rel=1e-12)
+    seen = rd.simulate(model, kinds, 4000, jax.random.key(0), "statistics")
+    assert_agrees(seen["codebook"].distortion, expected, 0.1 * expected)
 
 
 def test_outputs_whose_noise_is_one_and_the_same() -> None:
@@ -165,9 +181,8 @@ def test_outputs_whose_noise_is_one_and_the_same() -> None:
 def test_few_samples_bound_what_is_bounded_and_refuse_the_rest(n: int) -> None:
     model = rd.MultiOutputLinearModel(n, W_STAR, NOISE, SIGMA, LOSS)
     keys = jax.random.split(jax.random.key(2), 2)
-    compressors = {"erm": rd.ERM(), "codebook": rd.FixedCodebook([-1.0, 0.0, 1.0])}
     first, second = (
-        rd.simulate(model, compressors, TRIALS, key, sampler)
+        rd.simulate(model, COMPRESSORS, TRIALS, key, sampler)
         for key, sampler in zip(keys, ("erm", "statistics"), strict=True)
     )
     with pytest.raises(ValueError, match=r"ERM is infinite for n <= d \+ 1"):
@@ -191,27 +206,31 @@ def test_single_precision_and_a_badly_conditioned_noise() -> None:
         rd.MultiOutputLinearModel(14, 0 * W_STAR, bad.noise_covariance, SIGMA, "noise_precision"),
     ):
         with jax.enable_x64(False), pytest.warns(UserWarning, match="the weights vary by about.*enable_x64"):
-            rd.simulate(one, {"erm": rd.ERM()}, 2, key)
+            rd.simulate(one, {"erm": rd.ERM()}, 256, key)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = rd.simulate(bad, {"erm": rd.ERM()}, TRIALS, key)["erm"]
+        found = rd.simulate(bad, COMPRESSORS, TRIALS, key)["erm"]
     assert_agrees(found.population_risk, rd.theory.erm_population_risk(bad), 0.1)
 
 
 def test_a_run_goes_on_from_its_checkpoint_and_knows_another_model(tmp_path) -> None:
-    path, compressors = tmp_path / "state", {"k": rd.KMeans(2), "erm": rd.ERM()}
-    model = MODELS["matrices"]
-    rd.simulate(model, compressors, 60, jax.random.key(0), batch_size=20, checkpoint_path=path)
-    whole = rd.simulate(model, compressors, 100, jax.random.key(0), batch_size=20)
-    resumed = rd.simulate(model, compressors, 100, jax.random.key(0), batch_size=20, checkpoint_path=path)
-    assert resumed["k"].population_risk.mean == pytest.approx(whole["k"].population_risk.mean, rel=1e-13)
+    path, model, key = tmp_path / "state", MODELS["matrices"], jax.random.key(0)
+    kinds = {name: COMPRESSORS[name] for name in ("erm", "codebook")}
+
+    def run(model, trials: int, **options):
+        return rd.simulate(model, kinds, trials, key, **options)
+
+    run(model, 300, checkpoint_path=path)
+    whole, resumed = run(model, 600), run(model, 600, checkpoint_path=path)
+    found, expected = (one["codebook"].population_risk.mean for one in (resumed, whole))
+    assert found == pytest.approx(expected, rel=1e-13)
     for other in (
         rd.MultiOutputLinearModel(14, W_STAR, 2 * NOISE, SIGMA, LOSS),
         rd.MultiOutputLinearModel(14, W_STAR, NOISE, SIGMA, 2 * LOSS),
         rd.MultiOutputLinearModel(14, W_STAR.T, None),
     ):
         with pytest.raises(ValueError, match="belongs to another simulation"):
-            rd.simulate(other, compressors, 100, jax.random.key(0), batch_size=20, checkpoint_path=path)
+            run(other, 600, checkpoint_path=path)
 
 
 def test_what_is_no_model_and_what_does_not_fit() -> None:

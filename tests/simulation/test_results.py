@@ -70,7 +70,7 @@ def test_a_frame_holds_every_estimate(result) -> None:
 
 
 def test_a_frame_says_what_is_infinite() -> None:
-    model = rd.GaussianLinearModel(7, rd.two_level_weights(6))
+    model = dataclasses.replace(MODEL, n=7)
     frame = rd.simulate(model, {"erm": rd.ERM()}, 256, KEY).to_frame().set_index("quantity")
     assert np.isnan(frame.loc["population_risk", "mean"])
     assert np.isnan(frame.loc["population_risk", "sem"])
@@ -107,7 +107,7 @@ def test_samples_are_the_trials_behind_the_estimates(result) -> None:
 
 
 def test_samples_do_not_depend_on_the_batch_size(result) -> None:
-    kinds = {name: COMPRESSORS[name] for name in ("oracle", "real")}
+    kinds = {name: COMPRESSORS[name] for name in ("oracle", "fixed")}
     again = rd.simulate(MODEL, kinds, 100, KEY, batch_size=7, return_samples=True)
     for name in kinds:
         np.testing.assert_allclose(
@@ -192,18 +192,17 @@ def test_rates_that_bound_nothing_are_refused(result, name: str, rate: str, mess
 
 
 def test_a_bound_needs_samples_and_an_expectation(result) -> None:
-    fixed = {"fixed": rd.FixedCodebook([0.0, 1.0]), "oracle": rd.Oracle(alpha=0.5)}
     without = rd.simulate(MODEL, COMPRESSORS, 256, KEY)
     with pytest.raises(ValueError, match="return_samples=True"):
         without["fixed"].generalization_bound("fixed_length")
-    few = rd.simulate(MODEL, {"fixed": fixed["fixed"]}, 3, KEY, batch_size=1, return_samples=True)
+    few = rd.simulate(MODEL, COMPRESSORS, 3, KEY, batch_size=256, return_samples=True)
     with pytest.raises(ValueError, match="at least 4 samples"):
         few["fixed"].generalization_bound("fixed_length")
     with pytest.raises(ValueError, match="for one compressor, got the difference of two"):
         result.difference("two", "fixed").generalization_bound("fixed_length")
-    edge = rd.simulate(rd.GaussianLinearModel(7, np.ones(6)), fixed, 256, KEY, return_samples=True)
+    edge = rd.simulate(dataclasses.replace(MODEL, n=7), COMPRESSORS, 256, KEY, return_samples=True)
     with pytest.raises(ValueError, match="population_risk of Oracle is infinite"):
         edge["oracle"].generalization_bound("mutual_information")
     assert edge["fixed"].generalization_bound("fixed_length").note == ""
-    heavy = rd.simulate(rd.GaussianLinearModel(9, np.ones(6)), fixed, 256, KEY, return_samples=True)
+    heavy = rd.simulate(dataclasses.replace(MODEL, n=9), COMPRESSORS, 256, KEY, return_samples=True)
     assert "variance" in heavy["oracle"].generalization_bound("mutual_information").note

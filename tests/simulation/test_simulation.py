@@ -21,9 +21,12 @@ COMPRESSORS = {
     "erm": rd.ERM(),
     "oracle": rd.Oracle(alpha=0.3),
     "kmeans": rd.KMeans(2),
-    "lloyd": rd.KMeans(2, rd.Lloyd("random")),
+    "dithered": rd.UniformQuantizer(0.5, dithered=True),
     "fixed": rd.FixedCodebook([-1.0, 1.0]),
 }
+# Programs are compiled for each structure of a model and for each set of compressors: tests share these two.
+FEW = {name: COMPRESSORS[name] for name in ("erm", "fixed")}
+DIAGONAL = rd.GaussianLinearModel(16, MODEL.w_star, 0.5, np.linspace(0.5, 2, 6))
 KEY = jax.random.key(7)
 
 
@@ -49,28 +52,32 @@ def assert_equal_up_to_rounding(first, second) -> None:
         np.testing.assert_allclose(values, second[name], rtol=1e-9, atol=1e-13, err_msg=name)
 
 
-# What draws; of each set of compressors programs are compiled.
-DRAWING = {name: COMPRESSORS[name] for name in ("lloyd", "oracle")}
+DRAWING = {name: COMPRESSORS[name] for name in ("dithered", "oracle")}
+LLOYD = {"lloyd": rd.KMeans(2, rd.Lloyd("random"))}
 
 
 @pytest.mark.parametrize(
     ("trials", "sizes", "compressors"),
-    # Each size of batch compiles all compressors; one trial at a time has that of the quickest.
+    # Each size of batch compiles all compressors; one trial at a time has that of two that draw.
     [
-        (37, (1, 7), {"oracle": COMPRESSORS["oracle"]}),
+        (256, (1, 256), DRAWING),
         (300, (7, 256), COMPRESSORS),
         (256, (7, 1000), COMPRESSORS),
+        # Its iterations end at different times; what is dithered draws as well.
+        pytest.param(300, (7, 256), LLOYD, marks=pytest.mark.slow),
     ],
-    ids=["one", "some", "too many"],
+    ids=["one", "some", "too many", "lloyd"],
 )
 def test_results_do_not_depend_on_the_batch_size(trials: int, sizes: tuple[int, int], compressors) -> None:
     assert_equal_up_to_rounding(*(run(trials, batch_size=size, compressors=compressors) for size in sizes))
 
 
-def test_what_one_compressor_draws_does_not_depend_on_the_others() -> None:
-    alone = run(compressors=DRAWING)
-    together = run()
-    for name in ("lloyd", "oracle"):
+@pytest.mark.parametrize(
+    "drawing", [DRAWING, pytest.param(LLOYD, marks=pytest.mark.slow)], ids=["dithered", "lloyd"]
+)
+def test_what_one_compressor_draws_does_not_depend_on_the_others(drawing) -> None:
+    alone, together = run(compressors=drawing), run(compressors=COMPRESSORS | drawing)
+    for name in drawing:
         assert alone[name].population_risk.mean == pytest.approx(
             together[name].population_risk.mean, rel=1e-12
         )
@@ -82,7 +89,7 @@ def test_differences_are_paired() -> None:
     means = result["kmeans"].population_risk, result["erm"].population_risk
     assert difference.mean == pytest.approx(means[0].mean - means[1].mean, rel=1e-12)
     assert difference.sem < (means[0].sem ** 2 + means[1].sem ** 2) ** 0.5
-    assert result.difference("lloyd", "kmeans").rates["assignment_entropy"].sem >= 0
+    assert result.difference("dithered", "kmeans").rates["assignment_entropy"].sem >= 0
     assert "fixed_length" not in result.difference("kmeans", "erm").rates
     with pytest.raises(ValueError, match="no compressor 'k'"):
         result.difference("k", "erm")
@@ -97,14 +104,21 @@ def test_identity_12_holds_in_every_simulation(sampler: str) -> None:
         assert result[name].population_risk.mean == pytest.approx(parts, rel=1e-10)
 
 
-@pytest.mark.parametrize("covariance", [None, 0.3, "diagonal", "ar1"])
-def test_three_samplers_agree(covariance) -> None:
-    d = 6
-    sigma = {"diagonal": np.linspace(0.5, 2, d), "ar1": rd.ar1_covariance(d, 0.7)}.get(covariance, covariance)
-    model = rd.GaussianLinearModel(16, rd.two_level_weights(d), 0.5, sigma)
-    # K-means looks at the weights alone: once, at the covariance that is no number.
-    names = ("erm", "kmeans", "fixed", "oracle") if covariance == "ar1" else ("erm", "fixed", "oracle")
-    kinds = {name: COMPRESSORS[name] for name in names}
+SCALAR = rd.GaussianLinearModel(16, MODEL.w_star, 0.5, 0.3)
+# Without a covariance: what tests of the claims compare at n = 80.
+IDENTITY = rd.GaussianLinearModel(16, MODEL.w_star, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("model", "kinds"),
+    [
+        pytest.param(MODEL, COMPRESSORS, id="ar1"),
+        pytest.param(DIAGONAL, FEW, id="diagonal"),
+        pytest.param(SCALAR, COMPRESSORS, id="scalar", marks=pytest.mark.slow),
+        pytest.param(IDENTITY, COMPRESSORS, id="identity", marks=pytest.mark.slow),
+    ],
+)
+def test_three_samplers_agree(model, kinds) -> None:
     results = [
         rd.simulate(model, kinds, 8000, jax.random.key(seed), sampler)  # type: ignore[arg-type]
         for seed, sampler in enumerate(("erm", "statistics", "dataset"))
@@ -116,6 +130,7 @@ def test_three_samplers_agree(covariance) -> None:
             assert_same(by_statistics, by_dataset, 0.02)
 
 
+@pytest.mark.slow
 def test_averaging_the_data_out_lowers_the_variance() -> None:
     """At the papers' setting and K = 2: Rao-Blackwell against the residuals of drawn data sets."""
     model = rd.GaussianLinearModel(80, rd.two_level_weights(50))
@@ -134,29 +149,29 @@ def test_averaging_the_data_out_lowers_the_variance() -> None:
 
 def test_without_noise_the_data_still_vary() -> None:
     """At σ = 0 the weights are w* but A varies: a fixed codebook's distortion averages ‖ŵ − w*‖²_Σ."""
-    model = rd.GaussianLinearModel(16, np.tile([0.3, -0.2, 0.9], 2), 0.0)
-    codebook = {"fixed": rd.FixedCodebook([-1.0, 1.0])}
+    model = rd.GaussianLinearModel(16, np.tile([0.3, -0.2, 0.9], 2), 0.0, DIAGONAL.covariance)
     exact = float(model.squared_norm(np.tile([1.0, -1.0, 1.0], 2) - model.w_star))
     for sampler in ("erm", "statistics", "dataset"):
-        result = rd.simulate(model, codebook, 8000, KEY, sampler)["fixed"]  # type: ignore[arg-type]
+        result = rd.simulate(model, FEW, 8000, KEY, sampler)["fixed"]  # type: ignore[arg-type]
         assert_agrees(result.distortion, exact, 0.02)
         assert result.population_risk.mean == pytest.approx(exact, rel=1e-12)
 
 
 def test_an_interpolating_model_has_no_residual() -> None:
-    model = rd.GaussianLinearModel(6, np.zeros(6))
-    result = rd.simulate(model, {"erm": rd.ERM(), "fixed": rd.FixedCodebook([0.0])}, 256, KEY, "statistics")
+    model = rd.GaussianLinearModel(6, np.zeros(6), 1.0, DIAGONAL.covariance)
+    kinds = {"erm": rd.ERM(), "fixed": rd.FixedCodebook([0.0, 0.0])}
+    result = rd.simulate(model, kinds, 256, KEY, "statistics")
     assert result["erm"].empirical_risk.mean == 0.0
     assert result["fixed"].population_risk.mean == 1.0
 
 
-@pytest.mark.parametrize(("n", "finite"), [(6, False), (7, False), (8, True)])
+@pytest.mark.parametrize(
+    ("n", "finite"), [pytest.param(6, False, marks=pytest.mark.slow), (7, False), (8, True)]
+)
 def test_infinite_expectations_are_an_error_that_says_why(n: int, finite: bool) -> None:
-    model = rd.GaussianLinearModel(n, rd.two_level_weights(6))
-    kinds = {name: COMPRESSORS[name] for name in ("erm", "oracle", "kmeans", "fixed")}
-    result = rd.simulate(model, kinds, 256, KEY)
+    result = rd.simulate(dataclasses.replace(MODEL, n=n), COMPRESSORS, 256, KEY)
     assert np.isfinite(result["fixed"].population_risk.mean)
-    assert_agrees(result["oracle"].distortion, 0.3 * 6 / n, 0.1)
+    assert_agrees(result["oracle"].distortion, 0.3 * 0.5 * 6 / n, 0.1)
     assert "not reliable" in result["erm"].risks["population_risk"].note
     assert "not reliable" in result["kmeans"].risks["distortion"].note
     assert result["erm"].distortion.note == result["oracle"].distortion.note == ""
@@ -259,14 +274,14 @@ def test_compressors_see_what_they_declare_and_the_sampler_follows() -> None:
 def test_long_vectors_take_the_host_path_to_the_same_numbers(monkeypatch) -> None:
     from ratedist.compressors import kmeans as module
 
-    kinds = {"two": rd.KMeans(2), "three": rd.KMeans(3)}
-    short = run(256, compressors=kinds)
+    short = run(256)
     monkeypatch.setattr(module, "SHORT_VECTOR", 3)
     lloyd = {"q": rd.KMeans(3, rd.Lloyd("quantile")), "r": rd.KMeans(3, rd.Lloyd("random", num_starts=2))}
+    kinds = {"kmeans": COMPRESSORS["kmeans"], "three": rd.KMeans(3)}
     long = run(256, compressors=kinds | lloyd)
-    for name in kinds:
-        for risk in RISK_NAMES:
-            assert getattr(long[name], risk).mean == pytest.approx(getattr(short[name], risk).mean, rel=1e-10)
+    for risk in RISK_NAMES:
+        in_trial = getattr(short["kmeans"], risk).mean
+        assert getattr(long["kmeans"], risk).mean == pytest.approx(in_trial, rel=1e-10)
     assert long["r"].distortion.mean >= long["three"].distortion.mean - 4 * long["three"].distortion.sem
 
 
@@ -347,9 +362,9 @@ def test_covariances_that_the_precision_cannot_hold_raise_a_warning() -> None:
         rd.simulate(model(1e16), {"erm": rd.ERM()}, 256, KEY)
 
 
+@pytest.mark.slow
 def test_as_many_clusters_as_weights_distort_nothing_at_any_n() -> None:
-    model = rd.GaussianLinearModel(7, rd.two_level_weights(6))
-    result = rd.simulate(model, {"all": rd.KMeans(6)}, 256, KEY)["all"]
+    result = rd.simulate(dataclasses.replace(MODEL, n=7), {"all": rd.KMeans(6)}, 256, KEY)["all"]
     assert abs(result.distortion.mean) < 1e-20
     with pytest.raises(ValueError, match="infinite"):
         _ = result.population_risk
@@ -360,22 +375,22 @@ def test_risks_given_the_weights_keep_their_digits_in_single_precision() -> None
     from ratedist.linear_model import risks
     from ratedist.linear_model.sampling import ErmDraw, ModelArrays
 
-    arrays = ModelArrays.of(rd.GaussianLinearModel(5, np.ones(5), 100.0))
+    arrays = jax.tree.map(np.asarray, ModelArrays.of(rd.GaussianLinearModel(5, np.ones(5), 100.0)))
     rng = np.random.default_rng(0)
     deviations = rng.normal(size=(300, 5)) * 10 ** rng.uniform(0, 3, size=(300, 1))
 
     def distortions(dtype: type) -> np.ndarray:
-        model = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), arrays)
+        model = jax.tree.map(lambda leaf: leaf.astype(dtype), arrays)
 
         def distortion(draw: ErmDraw, levels: jax.Array) -> jax.Array:
             return risks.erm_risks(model, draw, levels).distortion
 
-        v = jnp.asarray(deviations, dtype)
-        draws = ErmDraw(jnp.ones_like(v) + 10 * v, v)
-        levels = jnp.where(draws.weights > 0, 1, -1).astype(dtype)
-        return np.asarray(jax.jit(jax.vmap(distortion))(draws, levels))
+        v = deviations.astype(dtype)
+        weights = np.ones_like(v) + 10 * v
+        levels = np.where(weights > 0, 1, -1).astype(dtype)
+        return np.asarray(jax.jit(jax.vmap(distortion))(ErmDraw(weights, v), levels))
 
-    single, double = distortions(jnp.float32), distortions(jnp.float64)
+    single, double = distortions(np.float32), distortions(np.float64)
     assert np.all(single > 0)
     np.testing.assert_allclose(single, double, rtol=2e-2)
 

@@ -71,7 +71,9 @@ def test_what_cannot_be_is_refused() -> None:
         ValueError, match=r"finite variance, and that of the .* of 'erm' is infinite for n <= d"
     ):
         rd.simulate(heavy, KINDS, 10, KEY, target_sem=0.1)
-    assert rd.simulate(heavy, {"f": KINDS["fixed"]}, 10, KEY, target_sem=0.5).num_trials == BLOCK
+    assert (
+        rd.simulate(heavy, {"f": KINDS["fixed"]}, 10, KEY, batch_size=256, target_sem=0.5).num_trials == BLOCK
+    )
 
 
 def test_a_single_trial_has_no_error_to_end_by() -> None:
