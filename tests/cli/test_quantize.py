@@ -8,6 +8,8 @@ from ratedist.cli import main
 from ratedist.container import Entry, RdzFile, TensorFile, encode_header, write_tensor_file
 from ratedist.container.dtypes import dtype_name, to_bytes
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 
 def write(path, tensors, metadata=None):
     entries = {name: Entry(dtype_name(x.dtype), x.shape) for name, x in tensors.items()}
