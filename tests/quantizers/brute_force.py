@@ -18,20 +18,20 @@ def partition_cost(weights, importance, labels, num_clusters):
 
 
 def best_assignment(weights, importance, num_clusters):
-    """Least cost over all K^N assignments."""
-    assignments = itertools.product(range(num_clusters), repeat=weights.size)
-    return min(partition_cost(weights, importance, np.array(a), num_clusters) for a in assignments)
+    """Least cost over all assignments, of which those with the same clusters count once."""
+    assignments = set_partitions(weights.size, num_clusters)
+    return min(partition_cost(weights, importance, labels, num_clusters) for labels in assignments)
 
 
 def best_partition(weights, importance, num_clusters):
     """Least cost over all partitions of the sorted weights into runs, empty ones allowed."""
     order = np.argsort(weights)
     w, h = weights[order], importance[order]
+    one_cluster = np.zeros(w.size, int)
+    runs = itertools.combinations_with_replacement(range(w.size + 1), 2)
+    cost = {(i, j): partition_cost(w[i:j], h[i:j], one_cluster[i:j], 1) for i, j in runs}
     cuts = itertools.combinations_with_replacement(range(w.size + 1), num_clusters - 1)
-    index = np.arange(w.size)
-    return min(
-        partition_cost(w, h, np.searchsorted(np.array(c), index, side="right"), num_clusters) for c in cuts
-    )
+    return min(sum(cost[run] for run in itertools.pairwise((0, *c, w.size))) for c in cuts)
 
 
 def cost_of_centers(centers, means, mass, beta, penalty):

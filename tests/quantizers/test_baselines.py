@@ -96,15 +96,15 @@ ECSQ = {"gaussian": {1: 0.348261, 2: 0.0889235}, "laplace": {1: 0.2617764, 2: 0.
 @pytest.mark.parametrize("source", ECSQ)
 @pytest.mark.parametrize("bits", [1, 2])
 def test_ecsq_at_given_entropy(source, bits):
-    size = 10**6
+    size = 600_000
     rng = np.random.default_rng(6)
     weights = rng.normal(size=size) if source == "gaussian" else rng.laplace(scale=2**-0.5, size=size)
     target = ECSQ[source][bits]
-    # At the optimum the price of a nat is −dD/dR, near 2D. Bisection on it, on a tenth of the sample.
+    # At the optimum the price of a nat is −dD/dR, near 2D. Bisection on it, on a sixth of the sample.
     low, high = 0.5 * target, 4 * target
     for _ in range(12):
         price = (low * high) ** 0.5
-        trial = entropy_constrained_quantizer(weights[: size // 10], 41, price)
+        trial = entropy_constrained_quantizer(weights[: size // 6], 41, price)
         too_long = units.nats_to_bits(codes.empirical_entropy(trial.counts)) > bits
         low, high = (price, high) if too_long else (low, price)
     result = entropy_constrained_quantizer(weights, 41, (low * high) ** 0.5)

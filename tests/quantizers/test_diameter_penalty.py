@@ -17,7 +17,10 @@ from tests.quantizers.brute_force import best_objective
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed",
+    [seed if seed in (0, 1, 2, 7) else pytest.param(seed, marks=pytest.mark.slow) for seed in range(12)],
+)
 def test_optimal_equals_enumeration_of_all_assignments(seed, penalty):
     rng = np.random.default_rng(seed)
     size, num_clusters = [(9, 2), (8, 3), (7, 4)][seed % 3]
@@ -39,7 +42,7 @@ def test_optimal_equals_enumeration_of_all_assignments(seed, penalty):
     assert result.lower_bound >= least * (1 - 2e-9)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32), st.sampled_from(PENALTIES), st.sampled_from([0.05, 1.0, 30.0]))
 def test_lloyd_is_monotone_and_above_the_certificate(seed, penalty, beta):
     rng = np.random.default_rng(seed)
@@ -51,7 +54,7 @@ def test_lloyd_is_monotone_and_above_the_certificate(seed, penalty, beta):
     }
     objectives = [
         kmeans(weights, 6, method=Lloyd("random", max_iterations=steps), key=seed, **common).objective
-        for steps in range(1, 10)
+        for steps in (1, 2, 3, 5, 9)
     ]
     assert np.all(np.diff(objectives) <= 1e-12 * objectives[0])
     optimal = kmeans(weights, 6, method=Optimal(tolerance=1e-4), **common)
@@ -99,6 +102,7 @@ def test_linear_penalty_can_pull_all_centres_together():
         np.testing.assert_allclose(result.reconstruction, weights.mean(), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_traced_lloyd_with_penalty_equals_numpy():
     rng = np.random.default_rng(13)
     weights, importance = rng.normal(size=(30, 40)), rng.exponential(size=(30, 40))

@@ -57,7 +57,7 @@ def test_optimal_equals_enumeration_of_all_assignments(seed):
     assert best_partition(weights, importance, num_clusters) == pytest.approx(least, rel=1e-12, abs=1e-14)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems(max_size=14), st.integers(1, 5))
 def test_optimal_path_equals_enumeration_of_runs(problem, max_clusters):
     weights, importance, _ = problem
@@ -71,7 +71,7 @@ def test_optimal_path_equals_enumeration_of_runs(problem, max_clusters):
         np.testing.assert_array_equal(alone.reconstruction, result.reconstruction)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(problems(), st.sampled_from(["optimal", *INITIALIZATIONS]))
 def test_what_every_result_satisfies(problem, how):
     weights, importance, num_clusters = problem
@@ -95,7 +95,7 @@ def test_what_every_result_satisfies(problem, how):
         )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems(), st.sampled_from(INITIALIZATIONS))
 def test_lloyd_never_ascends(problem, init):
     weights, importance, num_clusters = problem
@@ -103,7 +103,7 @@ def test_lloyd_never_ascends(problem, init):
         kmeans(
             weights, num_clusters, importance, method=Lloyd(init=init, max_iterations=steps), key=3
         ).objective
-        for steps in range(1, 8)
+        for steps in (1, 2, 3, 4, 7)
     ]
     slack = 1e-12 * spread(weights, importance) + 1e-26 * np.max(np.abs(weights)) ** 2
     assert np.all(np.diff(objectives) <= slack)

@@ -27,7 +27,7 @@ LLOYD_MAX = {
 
 @pytest.mark.parametrize("source", LLOYD_MAX)
 def test_lloyd_max_distortions(source):
-    size = 10**6
+    size = 400_000
     rng = np.random.default_rng(7)
     weights = rng.normal(size=size) if source == "gaussian" else rng.laplace(scale=2**-0.5, size=size)
     for num_clusters, (distortion, _) in LLOYD_MAX[source].items():

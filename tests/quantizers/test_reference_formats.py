@@ -26,7 +26,7 @@ def vectors(formats):
 
 @pytest.fixture(scope="module")
 def gaussian():
-    weights = np.random.default_rng(0).normal(size=1 << 20)
+    weights = np.random.default_rng(0).normal(size=1 << 18)
     return weights / np.sqrt(np.mean(weights**2))
 
 
@@ -155,7 +155,7 @@ def test_path_is_the_best_of_all(vectors):
 
 
 def test_bitshift_trellis(formats, gaussian):
-    part = gaussian[: 1 << 12]
+    part = gaussian[: 1 << 11]
     part = part / np.sqrt(np.mean(part**2))
     found = formats.FORMATS["bitshift trellis, 2 bits"](part)
     assert found.bits_per_weight == 2 + (14 + 32) / part.size

@@ -46,7 +46,7 @@ def check(values, metric, importance, centers, slack=1e-13):
         np.testing.assert_allclose(first[:, i], expected, rtol=1e-12, atol=1e-12 * np.sum(h * np.abs(values)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     st.sampled_from(["heavy", "lattice", "clumps"]),
     st.sampled_from([3, 9]),
@@ -70,7 +70,7 @@ def test_nearest_centres_and_sums(kind, m, weighted, important, size, num_cluste
         check(values, metric, importance, centers)
 
 
-@pytest.mark.parametrize("m", [2, 4])
+@pytest.mark.parametrize("m", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_tree_of_many_centres(m):
     rng = np.random.default_rng(1)
     values = rng.normal(size=(m, 3000))

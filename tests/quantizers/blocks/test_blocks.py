@@ -149,7 +149,7 @@ def test_block_centers_against_a_convex_programme(seed):
         assert cost(ours + 1e-3 * rng.normal(size=ours.shape), means, mass, beta) >= value * (1 - 1e-8)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.5, 20.0]), st.sampled_from([2, 3]))
 def test_lloyd_of_blocks_is_monotone(seed, beta, m):
     rng = np.random.default_rng(seed)
@@ -164,7 +164,7 @@ def test_lloyd_of_blocks_is_monotone(seed, beta, m):
             block_length=m,
             key=seed,
         ).objective
-        for t in range(1, 9)
+        for t in (1, 2, 3, 5, 8)
     ]
     assert np.all(np.diff(objectives) <= 1e-10 * objectives[0])
 
@@ -173,12 +173,12 @@ def test_euclidean_assignment_ascends_where_the_hessian_weighted_one_does_not():
     # (36) against (35) at β = 0, m = 2: the printed assignment is not the minimiser of the objective.
     rng = np.random.default_rng(9)
     ascents, steps = 0, 0
-    for seed in range(40):
+    for seed in range(20):
         weights, importance = rng.normal(size=120), rng.exponential(size=120) ** 2
         common = {"importance": importance, "block_length": 2, "key": seed}
         path = [
             kmeans(weights, 6, method=Algorithm1(init="random", max_iterations=t), **common).objective
-            for t in range(1, 8)
+            for t in range(1, 6)
         ]
         ascents += int(np.sum(np.diff(path) > 1e-9 * path[0]))
         steps += len(path) - 1

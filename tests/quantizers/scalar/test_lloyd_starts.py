@@ -87,7 +87,7 @@ def problems(draw):
     return weights, num_clusters, importance, init
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(problems())
 def test_no_cluster_is_empty_while_another_can_be_cut(problem):
     weights, num_clusters, importance, init = problem
@@ -98,7 +98,7 @@ def test_no_cluster_is_empty_while_another_can_be_cut(problem):
     assert result.converged
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(problems(), st.sampled_from([0.0, 0.01, 1.0, 100.0]), st.sampled_from(["squared", "linear"]))
 def test_cutting_never_ascends(problem, beta, penalty):
     weights, num_clusters, importance, init = problem
@@ -112,7 +112,7 @@ def test_cutting_never_ascends(problem, beta, penalty):
             penalty=penalty,
             key=1,
         )
-        for steps in (1, 2, 3, 4, 5, 6, 300)
+        for steps in (1, 2, 3, 5, 300)
     ]
     scale = np.sum(importance * (weights - np.average(weights, weights=importance)) ** 2)
     assert np.all(np.diff([run.objective for run in runs]) <= 1e-11 * scale)

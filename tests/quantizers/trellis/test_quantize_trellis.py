@@ -94,7 +94,11 @@ def test_the_gap_to_the_limit_is_a_third_of_that_of_scalars() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    [{"bits_per_weight": 0.5}, {"bits_per_weight": 3.3}, {"mean_squared_error": 0.3}],
+    [
+        {"bits_per_weight": 0.5},
+        pytest.param({"bits_per_weight": 3.3}, marks=pytest.mark.slow),
+        {"mean_squared_error": 0.3},
+    ],
     ids=lambda target: "-".join(map(str, *target.items())),
 )
 def test_targets_are_kept_and_nearly_used_up(target: dict[str, float]) -> None:
@@ -141,9 +145,8 @@ def test_levels_are_means_of_their_weights_by_importance() -> None:
 def test_powers_of_two_change_nothing_but_the_scale() -> None:
     w, h = gaussian(), np.ones(N)
     found = quantize_trellis(w, multiplier=0.1)
-    for exponent in (-100, 100, 400):
+    for exponent in (-100, 400):
         scaled = quantize_trellis(np.ldexp(w, exponent), multiplier=float(np.ldexp(0.1, 2 * exponent)))
         assert np.array_equal(scaled.reconstruction, np.ldexp(found.reconstruction, exponent))
     heavy = quantize_trellis(w, multiplier=float(np.ldexp(0.1, 300)), importance=np.ldexp(h, 300))
     assert np.array_equal(heavy.reconstruction, found.reconstruction)
-    assert np.array_equal(quantize_trellis(w.tolist(), multiplier=0.1).reconstruction, found.reconstruction)

@@ -33,7 +33,7 @@ def test_two_values_cost_at_most_a_bit() -> None:
     assert found.label_bits <= N
 
 
-@pytest.mark.parametrize("outlier", [1e6, -1e30, 1e100])
+@pytest.mark.parametrize("outlier", [pytest.param(1e6, marks=pytest.mark.slow), -1e30, 1e100])
 def test_an_outlier_does_not_take_the_levels_of_the_others(outlier: float) -> None:
     weights = w.copy()
     weights[7:9] = outlier, outlier / 3
@@ -80,12 +80,11 @@ def test_many_bits_for_few_weights_are_not_all_spent() -> None:
     np.testing.assert_allclose(found.reconstruction, w[:3], rtol=1e-6)
 
 
-def test_single_precision_is_taken_as_it_is() -> None:
+def test_single_precision_and_lists_are_taken_as_they_are() -> None:
     single = w.astype(np.float32)
     one = quantize_trellis(single, multiplier=0.1)
-    assert np.array_equal(
-        one.reconstruction, quantize_trellis(single.astype(float), multiplier=0.1).reconstruction
-    )
+    for other in (single.astype(float), single.tolist()):
+        assert np.array_equal(one.reconstruction, quantize_trellis(other, multiplier=0.1).reconstruction)
 
 
 @pytest.mark.parametrize(
