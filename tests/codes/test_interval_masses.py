@@ -65,7 +65,7 @@ PRIORS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(PRIORS, st.floats(-2.5, 2.5), st.floats(-0.5, 0.5))
 def test_kraft_is_an_equality_on_every_grid(prior, log_ratio, offset) -> None:
     """Cells out to where 1e−17 of the mass is left; the grid may lie anywhere."""
@@ -81,7 +81,7 @@ def test_kraft_is_an_equality_on_every_grid(prior, log_ratio, offset) -> None:
     assert np.exp(-lengths).sum() == pytest.approx(1.0, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(PRIORS, st.floats(-50, 50), st.floats(-6, 4), st.integers(2, 9))
 def test_cells_that_make_up_a_cell_have_its_mass(prior, place, log_width, pieces) -> None:
     """The three formulas for narrow, wide and far cells meet where one follows the other."""

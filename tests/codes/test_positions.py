@@ -91,7 +91,7 @@ def test_many_places() -> None:
     with pytest.raises(ValueError, match="at most 131072 places"):
         decode_positions(b"", MOST_ENUMERATED + 1)
     pytest.importorskip("constriction")
-    mask = np.random.default_rng(1).random(2_000_000) < 0.1
+    mask = np.random.default_rng(1).random(1_000_000) < 0.1
     payload = encode_positions(mask, "ans")
     np.testing.assert_array_equal(decode_positions(payload, mask.size, "ans"), mask)
     assert len(payload) < position_bits(mask.size, int(mask.sum())) / 8 * 1.0001 + 16
@@ -127,7 +127,7 @@ def test_hostile_bytes_are_refused_or_are_another_set(coder) -> None:
 def test_one_code_word_for_one_set() -> None:
     """Whatever two bytes decode to has these two bytes as its code."""
     accepted = 0
-    for d in (3, 5, 9):
+    for d in (3, 9):
         for value in range(1 << 16):
             for size in (1, 2):
                 if value >> (8 * size):
@@ -138,7 +138,7 @@ def test_one_code_word_for_one_set() -> None:
                     continue
                 accepted += 1
                 assert encode_positions(mask) == value.to_bytes(size, "big")
-    assert accepted == 2**3 + 2**5 + 2**9
+    assert accepted == 2**3 + 2**9
 
 
 def test_what_is_no_mask_is_refused() -> None:

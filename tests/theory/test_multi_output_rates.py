@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
@@ -43,7 +43,7 @@ def test_equal_noise_has_the_oracles_channel_for_all() -> None:
     np.testing.assert_allclose(excess, T.oracle_population_risk(model, a) - model.bayes_risk, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("n", "d"), [(120, 50), (60, 5), (60, 50)])
+@pytest.mark.parametrize(("n", "d"), [(120, 50), pytest.param(60, 5, marks=pytest.mark.slow), (60, 50)])
 def test_no_other_shares_need_less(n: int, d: int) -> None:
     """All shares on a grid, and mixtures of two: none is below the bound, and the best come near it."""
     noise = np.array([1.0, 0.3, 0.02])
@@ -84,6 +84,7 @@ def test_no_other_water_level_needs_less() -> None:
 NOISES = st.lists(st.floats(1e-8, 1e4), min_size=1, max_size=6)
 
 
+@settings(max_examples=40)
 @given(NOISES, st.integers(1, 9), st.integers(2, 40), st.floats(1e-6, 0.999))
 def test_bounds_are_ordered_convex_and_each_others_inverse(noise, d: int, more: int, share: float) -> None:
     model = several(d + more, d, noise)

@@ -21,12 +21,13 @@ def fitted_excess(
     for trial in found:
         X = rng.standard_normal((n, d)) @ root.T
         Y = X @ W_star.T + rng.standard_normal((n, o)) * np.sqrt(noise)
-        W = np.linalg.lstsq(X, Y, rcond=None)[0].T
+        solve = np.linalg.pinv(X)
+        W = (solve @ Y).T
         # Ranks of the fitted values, which need no root of A: Y's projection on the inputs.
         U, sizes, Vt = np.linalg.svd((X @ W.T) / np.sqrt(noise), full_matrices=False)
         for rank in range(len(trial)):
             fitted = (U[:, :rank] * sizes[:rank]) @ Vt[:rank] * np.sqrt(noise)
-            error = np.linalg.lstsq(X, fitted, rcond=None)[0].T - W_star
+            error = (solve @ fitted).T - W_star
             trial[rank] = np.sum((error @ root) ** 2 / noise[:, None])
     return found
 

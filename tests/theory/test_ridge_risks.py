@@ -28,7 +28,7 @@ from ratedist.theory import (
 from ratedist.units import nats_to_bits
 from tests.statistics import assert_agrees, assert_same
 
-D, TRIALS = 6, 40_000
+D, TRIALS = 6, 15_000
 WEIGHTS = np.array([1.0, -0.5, 0.3, 0.0, 2.0, -1.0])
 RISKS = ("population_risk", "empirical_risk", "generalization_error")
 FIGURE2 = GaussianLinearModel(80, two_level_weights(50))
@@ -140,7 +140,7 @@ def test_identities(d, n, noise, covariance, lam, s2):
         assert float(risks.generalization_error) == pytest.approx(gibbs, rel=1e-8, abs=1e-9 * scale)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(d=st.integers(1, 20), n=st.integers(1, 40), noise=st.floats(0.1, 5.0), level=st.floats(0.1, 5.0))
 def test_the_best_penalty_is_best_at_every_n(d, n, noise, level):
     """Least population risk, and largest mean evidence, by a search that knows no formula."""

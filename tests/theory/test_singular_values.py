@@ -161,7 +161,7 @@ def drawn_errors(shape, x, reps: int, seed: int) -> dict[str, tuple[float, float
     return {name: (float(mean[k]), float(sem[k])) for k, name in enumerate(kept)}
 
 
-@pytest.mark.parametrize("shape", [(400, 400), (200, 400)])
+@pytest.mark.parametrize("shape", [pytest.param((400, 400), marks=pytest.mark.slow), (200, 400)])
 def test_matrices_that_are_drawn_have_these_errors(shape: tuple[int, int]) -> None:
     """Signals that are lost, at the tie, kept and large: within 5% of the limit, and the worst of them."""
     beta = shape[0] / shape[1]

@@ -83,7 +83,7 @@ def laws(draw):
     return np.array(variance), mass / mass.sum()
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(law=laws(), log_rate=st.floats(-35, 8))
 def test_ordering_of_the_bounds_for_any_law(law, log_rate):
     """The conditional form is below the product form, the relaxation, the exact-CGF bound and the mean."""
@@ -97,7 +97,7 @@ def test_ordering_of_the_bounds_for_any_law(law, log_rate):
     assert conditional <= float(exact_cgf_bound(NOISELESS, rate, math.sqrt(variance.max()))) * tolerance
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(law=laws(), log_rate=st.floats(-6, 7), log_scale=st.floats(-8, 8))
 def test_infimum_against_a_grid_of_slopes_at_any_scale(law, log_rate, log_scale):
     variance, weights = law[0] * 10**log_scale, law[1]

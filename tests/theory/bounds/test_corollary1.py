@@ -63,7 +63,7 @@ models = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     model=models,
     relative_radius=st.one_of(st.just(0.0), st.floats(1e-3, 3.0)),

@@ -20,7 +20,13 @@ class EnoughError(Exception):
 
 @pytest.mark.parametrize(
     ("d", "n", "slope", "balancing"),
-    [(50, 80, 110.0, 12), (50, 80, 1000.0, 12), (50, 80, 1000.0, 0), (3, 6, 12.0, 12), (1, 5, 10.0, 12)],
+    [
+        (50, 80, 110.0, 12),
+        pytest.param(50, 80, 1000.0, 12, marks=pytest.mark.slow),
+        (50, 80, 1000.0, 0),
+        pytest.param(3, 6, 12.0, 12, marks=pytest.mark.slow),
+        (1, 5, 10.0, 12),
+    ],
 )
 def test_supremum_holds_at_ten_times_the_resolution(
     d: int, n: int, slope: float, balancing: int, monkeypatch: pytest.MonkeyPatch

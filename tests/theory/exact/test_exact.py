@@ -133,13 +133,13 @@ def test_twelve_slopes_are_certified_quickly() -> None:
 @pytest.mark.parametrize(
     ("d", "n", "multiple"),
     [
-        (1, 1, 10.0),
+        pytest.param(1, 1, 10.0, marks=pytest.mark.slow),
         (1, 1, 1000.0),
         (4, 5, 3.0),
         (50, 52, 2.0),
         (2, 40, 30.0),
         (50, 5000, 10.0),
-        (400, 500, 1.5),
+        pytest.param(400, 500, 1.5, marks=pytest.mark.slow),
     ],
 )
 def test_certified_for_heavy_tails_and_many_samples(d: int, n: int, multiple: float) -> None:
@@ -149,7 +149,12 @@ def test_certified_for_heavy_tails_and_many_samples(d: int, n: int, multiple: fl
 
 
 @pytest.mark.parametrize(
-    "carelessness", [{"reproduction_limit": 1.8}, {"tail_probability": 1e-2}, {"tail_probability": 1e-4}]
+    "carelessness",
+    [
+        {"reproduction_limit": 1.8},
+        pytest.param({"tail_probability": 1e-2}, marks=pytest.mark.slow),
+        {"tail_probability": 1e-4},
+    ],
 )
 def test_careless_truncation_is_refused(
     carelessness: dict[str, float], monkeypatch: pytest.MonkeyPatch
@@ -197,7 +202,7 @@ def test_extreme_points_are_certified(d: int, n: int, slope: float) -> None:
     assert curve.rate[0] < curves.high_rate_asymptote(model, curve.distortion)[0]
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(st.integers(1, 6), st.integers(1, 30), st.floats(0.5, 20), st.sampled_from([0.25, 1.0, 4.0]))
 def test_ordering_and_invariance(d: int, extra: int, multiple: float, noise_variance: float) -> None:
     model = rd.GaussianLinearModel(d + extra, np.zeros(d))

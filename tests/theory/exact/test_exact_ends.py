@@ -28,7 +28,14 @@ def is_sound(one: rd.GaussianLinearModel, curve: curves.RateDistortionCurve) -> 
 
 @pytest.mark.parametrize(
     ("d", "n", "multiple"),
-    [(55, 5500, 30), (80, 800, 10), (100, 1000, 5), (100, 1000, 10), (200, 2000, 2), (300, 480, 1.05)],
+    [
+        (55, 5500, 30),
+        pytest.param(80, 800, 10, marks=pytest.mark.slow),
+        pytest.param(100, 1000, 5, marks=pytest.mark.slow),
+        (100, 1000, 10),
+        pytest.param(200, 2000, 2, marks=pytest.mark.slow),
+        (300, 480, 1.05),
+    ],
 )
 def test_certified_beyond_fifty_weights(d: int, n: int, multiple: float) -> None:
     one = model(d, n)
@@ -63,7 +70,10 @@ def test_by_distortion_and_by_rate_at_a_hundred_weights() -> None:
 # Ends
 
 
-@pytest.mark.parametrize("rate", [0.3, 3.0, 100.0, 180.0])
+@pytest.mark.parametrize(
+    "rate",
+    [0.3, pytest.param(3.0, marks=pytest.mark.slow), pytest.param(100.0, marks=pytest.mark.slow), 180.0],
+)
 def test_few_points_are_enough(rate: float, monkeypatch: pytest.MonkeyPatch) -> None:
     slopes = []
 
@@ -77,7 +87,7 @@ def test_few_points_are_enough(rate: float, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(slopes) <= 8
 
 
-@pytest.mark.parametrize("n", [10**9, 10**12, 2**53])
+@pytest.mark.parametrize("n", [10**9, pytest.param(10**12, marks=pytest.mark.slow), 2**53])
 def test_many_samples(n: int) -> None:
     """At n → ∞ R = (d/2) ln(D₀/D); the critical slope is n/2 and the local one."""
     d = 5

@@ -61,7 +61,16 @@ def test_only_negligible_entries_and_angles_are_left_out(
 
 
 @pytest.mark.parametrize(
-    ("d", "n"), [(1, 1), (1, 5), (50, 80), (50, 51), (50, 5000), (10_000, 10**9), (1, 10**12)]
+    ("d", "n"),
+    [
+        (1, 1),
+        (1, 5),
+        (50, 80),
+        (50, 51),
+        (50, 5000),
+        pytest.param(10_000, 10**9, marks=pytest.mark.slow),
+        (1, 10**12),
+    ],
 )
 def test_narrow_cells_lose_no_digits(d: int, n: int) -> None:
     """Against ball arithmetic: nothing but the last places of tails of order one."""

@@ -113,7 +113,7 @@ def test_two_values_by_blahut_and_arimoto_on_a_fine_grid() -> None:
     assert limit.width <= 2e-4
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.sampled_from(["normal", "lumps", "heavy"]))
 def test_no_quantiser_of_the_numbers_takes_fewer_bits_than_their_limit(seed: int, K: int, kind: str) -> None:
     """Its entropy is a rate that is achieved. Bins are few, so that their loss would be seen."""

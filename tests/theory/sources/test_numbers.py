@@ -24,7 +24,7 @@ LAWS = {
 
 
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize("distortion", [0.9, 0.25, 0.0625])
+@pytest.mark.parametrize("distortion", [0.9, pytest.param(0.25, marks=pytest.mark.slow), 0.0625])
 def test_many_numbers_of_a_law_have_its_limit(name: str, distortion: float) -> None:
     """Middles of 200,000 cells of equal probability: their variance falls short by what the tails miss."""
     numbers = LAWS[name] / LAWS[name].std()
@@ -45,7 +45,7 @@ def test_drawn_numbers_have_it_too() -> None:
     assert found.lower <= 4 * BIT <= found.upper + 3e-3  # overfitting: 2⁴ cells and more for 10⁵ numbers
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-20, 20), st.integers(1, 30)), min_size=2, max_size=7),
     st.floats(-4, 4),
@@ -70,7 +70,7 @@ def test_any_few_values_by_blahut_and_arimoto(pairs: list[tuple[int, int]], log_
     assert found.width <= 2e-3
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.9))
 def test_a_bad_output_law_gives_a_bad_bound_and_never_a_false_one(seed: int, part: float) -> None:
     """The certificate holds for every q: here one that is drawn, for cells as wide as they may be."""
