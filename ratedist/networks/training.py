@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from ratedist import _checks
+from ratedist.kept_programs import few_kept
 from ratedist.networks.architecture import Architecture, Convolution, Dense, Parameters, initialize, logits
 
 
@@ -126,6 +127,16 @@ def train_together(
     """
     for one, those in zip(images, labels, strict=True):
         check_images(architecture, recipe, one, those)
+    x, y = jnp.asarray(images, jnp.float32), jnp.asarray(labels, jnp.int32)
+    return _finite(_together(architecture, recipe, x, y, keys))
+
+
+@few_kept
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _together(
+    architecture: Architecture, recipe: Recipe, images: jax.Array, labels: jax.Array, keys: jax.Array
+) -> Parameters:
+    """Several networks from their starts to their ends as one computation."""
 
     def whole(x: jax.Array, y: jax.Array, key: jax.Array) -> Parameters:
         start_key, epochs_key = jax.random.split(key)
@@ -139,8 +150,7 @@ def train_together(
 
         return jax.lax.scan(one_epoch, carry, jnp.arange(recipe.epochs))[0][0]
 
-    x, y = jnp.asarray(images, jnp.float32), jnp.asarray(labels, jnp.int32)
-    return _finite(jax.jit(jax.vmap(whole))(x, y, keys))
+    return jax.vmap(whole)(images, labels, keys)
 
 
 def _finite(parameters: Parameters) -> Parameters:
