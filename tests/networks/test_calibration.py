@@ -48,11 +48,11 @@ def test_the_temperature_that_labels_were_drawn_at(temperature):
 
 
 def test_the_standard_error_is_what_samples_differ_by():
-    fits = [fit_temperature(*drawn_from_softmax(400, 2.0, seed)) for seed in range(200)]
+    fits = [fit_temperature(*drawn_from_softmax(400, 2.0, seed)) for seed in range(100)]
     spread = np.std([fit.temperature for fit in fits], ddof=1)
     claimed = np.mean([fit.standard_error for fit in fits])
-    # The spread of 200 is known to 5%.
-    assert abs(spread / claimed - 1) < 4 * 0.05
+    # The spread of 100 is known to 7%.
+    assert abs(spread / claimed - 1) < 4 * 0.071
 
 
 def test_scaled_logits_have_scaled_temperature():

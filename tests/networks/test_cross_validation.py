@@ -11,7 +11,7 @@ choose_beta, folds = rd.networks.choose_beta, rd.networks.folds
 
 
 @hypothesis.given(st.integers(1, 6), st.integers(2, 5), st.integers(0, 10_000))
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=30)
 def test_against_brute_force(size, num_folds, seed):
     rng = np.random.default_rng(seed)
     betas = rng.permutation(100)[:size].astype(float)

@@ -37,6 +37,7 @@ def frame():
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_every_code_is_measured(frame):
     codes = ["trained", "laplace", "own_prior", "bits_back", "noise_trained"]

@@ -70,7 +70,9 @@ def test_it_is_the_quantiser_with_the_layers_own_second_moment():
     assert tensor.distortion == pytest.approx(np.mean(error**2), rel=1e-5)  # with importances of 1 (+ 1e-6)
 
 
-@pytest.mark.parametrize(("bits", "coder"), [(4.0, "ans"), (9.0, "huffman")])
+@pytest.mark.parametrize(
+    ("bits", "coder"), [(4.0, "ans"), pytest.param(9.0, "huffman", marks=pytest.mark.slow)]
+)
 def test_a_budget_is_kept_and_used(bits, coder):
     found = quantize(rd.QuantizationConfig(bits_per_weight=bits, min_size=100, coder=coder))
     used = 8 * (found.tree.file_bytes() - BIASES) / 1350  # about 3 of the bits are the header
@@ -87,6 +89,7 @@ def test_a_budget_goes_where_the_curvature_is():
     assert counts[1e-4]["hidden.kernel"] > counts[1e4]["hidden.kernel"]
 
 
+@pytest.mark.slow
 def test_layers_of_other_sizes_share_a_budget_as_before():
     """Weights of a layer by a power of two, those after it by its inverse: the same network."""
     config, counts = rd.QuantizationConfig(bits_per_weight=6.0, min_size=100), {}

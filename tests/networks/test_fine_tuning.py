@@ -26,7 +26,7 @@ def model():
 
 
 def test_the_training_loss_falls_and_the_labels_stay(model, tmp_path):
-    tuned = fine_tune(model, logits_fn, TRAIN, holdout=HOLDOUT, learning_rate=3e-3, epochs=20)
+    tuned = fine_tune(model, logits_fn, TRAIN, holdout=HOLDOUT, learning_rate=6e-3, epochs=10)
     change = tuned.comparison["train_loss"]
     assert tuned.comparison.columns == ("quantised", "fine-tuned")
     assert change.before == model.comparison["train_loss"].after
@@ -44,7 +44,7 @@ def test_the_training_loss_falls_and_the_labels_stay(model, tmp_path):
     np.testing.assert_array_equal(tuned.parameters["hidden"]["bias"], PARAMETERS["hidden"]["bias"])
 
 
-@pytest.mark.parametrize("block_length", [1, 2])
+@pytest.mark.parametrize("block_length", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_centre_has_the_sum_of_its_weights_gradients(block_length):
     """One step on all samples by plain gradient descent shows the gradient of the centres."""
     model = quantized(block_length)

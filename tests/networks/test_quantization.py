@@ -211,6 +211,7 @@ def test_equinox():
     assert len(np.unique(result.parameters.layers[0].weight)) == 4
 
 
+@pytest.mark.slow
 def test_flax():
     linen = pytest.importorskip("flax.linen")
 
@@ -283,6 +284,7 @@ def test_a_model_is_flattened_once(monkeypatch, result):
     ] * 2
 
 
+@pytest.mark.slow
 def test_the_example_of_the_docstring(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     text = inspect.getdoc(quantization.quantize).split("::\n\n")[1].split("\n\nArgs:")[0]
@@ -338,8 +340,15 @@ def with_parts(function):
     return logits
 
 
-@pytest.mark.parametrize("samples_of_curvature", [100, None])
-@pytest.mark.parametrize("budget", [False, True])
+@pytest.mark.parametrize(
+    ("budget", "samples_of_curvature"),
+    [
+        (False, None),
+        (True, 100),
+        pytest.param(False, 100, marks=pytest.mark.slow),
+        pytest.param(True, None, marks=pytest.mark.slow),
+    ],
+)
 def test_arrays_that_are_not_finite_stay_with_a_warning_as_in_a_tree(result, samples_of_curvature, budget):
     mask = np.where(np.arange(1600).reshape(40, 40) < 800, 0.0, -np.inf).astype(np.float32)
     parts = {"mask": mask, "buffer": np.full((40, 30), np.nan, np.float32), "small": np.full(3, np.nan)}

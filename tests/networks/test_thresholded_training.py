@@ -60,7 +60,7 @@ def test_a_start_of_another_network_is_refused() -> None:
         train(NETWORK, RECIPE, IMAGES, LABELS, KEY, start=factors)
 
 
-@pytest.mark.parametrize("annealed", [False, True])
+@pytest.mark.parametrize("annealed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_rank_holds_at_the_end(annealed: bool) -> None:
     steps: list[int] = []
     options = {"annealed": annealed, "prox_every": 4, "after_step": steps.append}
@@ -81,10 +81,9 @@ def test_thresholding_by_hand() -> None:
     """All images in a batch, no momentum: steps of gradient descent, the largest singular value kept."""
     trained = train_thresholded(NETWORK, WHOLE, IMAGES, LABELS, KEY, 1, prox_every=1)
     expected = jax.tree.map(np.asarray, initialize(NETWORK, jax.random.split(KEY)[0]))
+    gradient = jax.jit(jax.grad(mean_loss))
     for _ in range(2):
-        expected = jax.tree.map(
-            lambda w, g: w - 0.05 * np.asarray(g), expected, jax.grad(mean_loss)(expected)
-        )
+        expected = jax.tree.map(lambda w, g: w - 0.05 * np.asarray(g), expected, gradient(expected))
         for name in ("dense1", "dense2"):
             U, s, Vt = np.linalg.svd(expected[name]["weight"])
             expected[name]["weight"] = s[0] * np.outer(U[:, 0], Vt[0])

@@ -73,6 +73,7 @@ def test_squared_loss_and_fisher_of_a_smooth_model(by_hand):
     np.testing.assert_allclose(flat(found["layers"]), np.mean(g**2, axis=0), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_fast_path_says_the_same(small_network):
     network, parameters, images, labels = small_network
 

@@ -6,9 +6,10 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import ratedist as rd
-from ratedist.networks.architecture import logits
+from ratedist.networks.architecture import logits, mlp
 from ratedist.networks.curvature import architectures, pytrees
 from ratedist.networks.losses import cross_entropy
+from tests.networks.drawn import drawn
 
 KEY = jax.random.key(3)
 
@@ -18,12 +19,22 @@ def flat(tree):
 
 
 @pytest.fixture(scope="module")
+def small_network():
+    """Of dense layers alone, which are quicker to compile: what convolutions have is tested elsewhere."""
+    network, rng = mlp(6, (5,), 3), np.random.default_rng(0)
+    parameters = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), drawn(network))
+    return network, parameters, rng.normal(size=(7, 6)), np.arange(7) % 3
+
+
+@pytest.fixture(scope="module")
 def logits_fn(small_network):
     network = small_network[0]
     return lambda parameters, images: logits(network, parameters, images)
 
 
-@pytest.mark.parametrize("name", ["gauss_newton_diagonal", "squared_loss_hessian_diagonal"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("gauss_newton_diagonal", marks=pytest.mark.slow), "squared_loss_hessian_diagonal"]
+)
 def test_an_architecture_and_a_function_of_it_have_equal_diagonals(small_network, logits_fn, name):
     network, parameters, images, labels = small_network
     data = (parameters, images, labels)[: 2 if name == "gauss_newton_diagonal" else 3]
