@@ -22,6 +22,8 @@ STEP = 0.7
 # Times that a target for the error is tried, lower each time where rounding of the levels has missed it, and
 # what of the rest is left.
 PARTS, LEFT = 4, 0.998
+# Weights at a time.
+PIECE = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -210,5 +212,9 @@ def _level_dtype(tensor: TrellisTensor, scaled: Scaled, multiplier: float) -> np
 def _mean_error(tensor: TrellisTensor, scaled: Scaled) -> float:
     """``Σ h (w − ŵ)² / Σ h``, in units of the scaled weights."""
     values = np.ldexp(tensor.levels.astype(tensor.dtype).astype(np.float64), -scaled.exponent)
-    error = (scaled.weights - values[tensor.symbols]) ** 2
-    return float(np.average(error, weights=scaled.importance))
+    total, h = 0.0, scaled.importance
+    for start in range(0, tensor.num_weights, PIECE):
+        own = slice(start, start + PIECE)
+        error = (scaled.weights[own] - values[tensor.symbols[own]]) ** 2
+        total += float(error.sum() if h is None else h[own] @ error)
+    return total / (tensor.num_weights if h is None else float(h.sum()))

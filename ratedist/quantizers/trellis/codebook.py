@@ -48,16 +48,17 @@ def arranged(positions: np.ndarray, arrangement: str) -> np.ndarray:
     return np.stack([first, second])
 
 
-def positions_near(weights: np.ndarray) -> np.ndarray | None:
-    """All j near a weight, ascending; ``None`` where they are too many. Weights are in steps."""
-    low, high = float(weights.min()), float(weights.max())
-    if high - low < SYMBOLS:  # sorted by their numbers
-        first = np.rint(low)
-        near = first + np.flatnonzero(np.bincount((np.rint(weights) - first).astype(np.int64)))
-    else:
-        near = np.unique(np.rint(weights))
-    if near.size > SYMBOLS:
-        return None
+def positions_near(weights: np.ndarray, step: float) -> np.ndarray | None:
+    """All j near a weight divided by the step, ascending; ``None`` where they are too many."""
+    near = np.zeros(0)
+    for start in range(0, weights.size, PIECE):
+        own = np.rint(weights[start : start + PIECE] / step)
+        first, last = own.min(), own.max()
+        if last - first <= SYMBOLS:  # sorted by their numbers
+            own = first + np.flatnonzero(np.bincount((own - first).astype(np.int64)))
+        near = np.union1d(near, own)
+        if near.size > SYMBOLS:
+            return None
     positions = np.unique(near[:, None] + np.arange(-REACH, REACH + 1))
     return positions if _most_in_a_subset(positions) <= CAPACITY else None
 

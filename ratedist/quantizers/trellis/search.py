@@ -81,7 +81,7 @@ def designed(sample: Problem, problem: Problem, log_price: float, num_states: in
     """
     states = min(num_states, DESIGN_STATES)
     step = STEP * math.exp(log_price / 2)
-    positions = positions_near(problem.counting / step)
+    positions = positions_near(problem.counting, step)
     if positions is None:
         return None
     best: Try | None = None
