@@ -124,7 +124,7 @@ def limit_of(
         importance: h of the same shape, or ``None``. Then both ends know it but for a factor of √2.
         upper: whether the upper end is wanted. Else only the lower one is good.
 
-    The lower end is good to a thousandth of a bit or so up to six bits; of few weights to half a byte for all.
+    The lower end is good to a thousandth of a bit up to six bits; of few weights to half a byte for all.
 
     Cost: 0.03 s for a million weights up to four bits, 0.2 s at eight; with importances up to some seconds.
     """
