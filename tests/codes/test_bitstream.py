@@ -38,7 +38,7 @@ def skewed(num_labels, num_clusters, seed=0):
     return labels.astype(np.min_scalar_type(num_clusters - 1)), np.bincount(labels, minlength=num_clusters)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(LABELS)
 def test_agrees_with_a_string_of_bits(case):
     num_clusters, labels = case
@@ -110,7 +110,7 @@ def test_sixteen_bit_labels():
     np.testing.assert_array_equal(decoded, labels)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(LABELS, st.data())
 def test_a_damaged_payload_is_an_error_or_labels(case, data):
     num_clusters, labels = case

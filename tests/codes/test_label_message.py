@@ -47,19 +47,19 @@ def test_the_net_cost_is_the_evidence_whatever_was_drawn(n, d, correlation) -> N
 
 
 def test_the_draws_are_the_posterior() -> None:
-    """Mean and covariance of 200 draws of three correlated weights, each within four standard errors."""
+    """Mean and covariance of 100 draws of three correlated weights, each within four standard errors."""
     inputs, labels, _ = data_set(30, 3, 5, correlation=2.0)
     posterior, grid = _Posterior.given(inputs, labels, 0.64, 1.0), Grid(2.0**-8, 14)
     coder = coder_with(np.random.default_rng(6).bytes(4000))
-    draws = np.array([grid.values(_draw(coder, posterior, grid)[0]) for _ in range(200)])
+    draws = np.array([grid.values(_draw(coder, posterior, grid)[0]) for _ in range(100)])
     assert not coder.is_empty()
     covariance = np.linalg.inv(inputs.T @ inputs / 0.64 + np.eye(3))
     mean = covariance @ inputs.T @ labels / 0.64
     scales = np.sqrt(np.diag(covariance))
     assert np.abs(covariance[0, 1]) > 0.3 * scales[0] * scales[1]
-    assert np.all(np.abs(draws.mean(axis=0) - mean) <= 4 * scales / 200**0.5)
-    spread = (draws - mean).T @ (draws - mean) / 200
-    errors = np.sqrt((np.outer(scales**2, scales**2) + covariance**2) / 200)
+    assert np.all(np.abs(draws.mean(axis=0) - mean) <= 4 * scales / 100**0.5)
+    spread = (draws - mean).T @ (draws - mean) / 100
+    errors = np.sqrt((np.outer(scales**2, scales**2) + covariance**2) / 100)
     assert np.all(np.abs(spread - covariance) <= 4 * errors)
 
 

@@ -7,7 +7,7 @@ from ratedist import codes
 from ratedist.codes import traced
 
 
-@pytest.mark.parametrize("num_clusters", [1, 3, 64])
+@pytest.mark.parametrize("num_clusters", [1, pytest.param(3, marks=pytest.mark.slow), 64])
 def test_entropy_and_huffman_under_vmap(num_clusters):
     rng = np.random.default_rng(num_clusters)
     counts = rng.integers(0, 30, (200, num_clusters)) * rng.integers(0, 2, (200, num_clusters))

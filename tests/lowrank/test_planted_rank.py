@@ -45,7 +45,7 @@ def fitted(signal: float, correlation: float, seed: int):
 def test_the_planted_rank_is_found_above_the_tie_and_not_below(correlation: float) -> None:
     """In the metric A noise is white, whatever the inputs: the hard threshold says the rank."""
     for share, expected in ((1.5, RANK), (0.7, 0)):
-        for seed in range(10):
+        for seed in range(5):
             _, W, A = fitted(share * TIE, correlation, seed)
             assert shrink(W, hard, right=A).rank == expected
 
@@ -67,7 +67,7 @@ def test_one_iteration_on_white_weights_is_that_threshold() -> None:
 def test_iterations_in_the_metric_of_the_inputs(correlation: float) -> None:
     """Schatten's penalty finds the rank of strong signals; a hard threshold stays near the W it starts in."""
     lam = 0.77 * (THRESHOLD / math.sqrt(NUM_SAMPLES)) ** 1.5
-    for seed in range(3):
+    for seed in range(2):
         W_star, W, A = fitted(3 * TIE, correlation, seed)
         options = {"right": A / NUM_SAMPLES, "accelerate": True, "tolerance": 1e-7}
         soft = thresholding(W, SchattenPenalty(lam, 0.5), **options)

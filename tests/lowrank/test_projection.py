@@ -76,7 +76,7 @@ def test_it_is_the_plain_one_where_the_weighting_is_the_identity(shape, rank, si
         ("few samples", "dead and few"),
     ],
 )
-@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("rank", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_no_search_over_factors_does_better(left, right, rank):
     """Eight starts of a quasi-Newton search over both factors, which knows the definition alone."""
     rng = np.random.default_rng(rank)

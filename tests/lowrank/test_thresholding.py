@@ -119,7 +119,7 @@ def test_diverging_steps_are_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("accelerate", [False, True])
+@pytest.mark.parametrize("accelerate", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_limits_are_stationary(kind: str, accelerate: bool) -> None:
     """No matrix near the limit is lower; and for the nuclear norm −∇ lies in λ times its subdifferential."""
     rng = np.random.default_rng(2)

@@ -47,8 +47,14 @@ def compiled(shape: tuple[int, int], dtype: type) -> tuple[np.ndarray, list[np.n
     return M.astype(np.float64), [np.asarray(part) for part in svds(jnp.asarray(M))]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        *((shape, np.float64) for shape in SHAPES),
+        (SHAPES[0], np.float32),
+        *(pytest.param(shape, np.float32, marks=pytest.mark.slow) for shape in SHAPES[1:]),
+    ],
+)
 def test_svd_is_that_of_lapack(shape: tuple[int, int], dtype: type) -> None:
     M, (left, sizes, right, converged) = compiled(shape, dtype)
     assert converged.all()
@@ -78,11 +84,18 @@ def test_nan_comes_out_as_nan_and_ends() -> None:
     assert np.isfinite(np.delete(sizes, 3, axis=0)).all()
 
 
-def metric_pairs() -> list[tuple[np.ndarray | None, np.ndarray | None]]:
+def metric_pairs() -> dict[str, tuple[np.ndarray | None, np.ndarray | None]]:
     L, R = (X @ X.T for X in (RNG.standard_normal((8, 12)), RNG.standard_normal((16, 20))))
     singular = RNG.standard_normal((16, 6))
     dead = np.r_[0.0, RNG.uniform(0.1, 1, 15)]
-    return [(None, None), (None, R), (L, None), (L, R), (np.diagonal(L), dead), (None, singular @ singular.T)]
+    return {
+        "plain": (None, None),
+        "R": (None, R),
+        "L": (L, None),
+        "L R": (L, R),
+        "diagonal dead": (np.diagonal(L), dead),
+        "R singular": (None, singular @ singular.T),
+    }
 
 
 def root(metric: np.ndarray | None) -> jax.Array | None:
@@ -98,7 +111,11 @@ def root(metric: np.ndarray | None) -> jax.Array | None:
 
 
 @pytest.mark.parametrize(
-    "pair", metric_pairs(), ids=["plain", "R", "L", "L R", "diagonal dead", "R singular"]
+    "pair",
+    [
+        pytest.param(pair, marks=pytest.mark.slow if name in ("R", "L") else (), id=name)
+        for name, pair in metric_pairs().items()
+    ],
 )
 def test_projections_are_those_of_numpy_at_every_rank(pair) -> None:
     W = np.random.default_rng(1).standard_normal((8, 16))

@@ -27,7 +27,7 @@ def test_uniform_quantizer_at_high_rate_loses_a_twelfth_of_the_squared_step():
     assert result.objective / weights.size == pytest.approx(1 / (12 * 64**2), rel=0.01)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_lower_envelope(seed, size):
     rng = np.random.default_rng(seed)

@@ -71,7 +71,7 @@ def test_optimal_path_equals_enumeration_of_runs(problem, max_clusters):
         np.testing.assert_array_equal(alone.reconstruction, result.reconstruction)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems(), st.sampled_from(["optimal", *INITIALIZATIONS]))
 def test_what_every_result_satisfies(problem, how):
     weights, importance, num_clusters = problem
@@ -109,7 +109,7 @@ def test_lloyd_never_ascends(problem, init):
     assert np.all(np.diff(objectives) <= slack)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems())
 def test_optimal_objective_decreases_in_the_number_of_clusters(problem):
     weights, importance, num_clusters = problem
@@ -117,7 +117,7 @@ def test_optimal_objective_decreases_in_the_number_of_clusters(problem):
     assert np.all(np.diff(objectives) <= 1e-12 * spread(weights, importance))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     problems(), st.sampled_from(["optimal", "lloyd"]), st.sampled_from([-3.0, 0.25, 1e4]), st.floats(-5, 5)
 )

@@ -65,7 +65,7 @@ def test_simulation_closed_form_and_symmetrised_kl_agree(model, gamma, tau2):
     assert_same(direct, _mean(information / gamma), max_sem=0.02)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     d=st.integers(1, 30),
     excess=st.integers(0, 30),

@@ -91,7 +91,9 @@ def test_more_bits_never_hurt_and_shrinking_never_costs(
 
 
 @pytest.mark.parametrize("prior", PRIORS)
-@pytest.mark.parametrize("weights", [(0.3, -0.9), (5.0, -0.1), (100.0, 0.2)])
+@pytest.mark.parametrize(
+    "weights", [(0.3, -0.9), pytest.param((5.0, -0.1), marks=pytest.mark.slow), (100.0, 0.2)]
+)
 def test_the_posterior_mean_is_an_integral_over_the_true_weights(
     prior: MixturePrior, weights: tuple[float, float]
 ) -> None:

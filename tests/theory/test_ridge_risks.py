@@ -114,7 +114,7 @@ def test_one_dimension_by_an_integral(n):
         assert getattr(risks, what) == pytest.approx(value, rel=1e-9)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     d=st.integers(1, 30),
     n=st.integers(1, 40),

@@ -13,7 +13,7 @@ from ratedist.theory.wishart import wishart_eigenvalue_quadrature
 from tests.statistics import assert_agrees
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(d=st.integers(1, 60), excess=st.integers(0, 60))
 def test_moments(d, excess):
     """E tr A⁰, A, A², A³ and A⁻¹, A⁻² of Wishart_d(n, I)."""

@@ -55,6 +55,7 @@ def test_assignment_is_nearest_in_the_hessian_norm(weighted):
         np.testing.assert_allclose(result.centers[k], mean, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_unweighted_equals_scikit_learn_from_the_same_start():
     cluster = pytest.importorskip("sklearn.cluster")
     rng = np.random.default_rng(6)

@@ -78,7 +78,8 @@ def test_never_below_the_best_of_all_roundings_and_below_plain_rounding_on_avera
     gains = []
     for seed in range(30):
         W, M = problem(seed, inputs=5, outputs=1)
-        costs = [tr(W - np.array(c)[:, None], M) for c in itertools.product(LEVELS, repeat=5)]
+        errors = W[:, 0] - np.array(list(itertools.product(LEVELS, repeat=5)))
+        costs = np.einsum("ci,ij,cj->c", errors, M, errors)
         labels = nearest_plane_labels(W, feedback_factor(M, "largest_first", 0.0), LEVELS)
         cost = tr(W - LEVELS[labels], M)
         plain = LEVELS[np.argmin(np.abs(W[:, :, None] - LEVELS), axis=2)]

@@ -49,7 +49,7 @@ def _for_few_weights_too(monkeypatch):
     monkeypatch.setattr(lagrangian, "FEWEST", 2)
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_no_promise_is_broken_on_hostile_weights(seed):
     problem = hostile.hostile_problem(np.random.default_rng(seed), most_weights=9)
@@ -57,7 +57,7 @@ def test_no_promise_is_broken_on_hostile_weights(seed):
     assert hostile.complaints(problem, hostile.solved(problem, 0.2)) == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(
     st.sampled_from(sorted(WEIGHTS)),
     st.sampled_from(sorted(IMPORTANCES)),
@@ -116,7 +116,7 @@ def test_what_is_spliced_costs_no_more_than_the_mean_of_both(data):
     assert entries.table.cost(joined[:-1], joined[1:]).sum() == pytest.approx((size - number) / 2)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.integers(2, 30), st.integers(0, 2**32))
 def test_costs_and_means_in_exact_arithmetic(size, seed):
     rng = np.random.default_rng(seed)

@@ -79,7 +79,7 @@ def test_minimiser_against_brute_force(model, relative_radius, curve, bound):
     assert minimum.value <= corollary1_bound(model, grid, radius, curve, bound).min() * (1 + 1e-9)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(model=models, relative_radius=st.floats(0.0, 1.5))
 def test_closed_form_stationary_point(model, relative_radius):
     radius = relative_radius * math.sqrt(model.noise_variance)

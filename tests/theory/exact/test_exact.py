@@ -39,7 +39,7 @@ def test_reference_points(d: int, n: int, slope: float, distortion: float, rate:
     assert curve.rate[0] == pytest.approx(rate, abs=1e-3)
 
 
-@pytest.mark.parametrize("slope", [101.0, 104.0])
+@pytest.mark.parametrize("slope", [101.0, pytest.param(104.0, marks=pytest.mark.slow)])
 def test_near_the_critical_slope_two_atoms_are_optimal(slope: float) -> None:
     """Oracle: q = (1 − w)δ₀ + wδ_ρ by Nelder–Mead, Gauss–Legendre in both variables, then c ≤ 1 checked."""
     d, scale = 50, slope * 81 / 80
@@ -136,7 +136,7 @@ def test_twelve_slopes_are_certified_quickly() -> None:
         pytest.param(1, 1, 10.0, marks=pytest.mark.slow),
         (1, 1, 1000.0),
         (4, 5, 3.0),
-        (50, 52, 2.0),
+        pytest.param(50, 52, 2.0, marks=pytest.mark.slow),
         (2, 40, 30.0),
         (50, 5000, 10.0),
         pytest.param(400, 500, 1.5, marks=pytest.mark.slow),

@@ -92,7 +92,7 @@ def test_narrow_cells_lose_no_digits(d: int, n: int) -> None:
                 assert abs(wrong) * probability < 2e-14, name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.floats(-40, 40), min_size=2, max_size=6),
     st.floats(1e-3, 2.0),

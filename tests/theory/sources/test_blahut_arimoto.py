@@ -75,6 +75,7 @@ def test_ternary_source_at_a_steep_slope_against_a_linear_programme():
     assert point.distortion == pytest.approx(nearest.fun, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_dit_agrees():
     """On sources whose optimum uses every letter; if one leaves the support dit stops 5e-4 bit away."""
     module = pytest.importorskip("dit.rate_distortion.blahut_arimoto")
