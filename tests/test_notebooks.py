@@ -25,9 +25,10 @@ gc.collect()
 gc.freeze()
 gc.set_threshold(50_000, 20, 50)
 """
-# Run before each: no name of the notebook before is left, no figure, no option of Matplotlib or JAX.
+# Run before each: no name of the notebook before is left, no figure, no option of Matplotlib or JAX. Nor does
+# `%reset` look for garbage in all that was compiled before.
 AFRESH = """
-import os, sys
+import gc, os, sys
 import matplotlib.pyplot as plt
 plt.close("all")
 plt.rcdefaults()
@@ -35,6 +36,7 @@ plt.switch_backend("agg")
 if "jax" in sys.modules:
     sys.modules["jax"].config.update("jax_enable_x64", False)
 os.chdir({folder!r})
+gc.freeze()
 %reset -f
 """
 # Prints what the expressions give, each as [value, error]; in names that no notebook has.
