@@ -26,6 +26,8 @@ from ratedist.theory.sources.line_dual import Line, line_at, steepest
 # else importance would tell which number it is. So many different ones are taken as they are.
 STEPS, MOST, NUMBERS, FEW = 2, 64, 128, 32
 TINY = 1e-300
+# Masses below count as importance 0: ten million of them are coded exactly within 1e-11 nats.
+LEAST_MASS = 1e-20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,7 +124,7 @@ def weighted_law(
         ends = np.searchsorted(above[order], np.arange(nodes.size + 1))
         for node, (begin, end) in enumerate(itertools.pairwise(ends)):
             for place, mass in ((node, upper[begin:end]), (node - 1, 1 - upper[begin:end])):
-                counts = mass > 0
+                counts = mass > LEAST_MASS
                 if place >= 0 and counts.any():
                     parts[place].append(cells_of(x[begin:end][counts], widths[place], mass[counts]))
     filled = [node for node, found in enumerate(parts) if found]

@@ -9,6 +9,9 @@ import numpy as np
 from scipy.linalg import solveh_banded
 from scipy.sparse import csc_array
 
+# Part by which a diagonal is raised, so that rounding leaves matrices positive definite.
+ROOM = 1e-12
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Window:
@@ -91,7 +94,8 @@ class WindowedKernel:
         bands = (self._products @ weight**2).reshape(longest, -1)
         ahead = np.concatenate([root, np.zeros(longest - 1)])
         bands *= root * np.lib.stride_tricks.sliding_window_view(ahead, root.size)
-        bands[0] += s
+        # Outputs in the same place for all their inputs have the same row, and s may be next to nothing.
+        bands[0] += ROOM * bands[0] + s
         return solveh_banded(bands, right, lower=True, overwrite_ab=True, check_finite=False)
 
 
