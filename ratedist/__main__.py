@@ -7,8 +7,8 @@ import os
 import sys
 
 # New objects, and lesser collections, before Python next looks for garbage. What a command imports and traces
-# lives as long as it does: with Python's own thresholds a fifth of ``figure2`` went into looking through it.
-COLLECTIONS = (50_000, 20, 100)
+# lives as long as it does, a third of a million objects: looking through it took more time than it was worth.
+COLLECTIONS = (500_000, 2, 100)
 
 
 def entry_point() -> None:
@@ -22,7 +22,12 @@ def entry_point() -> None:
     from ratedist.compilation_cache import keep_compilations
 
     keep_compilations()
-    sys.exit(main())
+    try:
+        status = main()
+    finally:
+        # At the end Python looks through all of it once more, unless it is told that it stays.
+        gc.freeze()
+    sys.exit(status)
 
 
 def _prepare_streams() -> None:

@@ -237,6 +237,18 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+@pytest.mark.parametrize(("arguments", "status"), [(["--version"], 0), (["--help"], 0), (["no-command"], 2)])
+def test_nothing_is_looked_for_at_the_end(arguments: list[str], status: int) -> None:
+    """As it ends, Python collects garbage among all that was imported, unless it is told not to."""
+    code = (
+        "import atexit, gc, sys; from ratedist.__main__ import entry_point\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10_000))\n"
+        f"sys.argv[1:] = {arguments}; entry_point()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (status, "True"), done.stderr
+
+
 def test_files_are_quantised_and_inspected_without_jax(tmp_path: pathlib.Path) -> None:
     code = (
         "import sys, numpy as np; from safetensors.numpy import save_file; from ratedist.cli import main\n"
