@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+from ratedist.cli import main
+
 RATEDIST = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
 
 
@@ -42,21 +44,18 @@ def test_pages_are_served_until_interrupted() -> None:
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
-def test_ports_that_are_none(port: str) -> None:
-    done = subprocess.run([RATEDIST, "explore", "--port", port], capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "port must be" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_ports_that_are_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "--no-browser", "--port", port]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "port must be" in said.err
+    assert len(said.err.splitlines()) == 1
 
 
-def test_a_port_that_is_taken() -> None:
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run(
-            [RATEDIST, "explore", "--no-browser", "--port", str(port)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"port {port} cannot be served" in done.stderr
+        assert main(["explore", "--no-browser", "--port", str(port)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"port {port} cannot be served" in said.err
