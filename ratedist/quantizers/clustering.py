@@ -21,8 +21,9 @@ from ratedist.quantizers.scalar.certified_runs import (
     certified_runs,
 )
 from ratedist.quantizers.scalar.initialization import scalar_starts
-from ratedist.quantizers.scalar.lagrangian import lagrangian_runs
+from ratedist.quantizers.scalar.lagrangian import FEWEST, lagrangian_runs
 from ratedist.quantizers.scalar.lloyd import lloyd_centers, printed_centers
+from ratedist.quantizers.scalar.loops import compiled_loops
 from ratedist.quantizers.scalar.statistics import SortedStatistics, sorted_statistics
 from ratedist.quantizers.scaling import needed_scaling
 
@@ -123,12 +124,12 @@ def kmeans(
         )
         return scaling.undone(result)
     if m > 1 and not isinstance(method, Optimal):
-        from ratedist.quantizers.blocks.clustering import (
-            kmeans_of_blocks,  # imported late: scalars need no JAX
-        )
+        # Imported late: scalars need no JAX.
+        from ratedist.quantizers.blocks.clustering import kmeans_of_blocks
 
         return kmeans_of_blocks(w, h, m, K, float(beta), method, key)
-    problem = _Scalar(w, h, sorted_statistics(w, h), K, float(beta), penalty)
+    compiled = compiled_loops(w.size, K, at_once=isinstance(method, Optimal) and w.size >= FEWEST)
+    problem = _Scalar(w, h, sorted_statistics(w, h, compiled), K, float(beta), penalty)
     if not isinstance(method, Optimal):
         return _best_descent(problem, method, key)
     if beta == 0 or K == 1 or problem.statistics.entries.size == 1:
@@ -187,9 +188,9 @@ class _Scalar:
     ) -> Quantized:
         """Result with these centres; assigned to the nearest if not told ``thresholds``."""
         # Where there are fewer distinct weights than centres, copies of the largest fill up.
-        c = np.pad(centers, (0, self.num_clusters - centers.size), mode="edge")
+        c = np.concatenate([centers, np.repeat(centers[-1:], self.num_clusters - centers.size)])
         cuts = midpoints(c) if thresholds is None else thresholds
-        labels = number_below(cuts, self.weights)
+        labels = number_below(cuts, self.weights, self.statistics.compiled)
         if np.any(c[1:] < c[:-1]):
             order = np.argsort(c, kind="stable")
             labels = np.argsort(order).astype(labels.dtype)[labels]
@@ -231,10 +232,9 @@ def _judged(result: Quantized, lower_bound: float, tolerance: float) -> Quantize
 def _best_descent(problem: _Scalar, method: Lloyd | Algorithm1, key: Any) -> Quantized:
     """The best result of all starts."""
     starts = scalar_starts(method, problem.statistics, problem.num_clusters, key)
-    if isinstance(method, Lloyd) and (method.init is None or isinstance(method.init, str)):
-        few = _few_that_count(problem)
-        if few is not None:
-            return few
+    is_free = isinstance(method, Lloyd) and (method.init is None or isinstance(method.init, str))
+    if is_free and (few := _few_that_count(problem)) is not None:
+        return few
     solve = _printed if isinstance(method, Algorithm1) else _descended
     runs = (solve(problem, start, method.max_iterations) for start in starts)
     return min(runs, key=lambda run: run.objective)

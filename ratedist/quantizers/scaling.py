@@ -61,7 +61,10 @@ class Scaling:
 
 def needed_scaling(weights: np.ndarray, importance: np.ndarray | None) -> Scaling | None:
     """What takes the largest weight and the largest importance to ordinary size, ``None`` if they have it."""
-    largest = float(np.max(np.abs(weights))), 1.0 if importance is None else float(np.max(importance))
+    largest = (
+        max(float(weights.max()), -float(weights.min())),
+        1.0 if importance is None else float(np.max(importance)),
+    )
     exponents = [int(np.frexp(value)[1]) for value in largest]
     scaling = Scaling(*(exponent if abs(exponent) > ORDINARY else 0 for exponent in exponents))
     return None if scaling == Scaling(0, 0) else scaling

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 
 # Numbers of two bytes are what NumPy sorts by radix.
@@ -57,12 +59,14 @@ def midpoints(centers: np.ndarray) -> np.ndarray:
     return np.where(middle == upper, lower, middle)
 
 
-def number_below(cuts: np.ndarray, values: np.ndarray) -> np.ndarray:
+def number_below(cuts: np.ndarray, values: np.ndarray, compiled: ModuleType | None = None) -> np.ndarray:
     """How many of the ascending ``cuts`` are below each value, like ``np.searchsorted(cuts, values)``.
 
-    The type is the smallest unsigned one that holds the answer.
+    The type is the smallest unsigned one that holds the answer. ``compiled`` are the loops of Numba, if any.
     """
     small = np.min_scalar_type(cuts.size)
+    if compiled is not None and (labels := compiled.numbers_below(cuts, values, small)) is not None:
+        return labels
     if values.size <= FEW:
         return np.searchsorted(cuts, values).astype(small)
     cells = Cells(values)

@@ -13,6 +13,8 @@ from ratedist.quantizers.scalar.statistics import SortedStatistics, sorted_stati
 RUNS_PER_CENTER, PART = 4, 192
 # Centres that a part is offered at first, in units of its even share, which is what it takes but for a few.
 MARGIN = 1.25
+# Gaps between weights that are looked at together.
+BLOCK = 1 << 14
 TINY = np.finfo(np.float64).tiny
 
 
@@ -37,12 +39,13 @@ def coarse_optimum(statistics: SortedStatistics, num_clusters: int) -> np.ndarra
     means, mass = statistics.means(edges, edges[1:]), statistics.masses(edges)
     num_parts = min(-(-means.size // PART), num_clusters)
     cuts = np.arange(num_parts + 1) * means.size // num_parts
-    parts = [sorted_statistics(means[a:b], mass[a:b]) for a, b in itertools.pairwise(cuts)]
+    compiled = statistics.compiled
+    parts = [sorted_statistics(means[a:b], mass[a:b], compiled) for a, b in itertools.pairwise(cuts)]
     runs = _divided(parts, num_clusters)
     found = [part.means(ends, ends[1:]) + part.shift for part, ends in zip(parts, runs, strict=True)]
     centers = np.concatenate(found)
     # Runs of hardly any importance are not counted, and may leave fewer than there are centres.
-    return np.pad(centers, (0, num_clusters - centers.size), mode="edge")
+    return np.concatenate([centers, np.repeat(centers[-1:], num_clusters - centers.size)])
 
 
 class PartCosts:
@@ -85,9 +88,39 @@ class PartCosts:
         return np.array(path[::-1])
 
 
+class CompiledPartCosts:
+    """What ``PartCosts`` is, by loops that Numba compiles: the same bits."""
+
+    def __init__(self, part: SortedStatistics) -> None:
+        M = part.size
+        assert part.compiled is not None
+        self._compiled, self._done = part.compiled, 1
+        # Rows are ends, columns starts.
+        self._costs, self._least = np.empty((M + 1, M + 1)), np.full((2, M + 1), np.inf)
+        self._compiled.fill_costs(part.values, np.diff(part.mass), self._costs)
+        self._least[0, 0], self._least[1, 1:] = 0.0, self._costs[1:, 0]
+
+    def totals(self, most: int) -> np.ndarray:
+        """As ``PartCosts.totals``."""
+        if most > self._done:
+            least = np.empty((most + 1, self._costs.shape[0]))
+            least[: self._done + 1] = self._least
+            self._compiled.fill_least(self._costs, least, self._done, most)
+            self._least, self._done = least, most
+        return self._least[1 : most + 1, -1]
+
+    def edges(self, number: int) -> np.ndarray:
+        """As ``PartCosts.edges``."""
+        self.totals(number)
+        edges = np.empty(number + 1, dtype=np.int64)
+        self._compiled.trace(self._costs, self._least, edges)
+        return edges
+
+
 def _divided(parts: list[SortedStatistics], num_clusters: int) -> list[np.ndarray]:
     """Edges of the best runs of each part, with K centres for all parts together."""
-    sizes, tables = np.array([part.size for part in parts]), [PartCosts(part) for part in parts]
+    sizes = np.array([part.size for part in parts])
+    tables = [PartCosts(part) if part.compiled is None else CompiledPartCosts(part) for part in parts]
     if len(parts) == 1:
         return [tables[0].edges(min(num_clusters, int(sizes[0])))]
     most = np.minimum(sizes, int(np.ceil(MARGIN * num_clusters / len(parts))))
@@ -100,14 +133,6 @@ def _divided(parts: list[SortedStatistics], num_clusters: int) -> list[np.ndarra
             break
         most[short] = np.minimum(2 * most[short], sizes[short])
     return [table.edges(number) for table, number in zip(tables, chosen, strict=True)]
-
-
-def _mass_of_two(statistics: SortedStatistics) -> np.ndarray | float:
-    """Mass of each weight and the next; one number for all if there are no importances."""
-    if statistics.entries.mass is None:
-        return 2.0
-    mass = np.diff(statistics.mass)
-    return mass[1:] + mass[:-1]
 
 
 def _shares(totals: list[np.ndarray], num_clusters: int) -> np.ndarray:
@@ -131,10 +156,15 @@ def even_runs(statistics: SortedStatistics, num_runs: int) -> np.ndarray:
         return np.arange(size + 1)
     if num_runs == 1:
         return np.array([0, size])
-    position = high_rate_positions(statistics, num_runs - 1)
     # In the middle between whole numbers, which a gap that holds one can begin and end at.
-    ends = np.searchsorted(position, np.arange(num_runs - 1) + 0.5)
-    return np.concatenate([[0], np.unique(np.clip(ends, 1, size - 1)), [size]])
+    marks = np.arange(num_runs - 1) + 0.5
+    if statistics.compiled is None:
+        ends = np.searchsorted(high_rate_positions(statistics, num_runs - 1), marks)
+    else:
+        share, unit = _shares_of_gaps(statistics, num_runs - 1)
+        ends = statistics.compiled.places_of(marks, share, unit)
+    ends = np.concatenate([[0], ends.clip(1, size - 1), [size]])
+    return ends[np.append(True, ends[1:] > ends[:-1])]
 
 
 def high_rate_positions(statistics: SortedStatistics, total: int) -> np.ndarray:
@@ -150,15 +180,47 @@ def high_rate_positions(statistics: SortedStatistics, total: int) -> np.ndarray:
 
     Source: Panter & Dite 1951.
     """
-    # The cube root of a product might lose what those of its factors keep.
-    share = np.cbrt(np.diff(statistics.values))
-    share *= share
-    share *= np.cbrt(_mass_of_two(statistics))
-    # With t gaps of 1 each the others hold what is left: t is the least for which none holds more.
+    share, unit = _shares_of_gaps(statistics, total)
+    np.minimum(share, unit, out=share)
+    share /= unit
+    position = np.zeros(statistics.size)
+    np.cumsum(share, out=position[1:])
+    return position
+
+
+def _shares_of_gaps(statistics: SortedStatistics, total: int) -> tuple[np.ndarray, float]:
+    """What the gaps between neighbours hold, but for a factor, and what of that counts for 1."""
+    share = np.empty(statistics.size - 1)
+    # In blocks that the cache holds: a new array as long as the weights costs as much as what is done to it.
+    for begin in range(0, share.size, BLOCK):
+        part = share[begin : begin + BLOCK]
+        inside = slice(begin, begin + part.size + 1)
+        np.cbrt(np.diff(statistics.position[inside] - statistics.shift), out=part)
+        part *= part
+        # The cube root of a product might lose what those of its factors keep.
+        if statistics.importance is None:
+            part *= np.cbrt(2.0)
+        else:
+            mass = np.diff(statistics.mass[begin : begin + part.size + 2])
+            part *= np.cbrt(mass[1:] + mass[:-1])
+    # Gaps that are lost in the distance from the mean hold nothing.
+    return share, max(_unit(share, total), TINY)
+
+
+def _unit(share: np.ndarray, total: int) -> float:
+    """What counts for 1 of ``total``: with t shares that are cut to 1 the others hold what is left.
+
+    At the least t at which none of the others holds more than 1 this unit is the least of all.
+    """
+    # Few shares are large beside the mean of all units, and mostly no others come into question.
+    whole = float(share.sum())
+    enough = whole / (2 * total)
+    large = np.sort(share.take(np.flatnonzero(share > enough)))[::-1][: total - 1]
+    rest = whole - np.append(0.0, np.cumsum(large))
+    unit = float(np.min(rest / (total - np.arange(large.size + 1))))
+    if unit >= enough:
+        return unit
     parted = np.partition(share, share.size - total)
     largest = np.sort(parted[share.size - total :])[::-1]
     rest = parted[: share.size - total].sum() + np.cumsum(largest[::-1])[::-1]
-    unit = rest / (total - np.arange(total))
-    unit = unit[int(np.argmax(largest <= unit))]
-    # Gaps that are lost in the distance from the mean hold nothing.
-    return np.concatenate([[0.0], np.cumsum(np.minimum(share, unit) / max(unit, TINY))])
+    return float(np.min(rest / (total - np.arange(total))))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
+
+from ratedist.quantizers.scalar.compiling import compiled
 
 # Columns of the table: Σh, Σhx and Σhx² before a boundary, each as a float and what is left to it; the least
 # cost of the runs up to there, and where the last of these begins. One line of the cache.
@@ -19,14 +19,6 @@ ROUGH = 32 * 2.0**-53
 TRIES, MANY = 8, 2.0**40
 # Entries over which the growth of a gain is averaged.
 AHEAD = 32
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """``function`` by Numba, which keeps it for the next process where there is a folder to write to."""
-    try:
-        return numba.njit(function, cache=True, nogil=True)
-    except RuntimeError:  # neither beside this file nor in the user's own folder
-        return numba.njit(function, nogil=True)
 
 
 def _multiply_add(context: Any, a: Any, b: Any, c: Any) -> Any:

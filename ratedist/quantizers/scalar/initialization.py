@@ -51,9 +51,7 @@ def scalar_starts(
             raise ValueError(f"init must have shape ({num_clusters},), got {centers.shape}")
         return [np.sort(centers) - statistics.shift]
     name = method.init or "coarse_optimum"
-    rng = np.random.default_rng(0)
-    if name in RANDOM_INITIALIZATIONS:
-        rng = generator(required_key(name, key))
+    rng = generator(required_key(name, key)) if name in RANDOM_INITIALIZATIONS else None
     # With at least as many centres as distinct weights there is nothing to choose.
     if num_clusters >= statistics.size:
         return [statistics.values]
@@ -68,7 +66,7 @@ def required_key(init: str, key: Any) -> Any:
 
 
 def initial_centers(
-    init: str, statistics: SortedStatistics, num_clusters: int, rng: np.random.Generator
+    init: str, statistics: SortedStatistics, num_clusters: int, rng: np.random.Generator | None
 ) -> np.ndarray:
     """K ascending centres (minus ``statistics.shift``), K at most the number of distinct weights.
 
@@ -81,9 +79,9 @@ def initial_centers(
 
     Source: Panter & Dite 1951 (high_rate); Forgy 1965 (random); Arthur & Vassilvitskii 2007 (k-means++);
     Han, Mao & Dally 2016 (linear)."""
-    values = statistics.values
     if init == "coarse_optimum":
         return coarse_optimum(statistics, num_clusters)
+    values = statistics.values
     if init == "quantile":
         levels = (np.arange(num_clusters) + 0.5) / num_clusters * statistics.mass[-1]
         return values[np.searchsorted(statistics.mass[1:-1], levels, side="right")]
@@ -93,6 +91,7 @@ def initial_centers(
         return np.interp(levels, position, values)
     if init == "linear":
         return np.linspace(values[0], values[-1], num_clusters)
+    assert rng is not None
     if init == "random":
         return np.sort(rng.choice(values, num_clusters, replace=False))
     return _kmeans_plus_plus(statistics, num_clusters, rng)

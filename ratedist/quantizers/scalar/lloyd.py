@@ -33,15 +33,24 @@ def lloyd_centers(
 
     Source: Lloyd 1982; objective (34) of Entropy 2021.
     """
-    centers = initial
-    edges, unmoved = split_for_empty(statistics, statistics.edges(initial), initial, diameter_penalty > 0)
-    for iteration in range(1, max_iterations + 1):
-        # Means lie inside their cells, and so does the centre of an empty one: in order up to rounding.
-        centers = np.maximum.accumulate(statistics.means(edges, unmoved))
-        if diameter_penalty > 0:
-            centers, _ = confined_centers(centers, statistics.masses(edges), diameter_penalty, penalty)
-        previous, assigned = edges, statistics.edges(centers)
-        edges, unmoved = split_for_empty(statistics, assigned, centers, diameter_penalty > 0)
+    is_confined = diameter_penalty > 0
+    edges, unmoved = split_for_empty(statistics, statistics.edges(initial), initial, is_confined)
+    centers, iteration = initial, 0
+    while iteration < max_iterations:
+        if statistics.compiled is None or is_confined:
+            # Means lie inside their cells, and so does the centre of an empty one: in order up to rounding.
+            centers = np.maximum.accumulate(statistics.means(edges, unmoved))
+            if is_confined:
+                centers, _ = confined_centers(centers, statistics.masses(edges), diameter_penalty, penalty)
+            previous, assigned, steps = edges, statistics.edges(centers), 1
+        else:
+            previous, assigned, centers = edges.copy(), np.empty_like(edges), unmoved.copy()
+            mass = statistics.position[:0] if statistics.importance is None else statistics.mass
+            sums = statistics.position, statistics.shift, mass, statistics.first
+            left = max_iterations - iteration
+            steps = statistics.compiled.descend(*sums, previous, assigned, centers, left)
+        iteration += steps
+        edges, unmoved = split_for_empty(statistics, assigned, centers, is_confined)
         if np.array_equal(edges, previous):
             return centers, True, iteration
     return centers, False, max_iterations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from types import ModuleType
 
 import numpy as np
 
@@ -68,17 +69,33 @@ class SortedStatistics:
 
     Attributes:
         entries: all distinct weights of positive importance.
-        values: M distinct weights minus ``shift``, ascending, shape ``(M,)``.
-        mass: Σh before each entry, shape ``(M + 1,)``.
+        position: M of them that count, ascending, shape ``(M,)``.
+        importance: of each, shape ``(M,)``; ``None`` for ones.
         first: Σh(w − shift) before each entry, but for a constant, shape ``(M + 1,)``.
         shift: subtracted from the weights.
+        compiled: loops that Numba compiles, if it is loaded.
     """
 
     entries: SortedEntries
-    values: np.ndarray
-    mass: np.ndarray
+    position: np.ndarray
+    importance: np.ndarray | None
     first: np.ndarray
     shift: float
+    compiled: ModuleType | None = None
+
+    @functools.cached_property
+    def values(self) -> np.ndarray:
+        """The weights minus ``shift``, shape ``(M,)``."""
+        return self.position - self.shift
+
+    @functools.cached_property
+    def mass(self) -> np.ndarray:
+        """Σh before each entry, shape ``(M + 1,)``."""
+        if self.importance is None:
+            return np.arange(self.size + 1, dtype=np.float64)
+        mass = np.zeros(self.size + 1)
+        np.cumsum(self.importance, out=mass[1:])
+        return mass
 
     @functools.cached_property
     def second(self) -> np.ndarray:
@@ -88,16 +105,18 @@ class SortedStatistics:
     @property
     def size(self) -> int:
         """M."""
-        return self.values.size
+        return self.position.size
 
     def edges(self, centers: np.ndarray) -> np.ndarray:
         """Ends of the runs that are nearest to each of K ascending centres, shape ``(K + 1,)``."""
+        if self.compiled is not None:
+            return self.compiled.edges_of(self.position, self.shift, midpoints(centers))
         inner = np.searchsorted(self.values, midpoints(centers), side="right")
         return np.concatenate([[0], inner, [self.size]])
 
     def masses(self, edges: np.ndarray) -> np.ndarray:
         """Σh of the K runs between K + 1 ``edges``, exactly zero for empty runs."""
-        return np.diff(self.mass[edges])
+        return np.diff(edges.astype(np.float64) if self.importance is None else self.mass[edges])
 
     def means(self, edges: np.ndarray, fallback: np.ndarray) -> np.ndarray:
         """Weighted means of the K runs between K + 1 ``edges``; ``fallback`` (K,) for empty runs."""
@@ -106,34 +125,42 @@ class SortedStatistics:
         return np.where(filled, np.diff(self.first[edges]) / np.where(filled, mass, 1.0), fallback)
 
 
-def sorted_statistics(weights: np.ndarray, importance: np.ndarray | None) -> SortedStatistics:
+def sorted_statistics(
+    weights: np.ndarray, importance: np.ndarray | None, compiled: ModuleType | None = None
+) -> SortedStatistics:
     """Sort once; ``weights`` and ``importance`` float64 of shape ``(d,)``, the latter not all zero."""
-    entries = sorted_entries(weights, importance)
-    values, h = entries.position, entries.mass
+    entries = sorted_entries(weights, importance, compiled)
+    position, h = entries.position, entries.mass
     if h is not None:
         counted = h > np.finfo(np.float64).eps * h.sum()
         if not counted.all():
-            values, h = values[counted], h[counted]
-    shift = float(values[values.size // 2])
-    values = values - shift
-    if h is None:
-        mass, first = np.arange(values.size + 1, dtype=np.float64), _prefix_sums(values)
+            position, h = position[counted], h[counted]
+    shift = float(position[position.size // 2])
+    if compiled is None:
+        first = _prefix_sums(position - shift if h is None else h * (position - shift))
     else:
-        mass, first = np.concatenate([[0.0], np.cumsum(h)]), _prefix_sums(h * values)
-    return SortedStatistics(entries, values, mass, first, shift)
+        first = compiled.moment_sums(position, h, shift)
+    return SortedStatistics(entries, position, h, first, shift, compiled)
 
 
-def sorted_entries(weights: np.ndarray, importance: np.ndarray | None) -> SortedEntries:
+def sorted_entries(
+    weights: np.ndarray, importance: np.ndarray | None, compiled: ModuleType | None = None
+) -> SortedEntries:
     """Distinct weights of positive importance; arguments as ``sorted_statistics``."""
-    if importance is None:
-        values, h = ascending(weights), None
-    else:
-        relevant = importance > 0
-        values, h = weights, importance
+    values = np.ascontiguousarray(weights)
+    h = None if importance is None else np.ascontiguousarray(importance)
+    if h is not None:
+        relevant = h > 0
         if not relevant.all():
             values, h = values[relevant], h[relevant]
-        order = ascending_order(values)
-        values, h = values.take(order), h.take(order)
+    if not np.all(values[1:] >= values[:-1]):
+        if compiled is not None:
+            values, h = compiled.sorted_numbers(values, h)
+        elif h is None:
+            values = ascending(values)
+        else:
+            order = ascending_order(values)
+            values, h = values.take(order), h.take(order)
     is_new = values[1:] != values[:-1]
     if not is_new.all():
         starts = np.concatenate([[0], np.flatnonzero(is_new) + 1])
