@@ -24,10 +24,11 @@ CHECKS = (
     [
         rd.ERM(),
         rd.Oracle(alpha=0.3),
-        rd.Oracle(rate=0.0),
+        pytest.param(rd.Oracle(rate=0.0), marks=pytest.mark.slow),
         rd.FixedCodebook([-1.0, 1.0]),
-        rd.KMeans(3, center_bits=8),
-        rd.HessianWeightedKMeans(2, 1.0),
+        rd.KMeans(2),
+        pytest.param(rd.KMeans(3, center_bits=8), marks=pytest.mark.slow),
+        pytest.param(rd.HessianWeightedKMeans(2, 1.0), marks=pytest.mark.slow),
     ],
     ids=lambda one: type(one).__name__,
 )

@@ -87,7 +87,7 @@ def test_what_has_the_method_is_a_family() -> None:
         assert not isinstance(compressor.prepare(MODEL), FamilyCompressor)
 
 
-@pytest.mark.parametrize("family", [honest, split])
+@pytest.mark.parametrize("family", [honest, pytest.param(split, marks=pytest.mark.slow)])
 def test_a_family_passes_and_is_called_for_all_its_members_at_once(family) -> None:
     assert "family" in rd.check_compressor(Half(family), MODEL)
     called = []
@@ -131,7 +131,7 @@ def test_oracles_and_codebooks_are_in_company_what_they_are_alone() -> None:
     codebooks = {f"codebook {K}": rd.FixedCodebook(np.linspace(-1.5, 1, K)) for K in (1, 3, 4)}
     company = {f"oracle {alpha}": rd.Oracle(alpha=alpha) for alpha in (0.0, 0.3, 1.0, 0.6)} | codebooks
     together = rd.simulate(MODEL, company, 128, jax.random.key(3))
-    for name in ("oracle 0.6", "oracle 1.0", "codebook 3"):
+    for name in ("oracle 0.6", "codebook 3"):
         # Fewer at a time, too: a batch of 128 is assessed in two parts, one of 50 in one.
         alone = rd.simulate(MODEL, {name: company[name]}, 128, jax.random.key(3), batch_size=50)
         assert alone[name].rates.keys() == together[name].rates.keys()

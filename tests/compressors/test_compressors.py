@@ -13,7 +13,7 @@ MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(5))
 
 
 def test_erm_and_the_uncompressed_oracle_are_the_same() -> None:
-    weights = jax.random.normal(jax.random.key(0), (5,))
+    weights = np.random.default_rng(0).normal(size=5)
     context = Context(model=ModelArrays.of(MODEL))
     for compressor in (rd.ERM(), rd.Oracle(alpha=0.0), rd.Oracle(rate=np.inf)):
         out = compress(compressor.prepare(MODEL), weights, context)
@@ -31,8 +31,8 @@ def test_fixed_codebook_takes_the_nearest_centre() -> None:
 
 
 def test_optimal_kmeans_alone_and_in_a_family_agree() -> None:
-    weights = jax.random.normal(jax.random.key(3), (5,))
-    kinds = {f"{K}": rd.KMeans(K).prepare(MODEL) for K in (3, 1, 5)} | {
+    weights = np.random.default_rng(3).normal(size=5)
+    kinds = {f"{K}": rd.KMeans(K).prepare(MODEL) for K in (3, 5)} | {
         "b": rd.KMeans(3, center_bits=16).prepare(MODEL)
     }
     nothing = dict.fromkeys(kinds, frozenset())

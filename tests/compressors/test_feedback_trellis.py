@@ -103,7 +103,7 @@ def test_a_simulation_counts_labels_and_pivots():
     """Above the limit where both sides know the Hessian; pivots in the file cost more than they save."""
     model = rd.GaussianLinearModel(20, rd.two_level_weights(4))
     compressors = {
-        steps: rd.FeedbackRounding(0.19, num_paths=64, num_states=STATES, steps=steps)
+        steps: rd.FeedbackRounding(0.19, num_paths=16, num_states=STATES, steps=steps)
         for steps in ("equal", "pivots")
     }
     found = rd.simulate(model, compressors, 600, jax.random.key(4))

@@ -19,7 +19,7 @@ KEY = jax.random.key(3)
 BETAS = (0.0, 0.5, 3.0, 40.0)
 
 
-def draws(count: int = 20, d: int = D) -> tuple[np.ndarray, np.ndarray]:
+def draws(count: int = 8, d: int = D) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     return rng.normal(size=(count, d)), rng.exponential(size=(count, d)) + 0.05
 
@@ -32,7 +32,7 @@ def compress(bound, weights, importance):
     return jax.vmap(one)(weights, importance)
 
 
-@pytest.mark.parametrize("penalty", ["squared", "linear"])
+@pytest.mark.parametrize("penalty", ["squared", pytest.param("linear", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("beta", BETAS)
 def test_descent_equals_numpy_from_the_same_start(penalty, beta) -> None:
     weights, importance = draws()
@@ -45,9 +45,9 @@ def test_descent_equals_numpy_from_the_same_start(penalty, beta) -> None:
         np.testing.assert_allclose(reconstruction, expected.reconstruction, atol=1e-9)
 
 
-@pytest.mark.parametrize("beta", [0.0, 2.0])
+@pytest.mark.parametrize("beta", [pytest.param(0.0, marks=pytest.mark.slow), 2.0])
 def test_optimal_is_the_certified_optimum(beta) -> None:
-    weights, importance = draws(6)
+    weights, importance = draws(4)
     out = compress(rd.HessianWeightedKMeans(4, beta).prepare(MODEL), weights, importance)
     for w, h, reconstruction in zip(weights, importance, np.asarray(out.reconstruction), strict=True):
         expected = rd.kmeans(w, 4, h, method="optimal", diameter_penalty=beta)
@@ -134,6 +134,7 @@ def test_a_sweep_over_beta_compiles_once() -> None:
     assert first["0"].population_risk.mean != second["0"].population_risk.mean
 
 
+@pytest.mark.slow
 def test_importance_lowers_the_distortion_where_the_hessian_is_uneven() -> None:
     model = rd.GaussianLinearModel(60, rd.gaussian_weights(6, seed=1), covariance=np.geomspace(0.1, 10, 6))
     kinds = {"hessian": rd.HessianWeightedKMeans(3), "plain": rd.KMeans(3)}

@@ -244,6 +244,7 @@ def test_samplers_agree() -> None:
             assert_same(getattr(first[metric], risk), getattr(second[metric], risk), max_sem=0.1)
 
 
+@pytest.mark.slow
 def test_the_better_the_metric_the_less_the_risk_at_the_true_rank() -> None:
     """Paired; and all of the rank is ERM itself."""
     result = simulated("statistics", 2)

@@ -120,10 +120,17 @@ def test_quantisers_see_all_weights_in_a_row() -> None:
     assert rd.KMeans(12).heavy_tailed(MODEL) == rd.ERM().heavy_tailed(MODEL)
 
 
-@pytest.mark.parametrize("model", [MODEL, FISHER], ids=["loss", "fisher"])
-def test_the_oracle_has_the_risks_and_rates_of_its_closed_forms(model) -> None:
+@pytest.mark.parametrize(
+    ("model", "samplers"),
+    [
+        (MODEL, ("erm",)),
+        *(pytest.param(one, ("erm", "statistics"), marks=pytest.mark.slow) for one in (MODEL, FISHER)),
+    ],
+    ids=["loss, quickly", "loss", "fisher"],
+)
+def test_the_oracle_has_the_risks_and_rates_of_its_closed_forms(model, samplers) -> None:
     oracles = {"0.3": rd.Oracle(0.3), "1": rd.Oracle(1.0), "0": rd.Oracle(0.0)}
-    for sampler in ("erm", "statistics"):
+    for sampler in samplers:
         result = rd.simulate(model, oracles, 4000, jax.random.key(2), sampler)
         for name, oracle in oracles.items():
             a, one = oracle.alpha, result[name]
@@ -175,12 +182,12 @@ def mixed(key, weights, context):
 @pytest.mark.parametrize(
     "compressor",
     [
-        # Weighted K-means sees the same weights in a row, and a sample is drawn around ridge's estimate.
+        # Quantisers see the same weights in a row, and a sample is drawn around ridge's estimate.
         pytest.param(rd.KMeans(2), marks=pytest.mark.slow),
-        rd.HessianWeightedKMeans(2, 0.5, center_bits=9),
+        pytest.param(rd.HessianWeightedKMeans(2, 0.5, center_bits=9), marks=pytest.mark.slow),
         pytest.param(rd.Ridge(2.0), marks=pytest.mark.slow),
         rd.Ridge(1.0, posterior_variance=1.0),
-        rd.Shrunk(rd.UniformQuantizer(0.5, 1.0, dithered=True), 0.9),
+        pytest.param(rd.Shrunk(rd.UniformQuantizer(0.5, 1.0, dithered=True), 0.9), marks=pytest.mark.slow),
         rd.Oracle(0.5),
         rd.compressor(mixed, markov=False, needs={"input_hessian", "hessian", "hessian_diagonal"}),
     ],

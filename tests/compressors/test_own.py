@@ -34,7 +34,7 @@ def test_a_plain_function_is_a_compressor() -> None:
         assert context.hessian is None
         return rd.Compressed(weights / 2, {"two": jnp.asarray(2.0), "three": 3})
 
-    result = simulate(half, 20_000)["own"]
+    result = simulate(half, 8000)["own"]
     assert_agrees(result.population_risk, 1 + 5 / 4 + 5 / 6 / 4, 0.01)
     assert_agrees(result.distortion, 5 / 4 + 5 / 12 / 4, 0.01)
     assert result.rates["two"].mean == 2.0

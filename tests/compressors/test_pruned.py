@@ -73,7 +73,7 @@ def test_every_number_of_kept_weights_is_as_in_numpy(method) -> None:
     np.testing.assert_array_equal(found.reconstruction[D], W)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 def test_the_surgeon_next_to_singular_and_with_dead_inputs(dtype) -> None:
     """As many samples as inputs, and fewer, one of them dead: no NaN, and no worse than the free answer."""
     run = jax.jit(
@@ -123,7 +123,7 @@ def test_grids_cost_what_places_and_the_prior_say() -> None:
                 assert entropy == pytest.approx(D * rd.codes.empirical_entropy(counts), abs=1e-12)
 
 
-@pytest.mark.parametrize("method", ["magnitude", "surgeon"])
+@pytest.mark.parametrize("method", [pytest.param("magnitude", marks=pytest.mark.slow), "surgeon"])
 def test_means_are_those_of_the_kept_weights_and_have_a_real_code(method) -> None:
     """Optimal K-means of the kept weights in NumPy; bits by functions that write bytes."""
     W, H = draws()
@@ -236,7 +236,7 @@ def test_pruning_pure_noise_leaves_the_largest_normals() -> None:
 
     total = d * integrate.quad(kept_square, 0, 10)[0]
     model = rd.GaussianLinearModel(n, np.zeros(d), noise_variance=0.5)
-    found = rd.simulate(model, {"pruned": rd.Pruned(k)}, 20_000, jax.random.key(1), "statistics")
+    found = rd.simulate(model, {"pruned": rd.Pruned(k)}, 8000, jax.random.key(1), "statistics")
     expected = 0.5 * (1 + total / (n - d - 1))
     assert_agrees(found["pruned"].population_risk, expected, max_sem=0.01)
     # Most of the noise stays, though it is all that there is.

@@ -36,7 +36,13 @@ def test_moments_exist_where_the_law_says(excess: int, order: int) -> None:
 
 @pytest.mark.parametrize(
     ("sampler", "excess"),
-    [*((sampler, excess) for sampler in ("erm", "statistics") for excess in (0, 1, 3)), ("dataset", 0)],
+    [
+        ("erm", 0),
+        ("statistics", 1),
+        *(pytest.param("erm", excess, marks=pytest.mark.slow) for excess in (1, 3)),
+        pytest.param("dataset", 0, marks=pytest.mark.slow),
+        *(pytest.param("statistics", excess, marks=pytest.mark.slow) for excess in (0, 3)),
+    ],
 )
 def test_exact_and_light_tailed_risks_are_given_at_every_n(sampler, excess: int) -> None:
     """Ŵ = 0: population risk σ² + ‖w*‖², distortion ‖w*‖² + dσ²/n, gen 0; the oracle at rate 0: σ²."""
@@ -85,9 +91,9 @@ def test_averaging_the_data_out_keeps_the_moments_that_exist() -> None:
     codebook = {"signs": rd.FixedCodebook([-1.0, 1.0])}
     squares = []
     for seed, sampler in enumerate(("erm", "statistics")):
-        result = rd.simulate(model, codebook, 40_000, jax.random.key(seed), sampler, return_samples=True)  # type: ignore[arg-type]
+        result = rd.simulate(model, codebook, 8000, jax.random.key(seed), sampler, return_samples=True)  # type: ignore[arg-type]
         values = result["signs"].samples["distortion"] ** 2
-        squares.append((values.mean(), values.std() / 200))
+        squares.append((values.mean(), values.std() / 8000**0.5))
     factor = (model.n + 3) / (model.n + 1)
     error = np.hypot(factor * squares[0][1], squares[1][1])
     assert error < 0.04 * squares[1][0]
@@ -96,12 +102,8 @@ def test_averaging_the_data_out_keeps_the_moments_that_exist() -> None:
 
 def test_without_noise_nothing_has_tails() -> None:
     model = model_at(0, noise_variance=0.0)
-    kinds = {
-        "erm": rd.ERM(),
-        "two": rd.KMeans(2),
-        "half": rd.Oracle(alpha=0.5),
-        "h": rd.HessianWeightedKMeans(2),
-    }
+    kinds = {"erm": rd.ERM(), "two": rd.KMeans(2), "half": rd.Oracle(alpha=0.5)}
+    assert rd.HessianWeightedKMeans(2).heavy_tailed(model) == frozenset()
     result = rd.simulate(model, kinds, 256, KEY)
     for name, estimates in result.items():
         assert estimates.population_risk.mean == pytest.approx(0.0, abs=1e-20), name
