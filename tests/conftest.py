@@ -35,6 +35,7 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 hypothesis.settings.register_profile("ratedist", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=500)
 hypothesis.settings.load_profile("ratedist")
 
 # Of compiled programs: what a run of the whole suite leaves is about a tenth of it.
