@@ -82,7 +82,7 @@ def test_signal_to_noise(dtype):
 
 @pytest.mark.parametrize("beta", [0.0, 2.0])
 def test_method(beta):
-    w = np.random.default_rng(0).standard_t(2, 250)
+    w = np.random.default_rng(0).standard_t(2, 150)
     found = {}
     for method in ("lloyd", "optimal", "algorithm1"):
         config = QuantizationConfig(num_clusters=7, diameter_penalty=beta, method=method)
