@@ -57,9 +57,16 @@ class AuditedClaim:
     @property
     def decibels(self) -> float | None:
         """``10·log₁₀(mse / D(bits))``, for a limit in the middle of its bracket; ``None`` if not known."""
-        if self.distortion is None or not self.distortion.lower > 0:
+        middle = self.middle
+        # Both may be at the ends of float64, and their ratio beyond.
+        return 10 * (math.log10(self.mse.value) - math.log10(middle)) if middle else None
+
+    @property
+    def middle(self) -> float | None:
+        """The error that the bits as printed allow, in the middle of its bracket; ``None`` if not known."""
+        if self.distortion is None:
             return None
-        return 10 * math.log10(self.mse.value / math.sqrt(self.distortion.lower * self.distortion.upper))
+        return math.sqrt(self.distortion.lower) * math.sqrt(self.distortion.upper)
 
 
 def rounded(name: str, printed: str, *, whole_is_exact: bool = False) -> Rounded:

@@ -147,10 +147,8 @@ def in_words(claim: AuditedClaim, name: str) -> str:
 
 
 def _at_these_bits(claim: AuditedClaim) -> str:
-    if claim.distortion is None:
-        return ""
-    middle = math.sqrt(claim.distortion.lower * claim.distortion.upper)
-    return f"; {claim.bits.printed} bits allow an error of {middle:.6g}"
+    middle = claim.middle
+    return "" if middle is None else f"; {claim.bits.printed} bits allow an error of {middle:.6g}"
 
 
 def _range(limit: Limit) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from ratedist.container import RdzFile, TensorFile
 from ratedist.tensors.inspection import TensorRow, inspect_file
 from ratedist.tensors.limit import Totals, limit_of
+from ratedist.theory.sources.numbers import checked_numbers
 from ratedist.units import nats_to_bits
 
 
@@ -105,12 +106,13 @@ def load_numbers(path: pathlib.Path) -> np.ndarray:
     """The numbers of a .npy file as a float64 vector.
 
     Raises:
-        ValueError: no such file, another format, or what are no finite numbers that differ.
+        ValueError: no such file, another format, or what are no finite numbers that differ, with a variance
+            in the range of float64.
     """
     values = _loaded(path)
     if values.min() == values.max():
         raise ValueError(f"{path} holds one value only, {values[0]:g}, which needs no bits")
-    return values
+    return checked_numbers(values)
 
 
 def _loaded(path: pathlib.Path) -> np.ndarray:
@@ -180,4 +182,5 @@ def _layer(
 def _gaussian(mse: float | None, square: float | None) -> float | None:
     if mse is None or square is None or not mse > 0:
         return None
-    return max(math.log2(square / mse) / 2, 0.0) if square > 0 else 0.0
+    # Their ratio may be beyond float64.
+    return max(math.log2(square) - math.log2(mse), 0.0) / 2 if square > 0 else 0.0

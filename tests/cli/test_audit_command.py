@@ -48,6 +48,19 @@ def test_a_possible_claim_has_its_distance(capsys) -> None:
     assert "possible; 0.5000 bit, 3.01 dB, above the limit" in capsys.readouterr().out
 
 
+def test_errors_at_the_ends_of_float64(tmp_path: pathlib.Path, capsys) -> None:
+    """4⁻⁵⁰⁰ has no square in float64, nor have numbers of 10¹⁶⁰."""
+    assert main(["audit", "--bits", "500", "--mse", "1e-290", "--json"]) == 0
+    expected = 10 * (-290 + 1000 * math.log10(2))
+    assert json.loads(capsys.readouterr().out)["decibels"] == pytest.approx(expected)
+    claim = ["audit", "--bits", "1", "--source", str(tmp_path / "x.npy"), "--mse"]
+    np.save(tmp_path / "x.npy", np.array([-1e148, 1e148, 1e148]))
+    assert main([*claim, "1e295"]) == 0
+    np.save(tmp_path / "x.npy", np.array([-1e160, 1e160, 1e160]))
+    assert main([*claim, "1e300"]) == 2
+    assert "variance in the range of float64" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("source", ["laplace", "uniform"])
 def test_other_sources_have_other_limits(source: str, capsys) -> None:
     """At one bit .2171224 and .2072354: 0.212 divides them."""

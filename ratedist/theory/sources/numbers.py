@@ -70,7 +70,7 @@ def numbers_rate_limit(
         >>> round(rd.units.nats_to_bits(limit.lower), 3)
         0.828
     """
-    x = _checked(numbers)
+    x = checked_numbers(numbers)
     D = _checks.positive_number("distortion", distortion)
     count = _checks.integer("num_bins", num_bins, 2)
     h = None if importance is None else _importance(importance, np.shape(numbers))
@@ -179,7 +179,7 @@ def numbers_distortion_limit(numbers: ArrayLike, rate: float, num_bins: int = MO
         0.1
     """
     R = _checks.positive_number("rate", rate)
-    x, count = _checked(numbers), _checks.integer("num_bins", num_bins, 2)
+    x, count = checked_numbers(numbers), _checks.integer("num_bins", num_bins, 2)
     if values_entropy(x) <= R:
         return Limit(0.0, 0.0)
     variance = _deviation(x) ** 2
@@ -202,7 +202,8 @@ def values_entropy(numbers: ArrayLike) -> float:
     return float(np.sum(entr(counts / counts.sum())))
 
 
-def _checked(numbers: ArrayLike) -> np.ndarray:
+def checked_numbers(numbers: ArrayLike) -> np.ndarray:
+    """A float64 vector; ``ValueError`` where numbers do not differ, or their variance is beyond float64."""
     x = _checks.real_array("numbers", numbers).ravel()
     if x.size == 0 or x.min() == x.max():
         raise ValueError(f"numbers must be at least two that differ, got {x.size} of one value at most")
