@@ -8,7 +8,7 @@ from ratedist.quantizers import kmeans
 from ratedist.tensors import histogram
 from ratedist.tensors.histogram import Histogram, centers_of_many
 
-SIZE = 1 << 17
+SIZE = 1 << 15
 # Distortion of the best 16 levels for a normal source of variance 1 (Lloyd–Max).
 NORMAL_16 = 0.0095010080
 
