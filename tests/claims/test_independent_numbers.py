@@ -55,8 +55,8 @@ def test_two_centers_are_those_of_the_optimal_quantiser() -> None:
 def test_cross_validation_by_a_loop() -> None:
     """Each fold fitted by least squares on the rows that are left."""
     generator, model = np.random.default_rng(2), GaussianLinearModel(n=20, w_star=two_level_weights(4))
-    inputs = generator.standard_normal((5, 20, 4))
-    outputs = inputs @ model.w_star + generator.standard_normal((5, 20))
+    inputs = generator.standard_normal((3, 20, 4))
+    outputs = inputs @ model.w_star + generator.standard_normal((3, 20))
     penalties = np.array([0.0, 0.5, 5.0])
     chosen = cross_validated_penalty(model, inputs, outputs, penalties, 4)
     for x, y, choice in zip(inputs, outputs, chosen, strict=True):
@@ -133,7 +133,7 @@ def test_quantiles_of_the_oracles_radius() -> None:
 
 def test_the_condition_at_the_critical_slope_by_draws() -> None:
     """c(ρ) = E exp(−λ(d(U, v) − d(U, 0))), by draws of U and one v of length ρ."""
-    generator, slope, rho, trials = np.random.default_rng(7), 20.0, 0.3, 400_000
+    generator, slope, rho, trials = np.random.default_rng(7), 20.0, 0.3, 100_000
     u = generator.standard_normal((trials, 50)) / np.sqrt(generator.chisquare(31, (trials, 1)))
     v = np.zeros(50)
     v[0] = rho

@@ -105,8 +105,11 @@ def test_curves_begin_at_nothing_sent_and_have_their_corners_alone() -> None:
 @pytest.mark.parametrize(
     "levels",
     [
-        *({"ridge": 1e3}, {"erm": 1e-3, "ridge": 1.5}),
-        *(pytest.param(levels, marks=pytest.mark.slow) for levels in ({}, {"nothing": 1.0})),
+        {"ridge": 1e3},
+        *(
+            pytest.param(levels, marks=pytest.mark.slow)
+            for levels in ({"erm": 1e-3, "ridge": 1.5}, {}, {"nothing": 1.0})
+        ),
     ],
 )
 def test_whatever_the_levels_are_the_picture_can_be_read(levels: dict[str, float]) -> None:
@@ -147,7 +150,13 @@ def test_the_minimum_is_named_and_each_curve_of_factors_has_its_rank() -> None:
     assert math.isclose(ranks.get_ylim()[1], bits.get_ylim()[1])
 
 
-@pytest.mark.parametrize("name", ["low-rank", "compare-two-level", "compare-low-rank"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "compare-low-rank",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("low-rank", "compare-two-level")),
+    ],
+)
 def test_pictures_of_the_repository_are_of_their_tables(name: str) -> None:
     """Each can be drawn again from the table and the record beside it."""
     import json
