@@ -14,6 +14,7 @@ from scipy import integrate, stats
 
 from ratedist.cli import main
 from ratedist.cli.description_length import summary
+from ratedist.experiments import description_length_points
 from ratedist.experiments.description_length import COLUMNS, one_weight_rows
 from ratedist.experiments.description_length_config import DescriptionLengthConfig
 from ratedist.experiments.description_length_findings import sentence
@@ -28,7 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """What the command writes, with few weights and trials."""
     place = tmp_path_factory.mktemp("description-length")
     small = ["--d", str(D), "--n", str(N), "--trials", "256", "--max-clusters", "3", "--scales", "1.0", "0.3"]
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as said, pytest.MonkeyPatch.context() as patch:
+        # Each has as many levels as it needs, and so a program of its own.
+        patch.setattr(description_length_points, "MULTIPLIERS", (0.3, 0.1, 0.02))
         assert main(["description-length", *small, "--out", str(place)]) == 0
     plt.close("all")
     assert "bits back is 0.25" in said.getvalue()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 
 import jax
 import matplotlib.pyplot as plt
@@ -14,27 +15,44 @@ from ratedist.compressors.base import Compressed
 from ratedist.estimate import Estimate
 from ratedist.experiments.diameter import COLUMNS, equivalent_shrinkage, run
 from ratedist.experiments.diameter_config import DiameterConfig
-from ratedist.experiments.diameter_findings import excess_over_optimum
+from ratedist.experiments.diameter_findings import Point, excess_over_optimum
 from ratedist.experiments.table import Table
 from ratedist.plotting.diameter import draw_diameter
+from ratedist.simulation import runner
+from ratedist.simulation.results import SimulationResult
 from tests.statistics import assert_agrees
 
 CONFIG = DiameterConfig(
-    d=20, n=32, w_star=("two-level", "gaussian"), clusters=(2, 3), diameter_penalties=(0.1, 1.0, 4.0),
+    d=20, n=32, w_star=("two-level", "gaussian"), clusters=(2,), diameter_penalties=(0.1, 1.0, 4.0),
     num_trials=400, certified_trials=2,
 )  # fmt: skip
 pytestmark = pytest.mark.usefixtures("room_to_compile")
 
 
 @pytest.fixture(scope="module")
-def table() -> Table:
+def runs() -> Iterator[list[tuple[list[int], SimulationResult]]]:
+    """Keys and results of the simulations behind the table."""
+    simulate, found = runner.simulate, []
+
+    def watched(*arguments, **options) -> SimulationResult:
+        result = simulate(*arguments, **options)
+        found.append((jax.random.key_data(arguments[3]).tolist(), result))
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "simulate", watched)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def table(runs) -> Table:
     return run(CONFIG)
 
 
 def test_every_point_is_in_the_table(table) -> None:
     frame = table.frame
     assert tuple(frame.columns) == COLUMNS
-    assert len(frame) == 2 * (2 + 2 * (2 + 3 * 3))
+    assert len(frame) == 2 * (2 + 1 * (2 + 3 * 3))
     exact = frame[frame["algorithm"].isin(["erm", "erm_shrunken"])]
     assert exact["num_clusters"].isna().all()
     simulated = frame.drop(index=exact.index)
@@ -49,7 +67,7 @@ def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, 
         return table
 
     monkeypatch.setattr("ratedist.experiments.diameter.run", computed)
-    small = ["--d", "20", "--n", "32", "--trials", "400", "--clusters", "2", "3", "--certified-trials", "2"]
+    small = ["--d", "20", "--n", "32", "--trials", "400", "--clusters", "2", "--certified-trials", "2"]
     small += ["--w-star", "two-level", "gaussian"]
     done = ratedist("diameter", *small, "--diameter-penalties", "0.1", "1", "4")
     assert done.status == 0, done.err
@@ -64,7 +82,7 @@ def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, 
     }  # fmt: skip
     record = json.loads((out / "diameter.json").read_text())
     assert record["precision"] == "float64"
-    assert record["configuration"]["clusters"] == [2, 3]
+    assert record["configuration"]["clusters"] == [2]
     assert "K = 2: DRHW" in done.out
     assert "certified optimum" in done.out
     assert "certified optimum" not in summary({**table.record, "excess_over_certified_optimum": {}})
@@ -116,12 +134,32 @@ def test_findings_are_rows_of_the_table(table) -> None:
         assert f"w* {kind}: objective above the certified optimum" in said
 
 
+@pytest.mark.slow
+def test_findings_of_several_numbers_of_clusters() -> None:
+    table = run(dataclasses.replace(CONFIG, clusters=(2, 3)))
+    test_findings_are_rows_of_the_table(table)
+    assert {row["num_clusters"] for row in table.record["findings"]["gaussian"]["by_clusters"]} == {2, 3}
+
+
 def test_objectives_against_the_certified_optimum(table) -> None:
     for excess in table.record["excess_over_certified_optimum"].values():
         assert excess["largest_certified_gap"] <= 1.001e-6
         assert excess["largest_of_optimal"] <= 1e-9
         assert -1e-6 <= excess["mean_of_descent"] <= excess["largest_of_descent"]
         assert 0 <= excess["share_of_descents_at_the_optimum"] <= 1
+
+
+def test_the_best_penalty_is_chosen_on_trials_of_its_own(table, runs) -> None:
+    for index, found in enumerate(table.record["findings"].values()):
+        (key, reported), (choosing_key, choosing) = runs[2 * index : 2 * index + 2]
+        assert key != choosing_key
+        for algorithm in ("diameter_regularized", "descent", "shrunken"):
+            names = {beta: Point(algorithm, 2, beta).name for beta in CONFIG.diameter_penalties}
+            risks = {beta: choosing[name].population_risk.mean for beta, name in names.items()}
+            best = min(risks, key=risks.__getitem__)
+            described = found["by_clusters"][0][algorithm]
+            assert described["diameter_penalty"] == best
+            assert described["population_risk"] == reported[names[best]].population_risk.mean
 
 
 def test_the_figure_has_two_panels_for_each_truth(table) -> None:

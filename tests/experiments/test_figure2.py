@@ -174,7 +174,7 @@ def test_the_seed_decides_and_nothing_else() -> None:
     assert not other.frame["population_risk"].equals(first.frame["population_risk"])
 
 
-@pytest.mark.parametrize("rate", ["fixed_length", "description_length"])
+@pytest.mark.parametrize("rate", [pytest.param("fixed_length", marks=pytest.mark.slow), "description_length"])
 def test_other_rates_move_the_abscissa_only(rate) -> None:
     small = Figure2Config(d=6, n=12, num_trials=256, max_clusters=3, w_star="sparse", noise_variance=0.5)
     base, other = run(small), run(dataclasses.replace(small, rate=rate))

@@ -101,6 +101,7 @@ def test_figure2_of_ones_own_model_from_the_command(folder: pathlib.Path, tmp_pa
     json.loads(table.json())
 
 
+@pytest.mark.slow
 def test_the_best_penalty_is_chosen_on_trials_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second runner, of another key, names the best β even where the table's own trials disagree."""
     from ratedist.experiments.diameter_findings import Point

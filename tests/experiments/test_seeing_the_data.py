@@ -18,8 +18,8 @@ from ratedist.experiments.seeing_the_data import (
 from ratedist.plotting.seeing_the_data import draw_seeing_the_data
 
 CONFIG = SeeingTheDataConfig(d=4, n=9, num_paths=4, trellis_paths=8, num_trials=400)
-# Each compiles programs of its own.
-KINDS = ("plain", "trellis")
+# Each compiles programs of its own; that of a trellis is in a test below.
+KINDS = ("plain",)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def table():
         patch.setattr(seeing_the_data, "KINDS", KINDS)
         patch.setattr(seeing_the_data, "SETTINGS", ((1.2, 0.8),))
         patch.setattr(seeing_the_data, "NUM_CURVE_POINTS", 3)
-        patch.setattr(seeing_the_data, "PILOT_TRIALS", 100)
+        patch.setattr(seeing_the_data, "PILOT_TRIALS", 400)
         return run(CONFIG)
 
 
@@ -45,7 +45,7 @@ def test_the_curves_are_ordered(table):
 
 def test_points_are_where_simulations_of_their_own_have_them(table):
     rows = table.frame[table.frame["kind"].isin(KINDS)]
-    assert len(rows) == 2
+    assert len(rows) == len(KINDS)
     model = CONFIG.model()
     assert np.all(
         rows["rate_nats"] > rd.theory.rate_given_gram(model, rows["distortion"]) - 4 * rows["rate_sem"]
