@@ -64,6 +64,13 @@ def certified_path(table: Table, max_clusters: int) -> list[CertifiedRuns]:
     return path
 
 
+def hidden_by_rounding(size: int, num_clusters: int) -> float:
+    """Part of the objective by which ``certified_runs`` of many entries may miss its lower bound, about."""
+    levels = size.bit_length()
+    error = (13 * levels + 24 + num_clusters) * ROUNDING
+    return 2 * max(num_clusters - 2, 0) * levels * error
+
+
 def _error(table: Table, num_clusters: int) -> float:
     return table.relative_error + (num_clusters + 4) * ROUNDING
 

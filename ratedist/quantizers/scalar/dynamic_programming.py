@@ -50,7 +50,8 @@ def optimal_runs(
     ``D_k[j] = min_i D_{k−1}[i] + cost(i, j)``, and the minimiser i grows with j because the cost of a run has
     the Monge property. Divide and conquer uses this level by level: the minimisers at the middle of each
     interval bound those of its two halves, so one level costs O(M) whatever its number of intervals, and a
-    layer O(M log M). Time O(K M log M), memory 4·K·M bytes for the minimisers besides a few arrays of M.
+    layer O(M log M). Time O(K (M − K) log M) for one K, memory 4·K·M bytes for the minimisers besides a few
+    arrays of M.
 
     Args:
         costs: of runs of M weights.
@@ -86,7 +87,9 @@ def optimal_runs(
             minimizers = np.argmin(candidates, axis=1)
             best = candidates[everything, minimizers]
         else:
-            best, minimizers = _next_layer(k, best, costs, ceiling)
+            # Each further run holds an entry at least.
+            last = M - max(cluster_numbers[0] - k, 1)
+            best, minimizers = _next_layer(k, last, best, costs, ceiling)
         layers.append(minimizers)
     return solutions
 
@@ -119,16 +122,16 @@ def _dense_costs(costs: RunCosts) -> np.ndarray | None:
 
 
 def _next_layer(
-    k: int, previous: np.ndarray, costs: RunCosts, ceiling: float
+    k: int, last: int, previous: np.ndarray, costs: RunCosts, ceiling: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """D_k and its minimisers from D_{k−1}, at every j = k … M where it is not above the ceiling, else +∞."""
+    """D_k and its minimisers from D_{k−1}, at j = k … last where it is not above the ceiling, else +∞."""
     M = previous.size - 1
     best = np.full(M + 1, np.inf)
     minimizers = np.zeros(M + 1, dtype=np.int32 if M < 2**31 else np.int64)
     finite = np.flatnonzero(np.isfinite(previous[:M]))
     if finite.size == 0:
         return best, minimizers
-    left, right = np.array([k]), np.array([M])
+    left, right = np.array([k]), np.array([last])
     low, high = np.array([k - 1]), finite[-1:]
     while left.size:
         middle = (left + right) // 2

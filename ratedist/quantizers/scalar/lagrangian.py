@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ratedist.quantizers.scalar.certified_runs import RESOLUTION, TINY
+from ratedist.quantizers.scalar.certified_runs import RESOLUTION, TINY, hidden_by_rounding
 from ratedist.quantizers.scalar.prefix_table import PrefixTable, compiled_functions, even_boundaries
 from ratedist.quantizers.scalar.price_search import SHARP, Priced, cheapest_at_some_price, middle_price
 from ratedist.quantizers.scalar.run_table import ROUNDING
@@ -82,7 +82,9 @@ def _priced(entries: SortedEntries, K: int, compiled: ModuleType) -> PricedRuns 
         price = of_bins.price if entries.size < MANY else middle_price(bins, K, of_bins.price)
         found = cheapest_at_some_price(table, K, price, bins.boundaries[of_bins.edges])
     is_sharp = 3 * K * table.error <= SHARP * found.cost
-    if not is_sharp or found.cost - found.lower_bound > RESOLUTION * found.cost:
+    # For very many clusters the dynamic programme certifies less, in hours.
+    enough = max(RESOLUTION, hidden_by_rounding(table.size, K))
+    if not is_sharp or found.cost - found.lower_bound > enough * found.cost:
         return None
     means = compiled.run_means(table.rows, found.edges) + table.shift
     return PricedRuns(found.edges, means, found.lower_bound)

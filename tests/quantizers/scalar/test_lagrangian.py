@@ -101,6 +101,24 @@ def test_every_number_on_a_grid_where_prices_jump(size):
         assert least * Fraction(1 - RESOLUTION) <= Fraction(found.lower_bound) <= least
 
 
+def test_nearly_as_many_clusters_as_weights():
+    # A run of L neighbours costs half the sum of its squared gaps or more, and pairs cost that. Every other
+    # gap is small: the least of these are between the pairs of the optimum. The price of so many clusters is
+    # far above what they cost, and hides some digits; the dynamic programme would certify fewer.
+    rng = np.random.default_rng(4)
+    small = rng.exponential(size=3000)
+    weights = np.cumsum(np.column_stack([0.01 * small, 1.0 + small[::-1]]).ravel())
+    for number in (600, 2500):
+        found = lagrangian.lagrangian_runs(sorted_entries(weights, None), 6000 - number)
+        assert found is not None
+        gaps = np.diff(weights)
+        least = np.sum(np.sort(gaps)[:number] ** 2) / 2
+        lengths = np.diff(found.edges)
+        assert lengths.max() == 2
+        assert np.sum(gaps[found.edges[:-1][lengths == 2]] ** 2) / 2 == pytest.approx(least, rel=1e-12)
+        assert least * (1 - 1e-6) <= found.lower_bound <= least
+
+
 @given(st.data())
 def test_what_is_spliced_costs_no_more_than_the_mean_of_both(data):
     # Optimal runs for two numbers, at a common price: what is joined from both costs the mean.
