@@ -13,6 +13,7 @@ from scipy import optimize, stats
 import ratedist as rd
 from ratedist.networks import diagonal_posterior, variational_posterior
 from ratedist.networks.losses import cross_entropy
+from tests.networks.drawn import drawn
 from tests.networks.models import PARAMETERS, TRAIN, logits_fn
 from tests.statistics import assert_agrees
 
@@ -163,9 +164,11 @@ def test_draws_have_the_moments_that_they_should():
     assert np.abs(np.corrcoef(z.reshape(4, -1)) - np.eye(4)).max() < 4 / math.sqrt(4000)
 
 
-def test_the_curvature_of_a_network_is_in_the_right_units(small_network):
+def test_the_curvature_of_a_network_is_in_the_right_units():
     """Draws and their mirror images: ``mean of L(μ + e) + L(μ − e) − 2L(μ)`` is ``Σ h s²`` a sample."""
-    network, parameters, images, labels = small_network
+    network = rd.networks.mlp(6, (5,), 3)
+    parameters = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), drawn(network))
+    images, labels = np.random.default_rng(1).normal(size=(7, 6)), np.arange(7) % 3
     curvature = rd.networks.gauss_newton_diagonal(network, parameters, images)
     # A prior so tight that no activation changes its sign.
     posterior = diagonal_posterior(parameters, curvature, len(images), weight_decay=1e10)

@@ -47,7 +47,7 @@ def _full(model: GaussianLinearModel) -> np.ndarray:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("gamma", "tau2"), [(0.5, 1.0), (20.0, 3.0)])
+@pytest.mark.parametrize(("gamma", "tau2"), [pytest.param(0.5, 1.0, marks=pytest.mark.slow), (20.0, 3.0)])
 def test_simulation_closed_form_and_symmetrised_kl_agree(model, gamma, tau2):
     X, Y, rng = _datasets(model, NUM_TRIALS, seed=1)
     gram = X @ X.swapaxes(1, 2)

@@ -55,7 +55,7 @@ def test_evidence_is_the_density_of_the_labels(d, n, penalty, noise):
     assert ridge_log_evidence(*statistics(X, Y), penalty, noise) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("level", [1.0, 0.2])
 @pytest.mark.parametrize("noise", [0.49, None])
 def test_no_other_penalty_has_more_evidence(seed, level, noise):
@@ -100,7 +100,9 @@ MODELS = [
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("lam", "s2", "tau2"), [(0.7, 0.7, 1.0), (2.0, 0.2, 3.0)])
+@pytest.mark.parametrize(
+    ("lam", "s2", "tau2"), [pytest.param(0.7, 0.7, 1.0, marks=pytest.mark.slow), (2.0, 0.2, 3.0)]
+)
 def test_information_bound_is_the_mean_divergence_from_the_prior(model, lam, s2, tau2):
     """From data sets, Gibbs' posterior at γ = n/2s² and prior s²/λ, and the textbook divergence."""
     rng, trials = np.random.default_rng(2), 40_000
@@ -131,7 +133,7 @@ def information_of_one_weight(n: int, w: float, lam: float, s2: float, noise: fl
     return entropy - p @ np.log(2 * np.pi * math.e * s2 / (a + lam)) / 2, x, density
 
 
-@pytest.mark.parametrize("n", [1, 5])
+@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.slow), 5])
 @pytest.mark.parametrize(("lam", "s2", "tau2"), [(1.0, 0.5, 0.5), (0.2, 0.5, 1.0), (3.0, 2.0, 0.7)])
 def test_bound_is_the_information_and_how_far_the_prior_is_off(n, lam, s2, tau2):
     """``E KL(P_{Ŵ|S} ‖ Q) − I(S; Ŵ) = KL(P_Ŵ ‖ Q)``, each of the three by itself."""

@@ -194,7 +194,7 @@ def test_a_simulation_has_the_numbers_of_one_vector_after_another(monkeypatch):
     """The figures of both roads, from the same draws, whatever the size of a batch."""
     from ratedist.quantizers.traced import optimal
 
-    model = rd.GaussianLinearModel(20, rd.two_level_weights(D))
+    model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
     kinds = {"rounded": rd.KMeans(3, center_bits=16)}
     quick = rd.simulate(model, kinds, 40, jax.random.key(1))
     monkeypatch.setattr(optimal, "quantized_side_by_side", lambda *arguments: False)

@@ -31,7 +31,8 @@ def whole_kernel(letters: RadialCells, radius, scale, rule) -> tuple[np.ndarray,
 
 @pytest.mark.parametrize("by_cells", [False, True])
 @pytest.mark.parametrize(
-    ("d", "n", "slope"), [(50, 80, 400.0), (50, 51, 2000.0), (3, 4, 90.0), (1, 5, 300.0)]
+    ("d", "n", "slope"),
+    [(50, 80, 400.0), pytest.param(50, 51, 2000.0, marks=pytest.mark.slow), (3, 4, 90.0), (1, 5, 300.0)],
 )
 def test_only_negligible_entries_and_angles_are_left_out(
     d: int, n: int, slope: float, by_cells: bool

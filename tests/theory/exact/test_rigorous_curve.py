@@ -75,7 +75,7 @@ def clock_that_stops(monkeypatch: pytest.MonkeyPatch, stage: str, share: float) 
     monkeypatch.setattr(effort.Effort, "watch", watched)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5])
+@pytest.mark.parametrize("share", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
 @pytest.mark.parametrize("stage", ["achievable point in balls", "lower bound in balls"])
 def test_time_over_in_ball_arithmetic_leaves_bounds_and_the_reason(
     monkeypatch: pytest.MonkeyPatch, stage: str, share: float
