@@ -178,6 +178,11 @@ class Programme:
                 return None
         return self._pipe.recv()
 
+    def end(self) -> None:
+        """Let it go."""
+        self._pipe.send(None)
+        self._process.join()
+
 
 def shown(result: tuple[float, float] | None, reference: tuple[float, float] | None, limit: float) -> str:
     """Seconds, ratio to the reference, objective above its."""
@@ -224,6 +229,9 @@ def main() -> None:
             reference = result if reference is None else reference
             results.append({**cell._asdict(), "method": method, "run": is_run, "result": result})
         print(line, flush=True)
+    for programme in programmes.values():
+        if programme.is_there:
+            programme.end()
     print("load at the end {:.1f} {:.1f} {:.1f}".format(*os.getloadavg()))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1))
