@@ -225,8 +225,9 @@ def test_report_and_figures(table, tmp_path: pathlib.Path) -> None:
 
 
 def test_command_from_finished_networks(table, folder, tmp_path: pathlib.Path, capsys, monkeypatch) -> None:
-    # Both kinds of files are those of the other commands' tests.
+    # Both kinds of files are those of the other commands' tests, and the figures of the test above.
     monkeypatch.setattr("ratedist.cli.figure_files.PICTURES", ("png",))
+    monkeypatch.setattr("ratedist.cli.networks._figures", lambda *_: {"figure3": plt.figure()})
     options = (
         "--models 3 --fraction 0.3 --epochs 5 --clusters 2 4 --beta 0 5 --max-vector-clusters 2 "
         "--sweep-clusters 4 --sweep-beta 0 5 20 --relative-beta 0.01"
