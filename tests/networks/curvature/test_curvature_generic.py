@@ -117,6 +117,7 @@ def test_a_mean_loss_is_refused():
         generic.empirical_fisher_diagonal(lambda w, x: jnp.mean(w * x), jnp.ones(()), np.ones(3))
 
 
+@pytest.mark.slow
 def test_a_random_part_is_what_the_exact_path_makes_of_it(small_network):
     network, parameters, images, _ = small_network
     key = jax.random.key(3)

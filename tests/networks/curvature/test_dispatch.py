@@ -75,6 +75,10 @@ def test_a_random_part_is_the_same_part(small_network, logits_fn):
     np.testing.assert_allclose(
         flat(of_function.diagonal), flat(of_architecture.diagonal), rtol=1e-9, atol=1e-15
     )
+    for layer, arrays in of_architecture.errors.items():
+        for name, error in arrays.items():
+            other = of_function.errors[f"{layer}.{name}"]
+            assert (other.mean, other.median) == pytest.approx((error.mean, error.median), rel=1e-6)
 
 
 def test_options_of_the_other_kind_are_refused(small_network):

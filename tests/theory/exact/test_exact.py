@@ -202,7 +202,7 @@ def test_extreme_points_are_certified(d: int, n: int, slope: float) -> None:
     assert curve.rate[0] < curves.high_rate_asymptote(model, curve.distortion)[0]
 
 
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(st.integers(1, 6), st.integers(1, 30), st.floats(0.5, 20), st.sampled_from([0.25, 1.0, 4.0]))
 def test_ordering_and_invariance(d: int, extra: int, multiple: float, noise_variance: float) -> None:
     model = rd.GaussianLinearModel(d + extra, np.zeros(d))

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-import ratedist as rd
-from ratedist.tensors.limit import limit_of
 from ratedist.theory.sources.windows import WindowedKernel
 
 GENERATOR = np.random.default_rng(0)
@@ -30,13 +28,3 @@ def test_two_outputs_of_one_number_have_equations_still() -> None:
     found = kernel.solve(np.ones(1), root, s, np.ones(2))
     # (½ + ½) a + s a = 1 for both being a.
     assert found == pytest.approx(np.ones(2), rel=1e-9)
-
-
-@pytest.mark.parametrize("decades", [20, 150, 323])
-def test_importances_of_hundreds_of_decades(decades: int) -> None:
-    """What weighs next to nothing is as good as nothing: the limit is that without."""
-    weights = GENERATOR.normal(size=60)
-    h = np.where(np.arange(60) < 30, 1.0, 10.0 ** -GENERATOR.uniform(decades - 0.5, decades, 60))
-    found, without = limit_of(weights, 0.01, h), rd.theory.numbers_rate_limit(weights[:30], 0.02)
-    assert found is not None
-    assert found.lower == pytest.approx(without.lower / 2, abs=2e-3)
