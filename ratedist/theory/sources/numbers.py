@@ -31,6 +31,8 @@ FARTHEST = 2.0**40
 TOLERANCE = 5e-4
 # Deviations and errors whose squares are float64.
 SMALLEST, LARGEST = 1e-150, 1e150
+# A smaller error needs no fewer bits.
+LEAST = 1e-300
 
 
 def numbers_rate_limit(
@@ -102,23 +104,28 @@ def rate_limit_of(
         num_cells: at most.
         upper: whether the upper end matters; else only the lower one is good.
     """
-    D, finest = distortion, FINE if upper else COARSE
-    largest = float(np.abs(x).max())
-    unit = math.sqrt(D) if importance is None else math.sqrt(D / float(importance.max()))
+    largest, finest = float(np.abs(x).max()), FINE if upper else COARSE
+    heaviest = 1.0 if importance is None else float(importance.max())
+    # In units of the largest importance, which may be at an end of float64.
+    D = distortion / heaviest
+    if importance is not None and LEAST > D:
+        found = rate_limit_of(x, 2 * LEAST * heaviest, importance, tolerance, num_cells, upper=False)
+        return None if found is None else Limit(found.lower, math.inf)
+    unit = math.sqrt(D)
+    if largest <= unit:
+        return None
     if largest > FARTHEST * unit:
         near = np.abs(x) <= FARTHEST * unit
         if near.any():
             # Ends that are told which numbers are far need no more bits, and spend all of D on the others.
             share = float(np.count_nonzero(near)) / x.size
             h = None if importance is None else importance[near]
-            if h is not None and not h.any():
-                return Limit(0.0, math.inf)
-            found = rate_limit_of(x[near], D / share, h, tolerance, num_cells, upper=False)
+            found = None
+            if h is None or h.any():
+                found = rate_limit_of(x[near], distortion / share, h, tolerance, num_cells, upper=False)
             low = 0.0 if found is None else share * found.lower
             # Nor does a larger error, at which float64 tells all apart.
-            larger = (1.001 * largest / FARTHEST) ** 2 * (
-                1.0 if importance is None else float(importance.max())
-            )
+            larger = (1.001 * largest / FARTHEST) ** 2 * heaviest
             found = None
             if larger < LARGEST**2:
                 found = rate_limit_of(x, larger, importance, tolerance, num_cells, upper=False)

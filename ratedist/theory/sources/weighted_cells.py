@@ -32,7 +32,7 @@ LEAST_MASS = 1e-20
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class WeightedLaw:
-    """Laws of numbers by their importance.
+    """Laws of numbers by their importance, in units of the largest one.
 
     Attributes:
         importances: a, shape ``(n,)``.
@@ -103,7 +103,7 @@ def weighted_law(
     Args:
         numbers: shape ``(d,)``, finite.
         importance: shape ``(d,)``, at least 0, not all 0.
-        distortion: D above 0, a mean of h(x − y)².
+        distortion: D above 0, a mean of h(x − y)² over the largest h.
         fineness: width of cells over ``√(D/a)``, which no kernel is narrower than.
         most_cells: of each law.
         narrowest: least width of cells.
@@ -111,7 +111,7 @@ def weighted_law(
     largest = float(importance.max())
     nodes = _nodes(importance, largest)
     parts: list[list[Cells]] = [[] for _ in nodes]
-    widths = np.maximum(fineness * np.sqrt(distortion / largest / nodes), narrowest)
+    widths = np.maximum(fineness * np.sqrt(distortion / nodes), narrowest)
     for start in range(0, numbers.size, CHUNK):
         h = importance[start : start + CHUNK].astype(np.float64) / largest
         x = numbers[start : start + CHUNK].astype(np.float64)
@@ -129,10 +129,10 @@ def weighted_law(
                     parts[place].append(cells_of(x[begin:end][counts], widths[place], mass[counts]))
     filled = [node for node, found in enumerate(parts) if found]
     cells = [joined(parts[node]).at_most(most_cells) for node in filled]
-    a = largest * nodes[filled]
+    a = nodes[filled]
     shares = np.array([one.mass.sum() for one in cells]) / numbers.size
     variances = np.array([one.spread for one in cells])
-    return WeightedLaw(a, shares, cells, float((shares * a) @ variances))
+    return WeightedLaw(a, shares, cells, float(shares @ (a * variances)))
 
 
 def _nodes(importance: np.ndarray, largest: float) -> np.ndarray:
