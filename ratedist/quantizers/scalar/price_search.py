@@ -50,12 +50,16 @@ def cheapest_at_some_price(
     few = _Side(1, table.cost(whole), whole, np.inf)
     # Each by itself: a bin costs something, a weight does not.
     many = _Side(table.size, table.cost(np.arange(table.size + 1)) if any_price else 0.0, whole[:0], 0.0)
-    best, least = (None, few.cost) if known is None else (known, table.cost(known))
+    sides = few, many
+    best, least = (None, np.inf) if known is None else (known, table.cost(known))
+    # What the best K runs cost at most: errors of sums are parts of it.
+    bound = min(few.cost, least)
     lower, by_chord = 0.0, False
     for attempt in range(MOST_PRICES):
-        ceiling = least * (1 + ROOM / K) + table.error
-        # Twice the error of a sum of costs and prices as it is computed, and half as much again.
-        margin = 3 * (8 * ROUNDING * (2 * ceiling + (K + 1) * price) + table.error)
+        ceiling = bound * (1 + ROOM / K) + table.error
+        # Twice the error of a sum of costs and prices as it is computed, and half as much again. A cost is
+        # off by some roundings of itself; all that the prices add is the rounding of the sum.
+        margin = 3 * (ROUNDING * (20 * ceiling + 2 * (K + 1) * price) + table.error)
         edges, total = compiled.cheapest_runs(rows, price, ceiling, margin)
         found = _Side(edges.size - 1, table.cost(edges), edges, price)
         lower = max(lower, total - K * price - 3 * K * margin - 4 * ROUNDING * total - TINY)
@@ -69,21 +73,25 @@ def cheapest_at_some_price(
         joined = edges if found.number == K else None
         if joined is None and many.edges.size:
             joined = spliced(few.edges, many.edges, K)
-        cost = np.inf if joined is None else table.cost(joined)
-        # The errors of sums are those of what K runs were known to cost.
-        is_near = least <= 2 * cost
-        if joined is not None and (best is None or cost <= least):
+        if joined is not None and (cost := table.cost(joined)) <= least:
             best, least = joined, cost
+        # Runs that are too few cost more than K.
+        known_now = min(bound, least, found.cost if found.number < K else np.inf)
+        is_near, bound = bound <= 2 * known_now, known_now
         if best is not None and least - lower <= SHARP * least:
             break
         if found.number == K:
-            if any_price or (is_near and price <= cost):
+            if any_price or (is_near and price <= least):
                 break
             # The least price of K runs is what another run would gain, which is no more than they cost.
-            price = min(price, cost)
+            price = min(price, least)
+        elif not is_near:
+            # With errors of a ceiling that was far too high they need not be the cheapest of their number.
+            few, many = sides
+            price, by_chord = _next_price(few, many, found, K, attempt)
         elif not stuck:
             price, by_chord = _next_price(few, many, found, K, attempt)
-        elif is_near:
+        else:
             break
     assert best is not None
     return Priced(best, least, min(lower, least), price)

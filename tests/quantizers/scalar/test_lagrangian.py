@@ -119,6 +119,22 @@ def test_nearly_as_many_clusters_as_weights():
         assert least * (1 - 1e-6) <= found.lower_bound <= least
 
 
+@pytest.mark.parametrize("kind", ["normal", "grid"])
+def test_half_as_many_clusters_as_many_weights(kind):
+    # The first ceiling, the cost of one cluster, is ten decades above that of these; its errors drown them.
+    weights = WEIGHTS[kind](np.random.default_rng(0), 50_000)
+    found = lagrangian.lagrangian_runs(sorted_entries(weights, None), 25_000)
+    assert found is not None
+    ordered, ends = np.sort(weights), found.edges
+    cost = sum(np.sum((run - run.mean()) ** 2) for run in np.split(ordered, ends[1:-1]))
+    # What is certified is below any other runs, such as neighbours in pairs.
+    pairs = np.sum(np.diff(ordered)[::2] ** 2) / 2
+    assert found.lower_bound <= cost <= pairs * (1 + 1e-12)
+    assert cost - found.lower_bound <= 2e-9 * cost
+    if kind == "grid":
+        assert cost == pytest.approx(12_500, rel=1e-12)
+
+
 @given(st.data())
 def test_what_is_spliced_costs_no_more_than_the_mean_of_both(data):
     # Optimal runs for two numbers, at a common price: what is joined from both costs the mean.
