@@ -22,6 +22,13 @@ CHECKED = "checked"
 # How a frame of Zstandard begins, by which JAX compresses where it can.
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
+_kept_in: Path | None = None
+
+
+def folder() -> Path | None:
+    """Where this process keeps programs; nothing if it keeps none, or somebody has told JAX another place."""
+    return _kept_in if os.environ.get("JAX_COMPILATION_CACHE_DIR") == str(_kept_in) else None
+
 
 def keep_compilations() -> None:
     """Have JAX, which is not imported yet, keep what it compiles in a folder of the user's.
@@ -31,24 +38,26 @@ def keep_compilations() -> None:
     the folder cannot be made, is not the user's alone to write to, or an entry is refused, JAX compiles as
     it always does, and nothing is said. A program in the folder is run: that is why it must be the user's.
     """
+    global _kept_in
     wanted = os.environ.get(VARIABLE, "").strip()
     if wanted.lower() in OFF or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     try:
         place = Path(wanted).expanduser().absolute() if wanted else _caches() / "ratedist"
-        folder = place / f"jax-{machine()}"
-        str(folder).encode()  # JAX takes no name that is not Unicode
+        own = place / f"jax-{machine()}"
+        str(own).encode()  # JAX takes no name that is not Unicode
         if not place.is_absolute():  # as a home may be
             return
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if not _own(folder):
+        own.mkdir(mode=0o700, exist_ok=True)
+        if not _own(own):
             return
-        remove_torn(folder)
+        remove_torn(own)
         remove_oldest(place, MOST_BYTES)
     except (OSError, RuntimeError, ValueError):  # RuntimeError: a user without a home
         return
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    _kept_in = own
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(own)
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     # Of a damaged entry, of one that another process is just writing, of a disk that is full.
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")

@@ -1,8 +1,7 @@
 """Traced batches: what one trial computes, spread over the devices, with a bounded number of compilations.
 
-One trial is a pure function of its number: its key is that of the run, folded with it. Results therefore do
-not depend on the batch size, on how many devices share a batch, or on interruptions, except through the
-rounding of sums.
+One trial is a pure function of its number: its key is that of the run, folded with it. Results therefore
+depend on batch sizes, on how many devices share a batch and on interruptions by the rounding of sums alone.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from ratedist.linear_model.samplers import SAMPLERS, Sampler
 from ratedist.linear_model.sampling import ModelArrays
 from ratedist.simulation import trials
 from ratedist.simulation.estimates import SQUARED_DISTANCE
+from ratedist.simulation.kept_traces import traced_once
 
 Arrays = ModelArrays | MultiOutputArrays
 # Each compilation keeps some 600 memory maps, of which Linux gives a process 65,530.
@@ -71,9 +71,8 @@ class Plan:
     def of_compressors(self, names: Collection[str]) -> Plan:
         """What compressing by these depends on: if they see the weights alone, on no sampler."""
         plan = dataclasses.replace(self, needs=tuple(pair for pair in self.needs if pair[0] in names))
-        if not plan.sees_weights_alone:
-            return plan
-        return dataclasses.replace(plan, sampler=SAMPLERS["erm"], num_samples=0)
+        weights_alone = dataclasses.replace(plan, sampler=SAMPLERS["erm"], num_samples=0)
+        return weights_alone if plan.sees_weights_alone else plan
 
     @property
     def sees_weights_alone(self) -> bool:
@@ -114,9 +113,10 @@ class Stage:
 
             # shard_map, not automatic partitioning: each device runs its own trials, host callbacks included.
             specs = (Spec("trials"), Spec())
-            return jax.shard_map(
+            mapped = jax.shard_map(
                 on_one_device, mesh=plan.mesh, in_specs=specs, out_specs=specs[0], check_vma=False
-            )(own, shared)
+            )
+            return traced_once(one_trial.__name__, mapped, own, shared, plan)
 
         self._compiled = {
             options: jax.jit(batch, static_argnums=2, compiler_options=dict(options) or None)
