@@ -57,18 +57,19 @@ def checked_weights(weights: ArrayLike, importance: ArrayLike | None) -> tuple[n
     w = _floats("weights", weights)
     if w.ndim != 1 or w.size == 0:
         raise ValueError(f"weights must have shape (d,) with d >= 1, got shape {w.shape}")
-    if max(w.max(), -w.min()) > LARGEST:
+    largest = max(w.max(), -w.min())
+    if largest > LARGEST:
         raise ValueError(f"weights must be at most {LARGEST:g} in size, for their squares: rescale them")
     if importance is None:
         return w, None
     h = _floats("importance", importance, indicator=True)
     if h.shape != w.shape:
         raise ValueError(f"importance must have the shape {w.shape} of weights, got {h.shape}")
-    if np.any(h < 0):
-        raise ValueError(f"importance must be at least 0, its smallest entry is {h.min():g}")
-    if not np.any(h):
+    if (least := h.min()) < 0:
+        raise ValueError(f"importance must be at least 0, its smallest entry is {least:g}")
+    if h.max() == 0:
         raise ValueError("importance must be positive for at least one weight, got all zero")
-    exponents = [int(np.frexp(size)[1]) for size in (h.max(), h.size, 2 * max(w.max(), -w.min()))]
+    exponents = [int(np.frexp(size)[1]) for size in (h.max(), h.size, 2 * largest)]
     if exponents[0] + exponents[1] + 2 * max(exponents[2], -LARGEST_EXPONENT // 2) > LARGEST_EXPONENT:
         raise ValueError(
             f"importance must be smaller, for its product with squares of weights: its largest entry is "
