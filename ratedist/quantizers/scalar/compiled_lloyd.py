@@ -235,8 +235,17 @@ def fill_labels(cuts, values, low, scale, num_cells, labels):
     below = np.zeros(num_cells + 1, dtype=np.int32)
     for c in range(cuts.size):
         below[np.uint64(min(max(cuts[c] - low, 0.0) * scale, last)) + np.uint64(1)] += 1
+    most = 0
     for c in range(1, num_cells + 1):
+        most = max(most, below[c])
         below[c] += below[c - 1]
+    if most == 1:
+        # Without a branch, which is often guessed wrongly: beyond a cell without a cut the next one is above.
+        ends = np.append(cuts, np.inf)
+        for t in range(values.size):
+            first = np.uint64(below[np.uint64(min(max(values[t] - low, 0.0) * scale, last))])
+            labels[t] = first + np.uint64(ends[first] < values[t])
+        return
     for t in range(values.size):
         value = values[t]
         cell = np.uint64(min(max(value - low, 0.0) * scale, last))
