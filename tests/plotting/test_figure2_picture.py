@@ -89,7 +89,10 @@ def test_the_papers_comparison_is_in_one_panel(bound: float) -> None:
     assert faults(figure) == []
 
 
-@pytest.mark.parametrize(("bound", "scale"), [(0.7, "linear"), (99.0, "symlog"), (1e6, "symlog")])
+@pytest.mark.parametrize(
+    ("bound", "scale"),
+    [(0.7, "linear"), pytest.param(99.0, "symlog", marks=pytest.mark.slow), (1e6, "symlog")],
+)
 def test_only_far_bounds_make_the_axis_logarithmic_and_only_above(bound: float, scale: str) -> None:
     panel = drawn(table([2.2, 2.0, 1.9], bound))[0].axes[0]
     assert panel.get_yscale() == scale
@@ -124,9 +127,9 @@ def test_fixed_codebooks_are_in_all_panels_or_in_none() -> None:
             3,
             "K = 1 to 3 off scale: distortion 48.0 to 8.0, pop",
         ),
-        ([2.9, 2.5, 2.4], 0, ""),
+        pytest.param([2.9, 2.5, 2.4], 0, "", marks=pytest.mark.slow),
         ([1e6, 1e4], 1, "distortion 1e+06, population risk 1e+06"),  # the best is always drawn
-        ([1e6], 0, ""),
+        pytest.param([1e6], 0, "", marks=pytest.mark.slow),
     ],
 )
 def test_few_clusters_never_flatten_the_panels(risks, left_out, words) -> None:
