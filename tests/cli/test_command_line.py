@@ -253,7 +253,7 @@ def test_files_are_quantised_and_inspected_without_jax(tmp_path: pathlib.Path) -
     code = (
         "import sys, numpy as np; from safetensors.numpy import save_file; from ratedist.cli import main\n"
         "save_file({'w': np.random.default_rng(0).normal(size=(40, 50))}, 'm.safetensors')\n"
-        "for command in (['quantize', 'm.safetensors', '-o', 'm.rdz'], ['inspect', 'm.rdz'],\n"
+        "for command in (['quantize', 'm.safetensors', '-k', '2', '-o', 'm.rdz'], ['inspect', 'm.rdz'],\n"
         "                ['dequantize', 'm.rdz', '-o', 'back.safetensors']): assert main(command) == 0\n"
         "print('jax' in sys.modules)"
     )
