@@ -93,8 +93,15 @@ def test_high_price_leaves_one_centre():
 ECSQ = {"gaussian": {1: 0.348261, 2: 0.0889235}, "laplace": {1: 0.2617764, 2: 0.0729277}}
 
 
-@pytest.mark.parametrize("source", ECSQ)
-@pytest.mark.parametrize("bits", [1, 2])
+@pytest.mark.parametrize(
+    ("source", "bits"),
+    [
+        ("gaussian", 1),
+        ("laplace", 2),
+        pytest.param("gaussian", 2, marks=pytest.mark.slow),
+        pytest.param("laplace", 1, marks=pytest.mark.slow),
+    ],
+)
 def test_ecsq_at_given_entropy(source, bits):
     size = 600_000
     rng = np.random.default_rng(6)

@@ -71,7 +71,7 @@ def test_labels_are_those_of_numpy(kind, beta, penalty) -> None:
     weights, importance, starts = trials(kind)
     for steps in (1, 100):
         found = found_on_host(starts, weights, importance, beta, steps, 5, penalty)
-        for trial in range(TRIALS):
+        for trial in range(0, TRIALS, 3):  # starts of both makes
             start = np.sort(starts[trial])[:5]
             w, h = weights[trial], importance[trial]
             expected = kmeans(
@@ -131,7 +131,7 @@ def test_labels_are_those_of_rational_arithmetic(kind) -> None:
     """Where sums of floats may lose digits too: beside a mask, over forty decades."""
     weights, importance, starts = trials(kind, 2)
     found = found_on_host(starts, weights, importance, 0.0, 100, 5)
-    for trial in range(0, TRIALS, 2 if kind == "decades" else 1):
+    for trial in range(0, TRIALS, 3):
         w, h = weights[trial], importance[trial]
         order = [j for j in np.argsort(w) if h[j] > 0]
         expected = exact_labels(w, h, np.sort(starts[trial])[:5])
