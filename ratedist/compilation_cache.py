@@ -115,7 +115,7 @@ def remove_oldest(place: Path, most_bytes: int) -> None:
     Another process may be doing the same, or be reading one of them: it compiles what it does not find.
     """
     entries = []
-    for path in place.glob(f"jax-*/*{SUFFIX}"):
+    for path in place.glob(f"jax-*/**/*{SUFFIX}"):
         with contextlib.suppress(OSError):
             status = path.stat()
             entries.append((status.st_mtime, status.st_size, path))

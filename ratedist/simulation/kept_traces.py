@@ -36,6 +36,8 @@ from ratedist.linear_model.sampling import DatasetDraw, ErmDraw, StatisticsDraw
 
 # Nothing of anybody else's is in these: what they do is in the source of this package.
 OWN = ERM, PreparedOptimal, PreparedFixedCodebook, PreparedOracle
+# A folder in that of the programs, of which JAX thinks that all is its own.
+TRACES = "traces"
 # Modules are imported within so many seconds; older ones are those that are imported.
 IMPORTED, SETTLED_SECONDS = time.time(), 60
 NAMED = {kind.__name__: kind for kind in (Compressed, ErmDraw, StatisticsDraw, DatasetDraw)}
@@ -63,7 +65,7 @@ def traced_once(name: str, stage: Callable[[Any, Any], Any], own: Any, shared: A
     settings = sorted((key, str(value)) for key, value in jax.config.values.items())
     versions = jax.__version__, jaxlib.version.__version__, sys.version, source()
     about = repr((name, versions, settings, sampler, plan.num_samples, needs, types, str(structure)))
-    path = folder / f"trace-{hashlib.sha256(about.encode()).hexdigest()}{compilation_cache.SUFFIX}"
+    path = folder / TRACES / f"{hashlib.sha256(about.encode()).hexdigest()}{compilation_cache.SUFFIX}"
     try:
         found, program = _read(path) or _traced(path, stage, leaves, structure)
     except ImportError:  # JAX needs FlatBuffers for it
