@@ -98,7 +98,7 @@ def test_a_family_passes_and_is_called_for_all_its_members_at_once(family) -> No
 
     half = Half(counted)
     result = rd.simulate(MODEL, {"a": half, "erm": rd.ERM(), "b": half}, 256, jax.random.key(0))
-    assert called == [("a", "b")]
+    assert set(called) == {("a", "b")}  # whenever it is traced
     assert result["a"].rates["r"].mean == 1.0
     assert result.difference("a", "b").population_risk.mean == 0.0
     np.testing.assert_allclose(result["a"].empirical_risk.mean, result["b"].empirical_risk.mean)
