@@ -199,6 +199,14 @@ def some_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ratedist.tensors.limit.limit_of", lambda *_, **__: Limit(0.1, 0.1))
 
 
+@pytest.fixture
+def none_dropped() -> None:
+    """For tests that count compilations of simulations: those are not dropped in their midst."""
+    from ratedist.simulation import engine
+
+    engine._kept.clear()
+
+
 @pytest.fixture(scope="module")
 def room_to_compile() -> None:
     """For tests whose one program takes most memory to compile: nothing of others is kept beside it."""

@@ -87,6 +87,7 @@ def test_what_has_the_method_is_a_family() -> None:
         assert not isinstance(compressor.prepare(MODEL), FamilyCompressor)
 
 
+@pytest.mark.usefixtures("none_dropped")
 @pytest.mark.parametrize("family", [honest, pytest.param(split, marks=pytest.mark.slow)])
 def test_a_family_passes_and_is_called_for_all_its_members_at_once(family) -> None:
     assert "family" in rd.check_compressor(Half(family), MODEL)
@@ -98,7 +99,7 @@ def test_a_family_passes_and_is_called_for_all_its_members_at_once(family) -> No
 
     half = Half(counted)
     result = rd.simulate(MODEL, {"a": half, "erm": rd.ERM(), "b": half}, 256, jax.random.key(0))
-    assert set(called) == {("a", "b")}  # whenever it is traced
+    assert called == [("a", "b")]
     assert result["a"].rates["r"].mean == 1.0
     assert result.difference("a", "b").population_risk.mean == 0.0
     np.testing.assert_allclose(result["a"].empirical_risk.mean, result["b"].empirical_risk.mean)

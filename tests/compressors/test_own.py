@@ -53,6 +53,7 @@ def test_one_function_is_one_compilation_and_two_names() -> None:
     assert result.difference("a", "b").distortion.mean == 0.0
 
 
+@pytest.mark.usefixtures("none_dropped")
 def test_what_sees_the_weights_alone_is_compiled_once_for_every_law_of_them() -> None:
     from ratedist.simulation import engine
 
@@ -65,6 +66,7 @@ def test_what_sees_the_weights_alone_is_compiled_once_for_every_law_of_them() ->
     assert engine._compress.cache_size() == compiled
 
 
+@pytest.mark.usefixtures("none_dropped")
 def test_a_function_is_traced_once_for_each_shape() -> None:
     traces = []
 
