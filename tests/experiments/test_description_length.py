@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy import integrate, stats
 
 from ratedist.cli import main
@@ -18,9 +19,10 @@ from ratedist.experiments import description_length_points
 from ratedist.experiments.description_length import COLUMNS, one_weight_rows
 from ratedist.experiments.description_length_config import DescriptionLengthConfig
 from ratedist.experiments.description_length_findings import sentence
-from ratedist.plotting.description_length import draw_description_length
+from ratedist.plotting import description_length as pictures
 
 D, N = 6, 12
+DRAWN: list[Figure] = []
 W_STAR = np.where(np.arange(D) % 2 == 0, 1.0, -1.0)
 
 
@@ -28,10 +30,12 @@ W_STAR = np.where(np.arange(D) % 2 == 0, 1.0, -1.0)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """What the command writes, with few weights and trials."""
     place = tmp_path_factory.mktemp("description-length")
-    small = ["--d", str(D), "--n", str(N), "--trials", "256", "--max-clusters", "3", "--scales", "1.0", "0.3"]
+    small = ["--d", str(D), "--n", str(N), "--trials", "256", "--max-clusters", "2", "--scales", "1.0", "0.3"]
     with contextlib.redirect_stdout(io.StringIO()) as said, pytest.MonkeyPatch.context() as patch:
         # Each has as many levels as it needs, and so a program of its own.
-        patch.setattr(description_length_points, "MULTIPLIERS", (0.3, 0.1, 0.02))
+        patch.setattr(description_length_points, "MULTIPLIERS", (0.3, 0.02))
+        draw = pictures.draw_description_length
+        patch.setattr(pictures, "draw_description_length", lambda *of: DRAWN.append(draw(*of)) or DRAWN[-1])
         assert main(["description-length", *small, "--out", str(place)]) == 0
     plt.close("all")
     assert "bits back is 0.25" in said.getvalue()
@@ -174,14 +178,13 @@ def test_the_sentence_follows_the_numbers(record: dict) -> None:
     assert "often mistaken" in said
 
 
-def test_the_picture_has_a_panel_for_each_scale(frame: pd.DataFrame, record: dict) -> None:
-    figure = draw_description_length(frame, record, "a title")
+def test_the_picture_has_a_panel_for_each_scale(folder: pathlib.Path, record: dict) -> None:
+    (figure,) = DRAWN
     assert [axes.get_title(loc="left")[:3] for axes in figure.axes] == ["(a)", "(b)", "(c)"]
     assert all("bits" in axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes)
     for axes, one in zip(figure.axes[1:], record["findings"], strict=True):
         low, high = axes.get_ylim()
         assert low < one["best_kmeans"]["population_risk"] < high
-    plt.close(figure)
 
 
 @pytest.mark.parametrize(

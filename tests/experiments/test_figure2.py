@@ -167,7 +167,7 @@ def test_csv_reads_back_to_the_same_numbers(table, tmp_path) -> None:
 
 
 def test_the_seed_decides_and_nothing_else() -> None:
-    small = Figure2Config(d=6, n=9, num_trials=256, max_clusters=3)
+    small = Figure2Config(d=6, n=9, num_trials=256, max_clusters=2)
     first, again = run(small), run(small)
     pd.testing.assert_frame_equal(first.frame, again.frame)
     other = run(dataclasses.replace(small, seed=1))
@@ -176,7 +176,7 @@ def test_the_seed_decides_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("rate", [pytest.param("fixed_length", marks=pytest.mark.slow), "description_length"])
 def test_other_rates_move_the_abscissa_only(rate) -> None:
-    small = Figure2Config(d=6, n=12, num_trials=256, max_clusters=3, w_star="sparse", noise_variance=0.5)
+    small = Figure2Config(d=6, n=12, num_trials=256, max_clusters=2, w_star="sparse", noise_variance=0.5)
     base, other = run(small), run(dataclasses.replace(small, rate=rate))
     a, b = rows(base, "kmeans_optimal"), rows(other, "kmeans_optimal")
     assert set(b["rate_name"]) == {rate}
@@ -218,7 +218,7 @@ def test_the_picture_marks_the_minimum_of_the_table(table) -> None:
     texts = [text.get_text() for axes in draw_figure2(table.frame).axes for text in axes.texts]
     assert any("minimum: K = 2" in text for text in texts)
     noisy = run(
-        Figure2Config(d=6, n=12, num_trials=256, max_clusters=3, w_star="sparse", noise_variance=20.0)
+        Figure2Config(d=6, n=12, num_trials=256, max_clusters=2, w_star="sparse", noise_variance=20.0)
     )
     assert noisy.record["best"]["kmeans_optimal"]["num_clusters"] == 1
     texts = [text.get_text() for axes in draw_figure2(noisy.frame).axes for text in axes.texts]
@@ -226,5 +226,5 @@ def test_the_picture_marks_the_minimum_of_the_table(table) -> None:
 
 
 def test_a_standard_error_without_a_variance_says_so() -> None:
-    table = run(Figure2Config(d=6, n=9, num_trials=256, max_clusters=3))
+    table = run(Figure2Config(d=6, n=9, num_trials=256, max_clusters=2))
     assert "not reliable" in table.record["standard_error_note"]

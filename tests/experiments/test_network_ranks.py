@@ -5,10 +5,10 @@ import json
 import math
 import pathlib
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from ratedist.experiments import network_ranks_points
 from ratedist.experiments.network_ranks import run
@@ -26,7 +26,8 @@ from ratedist.networks.data import load
 from ratedist.networks.ensemble import train_member
 from ratedist.networks.losses import evaluate
 from ratedist.networks.low_rank import factorize
-from ratedist.plotting.network_ranks import LOOKS, draw_network_ranks
+from ratedist.plotting import network_ranks as pictures
+from ratedist.theory.sources.brackets import Limit
 
 CONFIG = NetworkRanksConfig(
     data="digits", models=2, ranks=(4,), bits=(2,), epochs=3, fine_tuning_epochs=1, prox_every=20
@@ -41,7 +42,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def table(folder: pathlib.Path):
-    return run(CONFIG, folder)
+    # The limits of every quantised factor are in no row; tests/tensors/test_limit.py has them.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ratedist.tensors.limit.limit_of", lambda *_, **__: Limit(0.1, 0.1))
+        return run(CONFIG, folder)
 
 
 def cell(frame, **chosen):
@@ -56,6 +60,12 @@ def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, 
         assert networks == pathlib.Path("networks")
         return table
 
+    def kept(*of) -> Figure:
+        figures.append(draw(*of))
+        return figures[-1]
+
+    draw, figures = pictures.draw_network_ranks, []
+    monkeypatch.setattr(pictures, "draw_network_ranks", kept)
     monkeypatch.setattr("ratedist.experiments.network_ranks.run", computed)
     small = ["--models", "2", "--ranks", "4", "--bits", "2", "--epochs", "3", "--prox-every", "20"]
     done = ratedist("network-ranks", "digits", *small, "--fine-tuning-epochs", "1")
@@ -70,6 +80,14 @@ def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, 
     assert record["configuration"]["ranks"] == [4]
     assert "2 networks on digits (64-64-64-10), trained for 135 steps on 454 images" in done.out
     assert all(line in done.out for line in record["verdicts"])
+    (figure,) = figures
+    assert len(figure.axes) == 12
+    first = figure.axes[0]
+    drawn = {one.get_label(): one for one in first.containers}
+    assert set(drawn) == {look.label for look in pictures.LOOKS.values()}
+    shown = drawn["plain SVD"].lines[0].get_ydata()
+    rows = cell(table.frame, method="plain", bits=FLOAT_BITS, fine_tuned=False)
+    assert shown[0] == pytest.approx(rows["test_loss"].mean())
 
 
 def test_one_row_per_network_and_point(table) -> None:
@@ -199,18 +217,6 @@ def test_networks_without_temperature_and_alone() -> None:
     alone = findings(world({}, models=1))
     assert all(one["test_loss_sem"] is None for one in alone)
     assert "not told apart" in verdicts(alone)[0]
-
-
-def test_the_picture(table) -> None:
-    figure = draw_network_ranks(table.frame, "a title", table.record["verdicts"])
-    assert len(figure.axes) == 12
-    first = figure.axes[0]
-    drawn = {one.get_label(): one for one in first.containers}
-    assert set(drawn) == {look.label for look in LOOKS.values()}
-    shown = drawn["plain SVD"].lines[0].get_ydata()
-    rows = cell(table.frame, method="plain", bits=FLOAT_BITS, fine_tuned=False)
-    assert shown[0] == pytest.approx(rows["test_loss"].mean())
-    plt.close("all")
 
 
 @pytest.mark.parametrize(

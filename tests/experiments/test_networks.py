@@ -25,7 +25,7 @@ from ratedist.networks.losses import evaluate
 from ratedist.networks.scaling import fit_last_layer_factor
 
 CONFIG = DigitsConfig(
-    models=3,
+    models=2,
     fraction=0.3,
     epochs=5,
     clusters=(2, 4),
@@ -135,7 +135,7 @@ def test_summary_is_means_and_paired_differences(table) -> None:
         " and diameter_penalty == 5 and block_length == 1"
     ).iloc[0]
     values, without, original = (
-        np.array([frame[i, compressor, K, beta, 1] for i in range(3)])
+        np.array([frame[i, compressor, K, beta, 1] for i in range(2)])
         for compressor, K, beta in (
             ("hessian_weighted", 4, 5.0),
             ("hessian_weighted", 4, 0.0),
@@ -148,7 +148,7 @@ def test_summary_is_means_and_paired_differences(table) -> None:
         ("effect_of_penalty", values - without),
     ):
         assert row[name or "mean"] == pytest.approx(differences.mean(), rel=1e-12)
-        sem = differences.std(ddof=1) / np.sqrt(3)
+        sem = differences.std(ddof=1) / np.sqrt(2)
         assert row[f"{name}_sem".lstrip("_")] == pytest.approx(sem, rel=1e-12)
     assert summary.query("compressor == 'original'")["change"].isna().all()
 
@@ -201,9 +201,7 @@ def test_ratio_is_equation_39(table) -> None:
     np.testing.assert_allclose(ratios, (d + 3 * 2 * 32) / (32 * d), rtol=1e-12)
 
 
-def test_report_and_figures(table, tmp_path: pathlib.Path) -> None:
-    from ratedist.cli.networks import _figures
-
+def test_report(table) -> None:
     summary = summarize(table.frame)
     text = report(CONFIG, table.frame, summary)
     for words in (
@@ -214,7 +212,13 @@ def test_report_and_figures(table, tmp_path: pathlib.Path) -> None:
         "own temperature",
     ):
         assert words in text
-    figures = _figures(CONFIG, summary, pooled_diagrams(table.frame))
+
+
+@pytest.mark.slow
+def test_figures(table) -> None:
+    from ratedist.cli.networks import _figures
+
+    figures = _figures(CONFIG, summarize(table.frame), pooled_diagrams(table.frame))
     assert set(figures) == {"figure1", "figure3", "figure5", "figure6", "reliability"}
     axes = figures["figure3"].axes
     assert len(axes) == 4
@@ -229,7 +233,7 @@ def test_command_from_finished_networks(table, folder, tmp_path: pathlib.Path, c
     monkeypatch.setattr("ratedist.cli.figure_files.PICTURES", ("png",))
     monkeypatch.setattr("ratedist.cli.networks._figures", lambda *_: {"figure3": plt.figure()})
     options = (
-        "--models 3 --fraction 0.3 --epochs 5 --clusters 2 4 --beta 0 5 --max-vector-clusters 2 "
+        "--models 2 --fraction 0.3 --epochs 5 --clusters 2 4 --beta 0 5 --max-vector-clusters 2 "
         "--sweep-clusters 4 --sweep-beta 0 5 20 --relative-beta 0.01"
     )
     assert main(["digits", *options.split(), "--out", str(tmp_path), "--networks", str(folder)]) == 0

@@ -80,17 +80,24 @@ def test_a_designed_code_is_a_code_and_costs_less():
 
 
 def test_a_trellis_is_designed_by_what_its_decoder_sees():
-    """Either union has a code of its own, by the shares of its multiples; coded by it they cost less."""
+    """Either union has a code of its own, by the shares of its multiples."""
     model = CONFIG.model()
     compressor = compressor_of(CONFIG, model, "trellis", 0.8, 0.8)
     fitted = designed(compressor, model, 400, jax.random.key(1))
     for one in fitted.code_lengths:
         assert sum(np.exp(-np.array(one))) == pytest.approx(1.0, abs=1e-12)
         assert one == one[::-1]
+    assert compressor_of(CONFIG, model, "paths", 0.8, 0.8).num_paths == 4
+
+
+@pytest.mark.slow
+def test_a_trellis_costs_less_by_its_own_code():
+    model = CONFIG.model()
+    compressor = compressor_of(CONFIG, model, "trellis", 0.8, 0.8)
+    fitted = designed(compressor, model, 400, jax.random.key(1))
     result = rd.simulate(model, {"law": compressor, "own": fitted}, 400, jax.random.key(2))
     saved = result.difference("law", "own")
     assert saved.rates["code_length"].mean + saved.distortion.mean / compressor.multiplier > 0
-    assert compressor_of(CONFIG, model, "paths", 0.8, 0.8).num_paths == 4
 
 
 @pytest.mark.slow
