@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ratedist.plotting.phase_diagram import draw_phase_diagram
+from tests.plotting.readable import faults
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +49,4 @@ def test_where_nothing_is_told_or_gained_there_are_signs(verdict: str, sign: str
     figure = draw_phase_diagram(rows(verdict), RECORD)
     texts = [text.get_text() for axes in figure.axes[:2] for text in axes.texts]
     assert [text for text in texts if text] == [sign] * 8
+    assert faults(figure) == []

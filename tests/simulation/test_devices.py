@@ -78,6 +78,7 @@ def test_one_to_eight_devices(numbers: tuple[int, ...]) -> None:
         }
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_bits_of_one(here) -> None:
     """Blocks are computed by either, a block that is not whole among them, and summed in one order."""
     with socket.socket() as free:

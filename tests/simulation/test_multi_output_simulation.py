@@ -102,12 +102,12 @@ PRIOR = rd.theory.MixturePrior.two_level(1.0)
 FEW = {
     "erm": rd.ERM(),
     "codebook": rd.FixedCodebook([-1.0, 1.0]),
-    "shrunk": rd.Shrunk(rd.FixedCodebook([-1.0, 1.0]), 0.9),
     "posterior": rd.PosteriorMean(PRIOR),
-    "oracle": rd.Oracle(0.5),
 }
 SEEING = {"sample": rd.Ridge(1.0, posterior_variance=0.7), "oracle": rd.Oracle(0.5)}
 MANY = FEW | {
+    "oracle": rd.Oracle(0.5),
+    "shrunk": rd.Shrunk(rd.FixedCodebook([-1.0, 1.0]), 0.9),
     "kmeans": rd.KMeans(2, "lloyd", center_bits=8),
     "uniform": rd.UniformQuantizer(0.5, 1.0, dithered=True),
     "design": rd.EntropyConstrained(0.1, PRIOR),
@@ -145,6 +145,8 @@ def test_one_output_has_the_numbers_of_the_model_of_one(sampler, compressors) ->
         for quantity, values in (expected.samples or {}).items():
             other = (found.samples or {})[quantity]
             np.testing.assert_allclose(other, values, rtol=1e-9, atol=1e-12, err_msg=f"{name} {quantity}")
+    if "oracle" not in compressors:
+        return
     bounds = [result["oracle"].generalization_bound("gaussian_bound") for result in results]
     assert bounds[1].mean == pytest.approx(bounds[0].mean, rel=1e-12)
 

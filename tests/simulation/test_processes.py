@@ -1,6 +1,8 @@
 """Several processes: what they tell each other, a refusal that all share, and one that is gone."""
 
+import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -9,9 +11,10 @@ import sys
 import pytest
 
 from ratedist import processes
+from tests.simulation.test_devices import simulated
 
 PROGRAM = """
-import os, sys
+import json, os, sys
 from ratedist import processes
 number, address, work = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 processes.connect(address, 2, number)
@@ -25,6 +28,11 @@ try:
     assert processes.gathered(b"x" * (1 + 99 * number)) == [b"x", b"x" * 100]
     assert processes.from_first({"said": number}) == {"said": 0}
     assert processes.in_first(lambda: "here") == (None if number else "here")
+    if work == "all":
+        import jax
+        from tests.simulation.test_devices import simulated
+        jax.config.update("jax_enable_x64", True)
+        print(json.dumps(simulated()), flush=True)
     print([done for done in processes.shared(unit, [0, 1, 2, 3, 4])], flush=True)
     list(processes.shared(unit, [4, 5]))
 except processes.AgreedError as error:
@@ -44,7 +52,7 @@ def run(work: str) -> list[tuple[int, str]]:
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(number), address, work],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+            env={**os.environ, "JAX_PLATFORMS": "cpu"}, cwd=pathlib.Path(__file__).parents[2],
         )
         for number in range(2)
     ]  # fmt: skip
@@ -59,8 +67,10 @@ def run(work: str) -> list[tuple[int, str]]:
 def test_all_processes_have_all_results_and_refuse_what_one_refuses() -> None:
     results = [(i, [i * i, i % 2, 0.1 + 0.2]) for i in range(5)]
     rounds = [results[:2], results[2:4], results[4:]]
+    # Before them a simulation: both have the bits of one process, a block that is not whole among them.
     # Nothing else stands on standard output, which may be JSON that somebody reads.
-    assert run("all") == [(0, f"{rounds}\nagreed: unit 5 cannot be done\n")] * 2
+    said = f"{json.dumps(simulated())}\n{rounds}\nagreed: unit 5 cannot be done\n"
+    assert run("all") == [(0, said)] * 2
 
 
 def test_a_process_that_dies_does_not_leave_the_others_waiting() -> None:

@@ -60,7 +60,7 @@ LLOYD = {"lloyd": rd.KMeans(2, rd.Lloyd("random"))}
     ("trials", "sizes", "compressors"),
     # Each size of batch compiles all compressors; one trial at a time has that of two that draw.
     [
-        (256, (1, 256), DRAWING),
+        pytest.param(256, (1, 256), DRAWING, marks=pytest.mark.slow),
         (300, (7, 256), COMPRESSORS),
         (256, (7, 1000), COMPRESSORS),
         # Its iterations end at different times; what is dithered draws as well.
