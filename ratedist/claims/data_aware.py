@@ -64,7 +64,7 @@ def data_aware_bracket(evidence: Evidence) -> Numbers:
         model = model_of(d, n)
         largest = d / n
         for share in SHARES:
-            point = curves.rate_at_distortion(model, share * largest)
+            point = evidence.exact_point(model, share * largest)
             gap = float(point.rate[0] - point.rate_lower[0])
             label = f"R(D) at D = {share:g} D₀, nats, ({d}, {n}), against the"
             lower = d / 2 * math.log(1 / share)
@@ -116,7 +116,7 @@ def gram_information(evidence: Evidence) -> Numbers:
     largest, own = d / n, theory.gram_information(model)
     distortions = largest * np.array(FALLING)
     bounds = theory.data_aware_rate_bound(model, distortions) - divergence
-    points = [curves.rate_at_distortion(model, D) for D in distortions.tolist()]
+    points = [evidence.exact_point(model, D) for D in distortions.tolist()]
     exact = np.array([point.rate[0] for point in points])
     gaps = [float(point.rate[0] - point.rate_lower[0]) for point in points]
     known = bounds - d / 2 * np.log(1 / np.array(FALLING))
@@ -176,14 +176,14 @@ def cell_entropy(model: GaussianLinearModel) -> float:
 
 def below_exact(evidence: Evidence) -> Numbers:
     """Against a tangent of the certified curve: all compressors of W alone lie above it."""
-    point = curves.rate_at_distortion(evidence.model, NEAR)
+    point = evidence.exact_point(evidence.model, NEAR)
     slope = float(point.slopes[0])
     # The least of I + λD over all channels from W, certified from below.
     least = float(point.rate_lower[0]) + slope * float(point.distortion[0])
     found = evidence.rounding["paths"]
     rate, distortion = found.rates["code_length"], found.distortion
     label = f"nats + {slope:.4g} D of rounding with feedback and 16 paths"
-    exact = float(curves.rate_at_distortion(evidence.model, distortion.mean).rate[0])
+    exact = float(evidence.exact_point(evidence.model, distortion.mean).rate[0])
     return numbers(
         [simulated(label, AT_MOST, least, weighted_sum(rate, distortion, slope))],
         f"{rate.mean:.2f} nats at D = {distortion.mean:.4f}, where R(D) = {exact:.2f}",

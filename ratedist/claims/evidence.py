@@ -84,6 +84,7 @@ class Evidence:
         self.seed = _checks.seed(seed)
         self.tables = Path(tables)
         self._own_model = own_model
+        self._exact_points: dict[tuple[int, int, float], curves.RateDistortionCurve] = {}
         if own_model is not None:
             own_model.require_finite_risk("a check of the closed forms")
             if own_model.n <= own_model.d + 3:
@@ -172,6 +173,13 @@ class Evidence:
     def exact_curve(self) -> curves.RateDistortionCurve:
         """The exact R(D) at the setting of Figure 2, at ``SLOPES``."""
         return curves.rate_distortion(self.model, SLOPES)
+
+    def exact_point(self, model: GaussianLinearModel, distortion: float) -> curves.RateDistortionCurve:
+        """The exact R(D) where Σ = I and σ² = 1: true weights do not matter, and claims share points."""
+        setting = model.d, model.n, distortion
+        if setting not in self._exact_points:
+            self._exact_points[setting] = curves.rate_at_distortion(model, distortion)
+        return self._exact_points[setting]
 
     @functools.cached_property
     def numpy_data_sets(self) -> DataSets:

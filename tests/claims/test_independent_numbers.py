@@ -126,7 +126,7 @@ def test_quantiles_of_the_oracles_radius() -> None:
     scale = lambda g: (1 - alpha) ** 2 / g + alpha * (1 - alpha) / 80  # noqa: E731
     passed, _ = dblquad(
         lambda x, g: chi2.pdf(g, 31) * chi2.pdf(x, 50),
-        0.5, 120, lambda g: min(radius / scale(g), 400.0), lambda g: 400.0, epsabs=1e-11,
+        0.5, 120, lambda g: min(radius / scale(g), 400.0), lambda g: 400.0, epsabs=1e-9, epsrel=1e-4,
     )  # fmt: skip
     assert passed == pytest.approx(1e-6, rel=1e-2)
 
