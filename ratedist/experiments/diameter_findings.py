@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ratedist.experiments.diameter_config import DiameterConfig, Penalty
+from ratedist.kept_programs import few_kept
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.units import nats_to_bits
 
@@ -114,6 +116,16 @@ def finding(points: list[Point], choosing: SimulationResult, result: SimulationR
     }
 
 
+@functools.cache
+def _draw() -> Callable[..., Any]:
+    """One program, not one for each of its operations, and the same for all models of a shape."""
+    import jax
+
+    from ratedist.linear_model.sampling import draw_statistics
+
+    return few_kept(jax.jit(jax.vmap(draw_statistics, in_axes=(0, None))))
+
+
 def excess_over_optimum(
     config: DiameterConfig, model: GaussianLinearModel, compress: Callable[..., Compressed]
 ) -> dict[str, float]:
@@ -124,13 +136,11 @@ def excess_over_optimum(
     import jax
 
     from ratedist.compressors.base import Context
-    from ratedist.linear_model.sampling import ModelArrays, draw_statistics
+    from ratedist.linear_model.sampling import ModelArrays
     from ratedist.quantizers import kmeans, quantization_objective
 
     keys = jax.random.split(jax.random.key(config.seed), config.certified_trials)
-    # One program, not one for each of its operations.
-    draw = jax.jit(jax.vmap(draw_statistics, in_axes=(0, None)))
-    draws = jax.device_get(draw(keys, ModelArrays.of(model)))
+    draws = jax.device_get(_draw()(keys, ModelArrays.of(model)))
     importance = (draws.hessian_factor**2).sum(axis=2)
     excesses: dict[str, list[float]] = {algorithm: [] for algorithm in ("diameter_regularized", "descent")}
     gaps = []
