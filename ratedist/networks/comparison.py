@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,7 @@ from ratedist.networks.calibration import fit_temperature
 from ratedist.networks.curvature.tree_moments import num_samples
 from ratedist.networks.losses import sample_cross_entropies
 from ratedist.networks.pytrees import Arrays, split_arrays, take
+from ratedist.tensors.leaves import named_leaves
 
 # Of parameters and samples: logits of shape (batch, classes), or losses of shape (batch,).
 Function = Callable[[Any, Any], Any]
@@ -117,7 +120,7 @@ def compare(
         raise ValueError("before and after must be trees of one structure")
     splits = {"train": train, "holdout": holdout, "test": test}
     splits = {name: samples for name, samples in splits.items() if samples is not None}
-    sides = [compiled(function, parameters) for parameters in (before, after)]
+    sides = _both_sides(function, before, after)
     rows: dict[str, Change] = {}
     if returns == "loss":
         for name, samples in splits.items():
@@ -215,6 +218,18 @@ def compiled(function: Function, parameters: Any) -> Callable[..., np.ndarray]:
         return np.concatenate(outputs)
 
     return of_all
+
+
+def _both_sides(function: Function, before: Any, after: Any) -> list[Callable[..., np.ndarray]]:
+    """As ``compiled`` for each; compiled once where they differ in nothing but their arrays."""
+    of_before, (arrays, _) = compiled(function, before), split_arrays(after)
+    others = [
+        [leaf for name, leaf in named_leaves(parameters)[0].items() if name not in arrays]
+        for parameters in (before, after)
+    ]
+    if split_arrays(before)[0].keys() == arrays.keys() and all(map(operator.is_, *others)):
+        return [of_before, functools.partial(of_before, arrays=arrays)]
+    return [of_before, compiled(function, after)]
 
 
 def _logits(of_all: Callable[..., np.ndarray], samples: Any) -> np.ndarray:

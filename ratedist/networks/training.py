@@ -154,7 +154,8 @@ def _together(
 
 
 def _finite(parameters: Parameters) -> Parameters:
-    if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(parameters)):
+    # By NumPy: JAX would compile this for every shape.
+    if not all(np.isfinite(leaf).all() for leaf in jax.device_get(jax.tree.leaves(parameters))):
         raise ValueError("training diverged, its parameters are not finite: take a smaller learning_rate")
     return parameters
 
