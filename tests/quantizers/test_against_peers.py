@@ -18,7 +18,9 @@ def test_weighted_optimum_equals_ckwrap(size, num_clusters):
     np.testing.assert_allclose(ours.reconstruction, reconstruction, rtol=1e-7)
 
 
-@pytest.mark.parametrize(("size", "num_clusters"), [(50, 5), (3000, 17), (100_000, 16)])
+@pytest.mark.parametrize(
+    ("size", "num_clusters"), [(50, 5), (3000, 17), pytest.param(100_000, 16, marks=pytest.mark.slow)]
+)
 def test_unweighted_optimum_equals_kmeans1d(size, num_clusters):
     kmeans1d = pytest.importorskip("kmeans1d")
     weights = np.random.default_rng(size).normal(size=size)

@@ -97,7 +97,7 @@ ECSQ = {"gaussian": {1: 0.348261, 2: 0.0889235}, "laplace": {1: 0.2617764, 2: 0.
     ("source", "bits"),
     [
         ("gaussian", 1),
-        ("laplace", 2),
+        pytest.param("laplace", 2, marks=pytest.mark.slow),
         pytest.param("gaussian", 2, marks=pytest.mark.slow),
         pytest.param("laplace", 1, marks=pytest.mark.slow),
     ],

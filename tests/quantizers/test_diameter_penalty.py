@@ -19,7 +19,7 @@ from tests.quantizers.brute_force import best_objective
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize(
     "seed",
-    [seed if seed in (0, 1, 2, 7) else pytest.param(seed, marks=pytest.mark.slow) for seed in range(12)],
+    [seed if seed in (0, 2, 7) else pytest.param(seed, marks=pytest.mark.slow) for seed in range(12)],
 )
 def test_optimal_equals_enumeration_of_all_assignments(seed, penalty):
     rng = np.random.default_rng(seed)

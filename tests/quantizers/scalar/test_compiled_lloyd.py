@@ -14,8 +14,14 @@ from ratedist.quantizers.scalar.coarse_optimum import CompiledPartCosts, PartCos
 from ratedist.quantizers.scalar.statistics import sorted_statistics
 from tests.quantizers.brute_force import best_partition
 
-pytest.importorskip("numba")
-from ratedist.quantizers.scalar import compiled_lloyd, compiled_sort
+
+@pytest.fixture(scope="module", autouse=True)
+def numba():
+    """Loaded where these tests run: it takes half a second, which others that collect them need not wait."""
+    pytest.importorskip("numba")
+    global compiled_lloyd, compiled_sort
+    from ratedist.quantizers.scalar import compiled_lloyd, compiled_sort
+
 
 WEIGHTS = {
     "normal": lambda rng, size: rng.normal(size=size),
@@ -64,7 +70,7 @@ def assert_same(first, second):
     assert first.labels.dtype == second.labels.dtype
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     st.sampled_from(sorted(WEIGHTS)),
     st.sampled_from(sorted(IMPORTANCES)),

@@ -23,14 +23,14 @@ sys.modules["hostile_weights"] = hostile
 SPEC.loader.exec_module(hostile)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.integers(0, 2**32))
 def test_no_promise_is_broken(seed):
     problem = hostile.hostile_problem(np.random.default_rng(seed), most_weights=8)
     assert hostile.complaints(problem, hostile.solved(problem, 0.5)) == []
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32), st.booleans())
 def test_nor_by_divide_and_conquer_nor_by_bins(seed, bins):
     problem = hostile.hostile_problem(np.random.default_rng(seed), most_weights=9)

@@ -41,7 +41,9 @@ def test_the_centre_between_two_clumps_moves_to_where_it_gains():
         assert result.counts.min() > 0
 
 
-@pytest.mark.parametrize("num_clusters", [2, 3, 8, 16, 17, 18, 64, 200])
+@pytest.mark.parametrize(
+    "num_clusters", [2, 8, 16, 17, 200, *(pytest.param(K, marks=pytest.mark.slow) for K in (3, 18, 64))]
+)
 @pytest.mark.parametrize("name", panel())
 def test_default_start_is_near_the_optimum(name, num_clusters):
     ckwrap = pytest.importorskip("ckwrap")

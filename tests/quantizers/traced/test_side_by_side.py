@@ -75,7 +75,7 @@ values = st.one_of(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(arrays(np.float64, (TRIALS, 7), elements=values), st.sampled_from([1.0, 2.0**-200, 2.0**300]))
 def test_it_is_the_optimum_of_all_divisions(weights, scale):
     """Seven weights and five padded on: exact ties, forty decades, repeated and constant vectors."""
@@ -190,6 +190,7 @@ def test_where_it_applies():
     assert not quantized_side_by_side(50, jnp.float32)
 
 
+@pytest.mark.slow
 def test_a_simulation_has_the_numbers_of_one_vector_after_another(monkeypatch):
     """The figures of both roads, from the same draws, whatever the size of a batch."""
     from ratedist.quantizers.traced import optimal

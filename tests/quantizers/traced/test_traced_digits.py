@@ -40,7 +40,7 @@ def test_partitions_are_optimal_and_none_is_empty(kind, dtype) -> None:
     found = PATH(weights, importance)
     labels, reconstruction = np.asarray(found.labels), np.asarray(found.reconstruction)
     assert found.centers.dtype == reconstruction.dtype == dtype
-    for trial in range(0, len(weights), 2):
+    for trial in range(0, len(weights), 3):
         w, h, rows, values = (one[trial] for one in (weights, importance, labels, reconstruction))
         distinct = np.unique(w).size
         np.testing.assert_array_equal(values[-1], w)

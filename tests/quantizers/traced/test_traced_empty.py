@@ -161,7 +161,7 @@ def test_no_cluster_is_empty_while_weights_differ(kind, num_clusters, dtype) -> 
         assert np.all(error <= np.finfo(dtype).eps * np.max(np.abs(weights), axis=1, keepdims=True))
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([*KINDS, "repeated"]),

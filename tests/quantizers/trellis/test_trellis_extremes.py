@@ -33,7 +33,9 @@ def test_two_values_cost_at_most_a_bit() -> None:
     assert found.label_bits <= N
 
 
-@pytest.mark.parametrize("outlier", [pytest.param(1e6, marks=pytest.mark.slow), -1e30, 1e100])
+@pytest.mark.parametrize(
+    "outlier", [*(pytest.param(one, marks=pytest.mark.slow) for one in (1e6, -1e30)), 1e100]
+)
 def test_an_outlier_does_not_take_the_levels_of_the_others(outlier: float) -> None:
     weights = w.copy()
     weights[7:9] = outlier, outlier / 3

@@ -67,7 +67,9 @@ def coded(found: TrellisQuantized) -> int:
     return 8 * sum(map(len, tensor.stored("huffman").parts[3:]))
 
 
-@pytest.mark.parametrize("scale", [2.0**-6, 1.0, pytest.param(1000.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "scale", [2.0**-6, *(pytest.param(scale, marks=pytest.mark.slow) for scale in (1.0, 1000.0))]
+)
 def test_the_header_is_what_a_file_takes(scale: float) -> None:
     for bits in (0.5, 3.0):
         found = quantize_trellis(scale * w, bits_per_weight=bits)
