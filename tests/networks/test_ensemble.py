@@ -9,7 +9,7 @@ import pytest
 
 from ratedist.networks import ensemble as module
 from ratedist.networks.architecture import mlp
-from ratedist.networks.data import ImageData, load
+from ratedist.networks.data import ImageData
 from ratedist.networks.ensemble import (
     EnsembleConfig,
     member_path,
@@ -108,17 +108,16 @@ def test_groups_on_an_accelerator_are_the_same_networks(
         same(a.parameters, b.parameters, 1e-4)
 
 
-def test_the_same_networks_without_double_precision() -> None:
+def test_the_same_networks_without_double_precision(data: ImageData) -> None:
     """Random bits are drawn in one dtype whatever ``jax_enable_x64`` says; here it is on."""
     with jax.enable_x64(False):
-        single = fingerprint()
-    assert single == fingerprint()
+        single = fingerprint(data)
+    assert single == fingerprint(data)
 
 
-def fingerprint() -> str:
+def fingerprint(data: ImageData) -> str:
     """Of a small network's training images and weights, the latter to single precision."""
-    data, config = load("digits"), dataclasses.replace(CONFIG, fraction=0.05, with_replacement=True)
-    member = train_member(config, data, 0)
+    member = train_member(dataclasses.replace(CONFIG, with_replacement=True), data, 0)
     leaves = jax.tree.leaves(member.parameters)
     total = sum(float(np.abs(np.asarray(leaf, np.float64)).sum()) for leaf in leaves)
     return f"{member.train_rows.sum()} {member.holdout_rows.sum()} {total:.3f}"

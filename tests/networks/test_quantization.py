@@ -343,8 +343,8 @@ def with_parts(function):
 @pytest.mark.parametrize(
     ("budget", "samples_of_curvature"),
     [
-        (False, None),
         (True, 100),
+        pytest.param(False, None, marks=pytest.mark.slow),
         pytest.param(False, 100, marks=pytest.mark.slow),
         pytest.param(True, None, marks=pytest.mark.slow),
     ],

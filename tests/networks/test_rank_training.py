@@ -57,7 +57,7 @@ def test_steps_are_those_of_numpy(every):
     assert found.ranks == {"w": 2}
 
 
-@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_it_goes_on_as_if_it_had_not_stopped(every):
     """Batches, keys and an annealed rank go by the number of steps; stopped between two maps and at one."""
 
