@@ -25,7 +25,6 @@ from ratedist.claims.numbers import (
 from ratedist.estimate import Estimate
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.weights import two_level_weights
-from ratedist.theory.exact import curves
 
 # By (d, n): nats that seeing the data is worth at high rate, as printed.
 PRINTED_WORTH = {(50, 80): 10.352, (50, 500): 1.317, (10, 30): 1.007, (1, 5): 0.0879}

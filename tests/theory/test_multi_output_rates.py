@@ -86,7 +86,7 @@ def test_no_other_water_level_needs_less() -> None:
 NOISES = st.lists(st.floats(1e-8, 1e4), min_size=1, max_size=6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(NOISES, st.integers(1, 9), st.integers(2, 40), st.floats(1e-6, 0.999))
 def test_bounds_are_ordered_convex_and_each_others_inverse(noise, d: int, more: int, share: float) -> None:
     model = several(d + more, d, noise)

@@ -207,7 +207,10 @@ def test_spread_on_a_cell(left: float | None, right: float) -> None:
     assert float(ball.rad()) < 1e-9
 
 
-@pytest.mark.parametrize(("source", "slope"), [(SMALL, SMALL_SLOPE), (LARGE, LARGE_SLOPE)])
+@pytest.mark.parametrize(
+    ("source", "slope"),
+    [(SMALL, SMALL_SLOPE), pytest.param(LARGE, LARGE_SLOPE, marks=pytest.mark.slow)],
+)
 def test_bounds_agree_with_float64_and_certify(source: RadialSource, slope: float) -> None:
     point, found = solved(source, slope), in_balls(source, slope)
     assert found.distortion == pytest.approx(point.distortion, rel=1e-6)
@@ -217,6 +220,7 @@ def test_bounds_agree_with_float64_and_certify(source: RadialSource, slope: floa
     assert 0 < found.rate - found.rate_lower < 1e-4
 
 
+@pytest.mark.slow
 def test_noise_variance_is_the_unit_of_distortion() -> None:
     point = solved(SMALL, SMALL_SLOPE)
     one, other = in_balls(SMALL, SMALL_SLOPE), evaluation.rigorous_bounds(SMALL, point, 1e-3)
