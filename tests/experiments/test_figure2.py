@@ -217,6 +217,12 @@ def test_the_picture_marks_the_minimum_of_the_table(table) -> None:
 
     texts = [text.get_text() for axes in draw_figure2(table.frame).axes for text in axes.texts]
     assert any("minimum: K = 2" in text for text in texts)
+
+
+@pytest.mark.slow
+def test_with_much_noise_the_picture_marks_one_cluster() -> None:
+    from ratedist.plotting.figure2 import draw_figure2
+
     noisy = run(
         Figure2Config(d=6, n=12, num_trials=256, max_clusters=2, w_star="sparse", noise_variance=20.0)
     )
