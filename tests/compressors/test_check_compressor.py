@@ -209,7 +209,7 @@ def test_what_only_just_holds_is_passed() -> None:
 
 
 # At n = d + 1 there is no Gaussian bound, and at the next n there is.
-@pytest.mark.parametrize("n", [pytest.param(4, marks=pytest.mark.slow), 5, 6])
+@pytest.mark.parametrize("n", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 6))])
 def test_what_the_oracle_says_it_bounds_it_reports_at_every_n(n: int) -> None:
     model = rd.GaussianLinearModel(n, rd.two_level_weights(4))
     assert rd.check_compressor(rd.Oracle(alpha=0.3), model) == CHECKS

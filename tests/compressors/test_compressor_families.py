@@ -132,14 +132,17 @@ def test_oracles_and_codebooks_are_in_company_what_they_are_alone() -> None:
     codebooks = {f"codebook {K}": rd.FixedCodebook(np.linspace(-1.5, 1, K)) for K in (1, 3, 4)}
     company = {f"oracle {alpha}": rd.Oracle(alpha=alpha) for alpha in (0.0, 0.3, 1.0, 0.6)} | codebooks
     together = rd.simulate(MODEL, company, 128, jax.random.key(3))
-    for name in ("oracle 0.6", "codebook 3"):
-        # Fewer at a time, too: a batch of 128 is assessed in two parts, one of 50 in one.
-        alone = rd.simulate(MODEL, {name: company[name]}, 128, jax.random.key(3), batch_size=50)
+    # One of its kind each. Fewer at a time, too: a batch of 128 is assessed in two parts, one of 50 in one.
+    few = {name: company[name] for name in ("oracle 0.6", "codebook 3")}
+    alone = rd.simulate(MODEL, few, 128, jax.random.key(3), batch_size=50)
+    for name in few:
         assert alone[name].rates.keys() == together[name].rates.keys()
-        for quantity, moments in alone.moments.items():
-            column = together.moments[quantity].names.index(name)
-            np.testing.assert_allclose(moments.mean[0], together.moments[quantity].mean[column], rtol=1e-12)
-            assert moments.maximum[0] == pytest.approx(together.moments[quantity].maximum[column], rel=1e-12)
+    for quantity, moments in alone.moments.items():
+        all_of_them = together.moments[quantity]
+        for place, name in enumerate(moments.names):
+            column = all_of_them.names.index(name)
+            np.testing.assert_allclose(moments.mean[place], all_of_them.mean[column], rtol=1e-12)
+            assert moments.maximum[place] == pytest.approx(all_of_them.maximum[column], rel=1e-12)
 
 
 def test_quick_compilation_is_for_processors_alone() -> None:

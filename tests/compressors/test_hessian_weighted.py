@@ -122,7 +122,7 @@ def test_a_sweep_over_beta_compiles_once() -> None:
     model = rd.GaussianLinearModel(30, rd.gaussian_weights(6, seed=0), covariance=np.linspace(0.3, 3.0, 6))
 
     def sweep(betas):
-        kinds = {f"{index}": rd.HessianWeightedKMeans(3, beta) for index, beta in enumerate(betas)}
+        kinds = {f"{index}": rd.HessianWeightedKMeans(2, beta) for index, beta in enumerate(betas)}
         return rd.simulate(model, kinds, 256, KEY)
 
     first = sweep((1.0, 5.0))

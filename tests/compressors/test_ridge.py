@@ -162,7 +162,7 @@ def test_tails_are_light_with_a_penalty_alone() -> None:
     ("compressor", "drawn"),
     [
         pytest.param(rd.Ridge(1.0), False, marks=pytest.mark.slow),
-        (rd.Ridge(1e-6), False),
+        pytest.param(rd.Ridge(1e-6), False, marks=pytest.mark.slow),
         # Several outputs have a sample's.
         pytest.param(rd.Ridge(1.0, posterior_variance=1.0), True, marks=pytest.mark.slow),
         (rd.QuantizedRidge(1.0, 0.3), False),
