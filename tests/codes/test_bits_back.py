@@ -45,7 +45,7 @@ def test_net_bits_are_the_divergence_within_a_hundredth(name) -> None:
     assert np.mean(((weights - mean) / scale) ** 2) == pytest.approx(1.0, abs=4 * 0.02)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(
     st.lists(st.integers(1, 4), max_size=3),
     st.sampled_from(sorted(PRIORS)),

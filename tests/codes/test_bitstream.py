@@ -110,7 +110,7 @@ def test_sixteen_bit_labels():
     np.testing.assert_array_equal(decoded, labels)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(LABELS, st.data())
 def test_a_damaged_payload_is_an_error_or_labels(case, data):
     num_clusters, labels = case

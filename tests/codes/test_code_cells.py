@@ -57,7 +57,7 @@ def test_a_decoder_in_integers_reads_the_same() -> None:
     assert bits == pytest.approx(truth, rel=1e-6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     st.integers(1, 51), st.floats(-6, 6), st.floats(-12, 12), st.floats(-30, 30), st.integers(0, 2**32 - 1)
 )

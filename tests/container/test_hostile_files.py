@@ -59,7 +59,7 @@ kinds = st.sampled_from(["huffman", "ans", "version 1, huffman", "version 1, ans
 version1 = st.sampled_from(["version 1, huffman", "version 1, ans"])
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(kinds, st.integers(0), st.integers(1, 255))
 def test_any_changed_byte(path, kind, position, change):
     content = bytearray(WHOLE[kind])
@@ -98,7 +98,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.data())
 def test_lies_in_version_1_with_the_right_digests(path, data):
     """Descriptions and data changed at will, all SHA-256 made to fit: read as something sound or refused."""

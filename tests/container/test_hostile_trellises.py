@@ -26,7 +26,7 @@ coders = pytest.mark.parametrize("coder", ["huffman", "ans"])
 
 
 @coders
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(0), st.integers(1, 255))
 def test_any_changed_byte(path, coder, position, change):
     content = bytearray(WHOLE[coder])
@@ -66,7 +66,7 @@ def lie_about(form, data):
 
 
 @coders
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.data())
 def test_lies_with_the_right_digests(path, coder, data):
     metadata, entries, contents = rdz_files.parts(WHOLE[coder])

@@ -67,7 +67,7 @@ def test_order_does_not_matter(tmp_path, coder):
 LENGTHS = st.sampled_from([1, 2, 5, 16, 60])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     LENGTHS.flatmap(lambda size: st.lists(st.floats(-100, 100, width=16), min_size=size, max_size=size)),
     st.integers(1, 8),
