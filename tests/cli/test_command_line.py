@@ -171,7 +171,12 @@ __main__.entry_point()
 
 @pytest.mark.parametrize(
     "stage",
-    ["start", "tyro", "jax", pytest.param("ratedist.simulation.engine", marks=pytest.mark.slow), "compiler"],
+    [
+        "start",
+        "tyro",
+        "compiler",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("jax", "ratedist.simulation.engine")),
+    ],
 )
 def test_ctrl_c_in_the_first_seconds(tmp_path: pathlib.Path, stage: str) -> None:
     """While Python, the parser, JAX or the compiler is at work: one line, whatever the moment."""
@@ -237,7 +242,10 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
-@pytest.mark.parametrize(("arguments", "status"), [(["--version"], 0), (["--help"], 0), (["no-command"], 2)])
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["--version"], 0), pytest.param(["--help"], 0, marks=pytest.mark.slow), (["no-command"], 2)],
+)
 def test_nothing_is_looked_for_at_the_end(arguments: list[str], status: int) -> None:
     """As it ends, Python collects garbage among all that was imported, unless it is told not to."""
     code = (

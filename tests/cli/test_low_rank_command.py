@@ -17,6 +17,9 @@ def test_low_rank_writes_table_and_record(
     # Tests of pictures look at them, and tests of figure files at what is written.
     pictures = {"low-rank.png": b"", "low-rank.pdf": b""}
     monkeypatch.setattr("ratedist.cli.figure_files.drawn", lambda figures: pictures)
+    # What is said of a step is said of many, and fewer points are compiled sooner.
+    monkeypatch.setattr("ratedist.experiments.low_rank_bits.FACTOR_STEPS", (0.8,))
+    monkeypatch.setattr("ratedist.experiments.low_rank_bits.WEIGHT_STEPS", (2.0, 0.7))
     small = ["--o", "3", "--d", "5", "--n", "12", "--rank", "1", "--trials", "30", "--scale", "1.0"]
     done = ratedist("low-rank", *small, "--noise", "0.5", "2.0", "--out", str(tmp_path))
     assert done.status == 0, done.err

@@ -23,7 +23,14 @@ def test_a_dry_run_says_the_cost_and_does_nothing(ratedist, tmp_path: pathlib.Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_plane_is_drawn_and_a_line_is_a_table(ratedist, tmp_path: pathlib.Path) -> None:
+def test_a_plane_is_drawn_and_a_line_is_a_table(
+    ratedist, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Tests of pictures look at them; here it is which are drawn.
+    monkeypatch.setattr(
+        "ratedist.cli.figure_files.drawn",
+        lambda figures: {f"{name}.{kind}": b"" for name in figures for kind in ("png", "pdf")},
+    )
     done = ratedist(*TINY, "noise_variance=0.5,2", "--out", "mine")
     assert done.status == 0, done.err
     assert "4 points, 4 of them computed now" in done.out

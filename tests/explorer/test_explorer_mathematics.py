@@ -92,9 +92,9 @@ def test_clusters_are_optimal() -> None:
 
 
 def test_two_clusters_against_simulation() -> None:
-    """Twenty settings: four risks each within four standard errors of the difference."""
+    """Fifteen settings: four risks each within four standard errors of the difference."""
     clusters = (1, 2, 3, 6, 16)
-    settings = [("levels", 2.0, 80), ("levels", 0.4, 80), ("levels", 2.0, 150), ("gaussian", 2.0, 80)]
+    settings = [("levels", 2.0, 80), ("levels", 0.4, 150), ("gaussian", 2.0, 80)]
     fits, trials = 1000, 2000
     body = """return given.settings.map(([truth, separation, n]) => ({
         weights: Array.from(Explorer.clusters.trueWeights(truth, separation)),

@@ -73,7 +73,8 @@ def each_once(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("block_length", "name"), [*((1, name) for name in trees()), (2, "one weight"), (2, "mixed")]
+    ("block_length", "name"),
+    [*((1, name) for name in trees()), (2, "one weight"), pytest.param(2, "mixed", marks=pytest.mark.slow)],
 )
 @pytest.mark.usefixtures("each_once")
 def test_no_file_is_larger_than_asked(tmp_path, name, block_length):

@@ -182,7 +182,7 @@ def test_an_error_that_needs_too_many_levels():
         rd.quantize_tree({"a": RNG.normal(size=9000)}, options(mean_squared_error=1e-12, include=("a",)))
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-140, 1e139])
+@pytest.mark.parametrize("scale", [1e-300, pytest.param(1e-140, marks=pytest.mark.slow), 1e139])
 def test_extreme_scales(scale):
     w = scale * RNG.normal(size=2000)
     found = rd.tensors.compress_tensor(w, options(bits_per_weight=4))
