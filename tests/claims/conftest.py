@@ -17,7 +17,7 @@ TABLES = pathlib.Path(__file__).parents[2] / "figures"
 TRIALS = 8000
 # Of what takes seconds to quantise: there the claim is certain by more than ten standard errors.
 OTHER_TRIALS = {
-    "diameter-four": 1500,
+    "diameter-four": 1000,
     "diameter-two": 1000,
     "empirical-design": 1000,
     "empirical-design-own": 1000,

@@ -11,6 +11,8 @@ from ratedist.claims import CLAIMS, Claim, Verdict, sharper_bounds
 from ratedist.claims.judging import judge
 from tests.claims.false_worlds import WORLDS, denied, met
 
+MANY_CHECKS = 40
+
 
 def test_every_claim_has_a_false_world_and_nothing_else_has() -> None:
     assert set(WORLDS) == {claim.id for claim in CLAIMS}
@@ -35,7 +37,8 @@ def test_every_check_of_a_claim_can_sink_it(numbers_of, family, claim: Claim) ->
     good = (Verdict.HOLDS, Verdict.LIMIT)
     infinite = claim.id == "lemma-3-edge"
     assert infinite or judge(ideal, family).verdict in good
-    for k, check in enumerate(numbers.checks):
+    # Of many, which are of a kind, every few: each is judged among all others.
+    for k, check in list(enumerate(numbers.checks))[:: 1 + len(numbers.checks) // MANY_CHECKS]:
         if infinite:
             continue
         sunk = dataclasses.replace(ideal, checks=(*true[:k], denied(check), *true[k + 1 :]))
@@ -100,7 +103,8 @@ def with_larger_step(prox: Formula) -> Formula:
         *(("ridge-information", theory, "ridge_information_bound", times(c)) for c in (0.99, 1.01)),
         ("ridge-information", theory, "ridge_information_bound", with_samples(1)),
         ("ridge-information", theory, "ridge_bayes_information", with_samples(1)),
-        *(("ridge-penalty", theory, "ridge_best_penalty", times(c)) for c in (0.99, 1.01)),
+        ("ridge-penalty", theory, "ridge_best_penalty", times(1.01)),
+        pytest.param("ridge-penalty", theory, "ridge_best_penalty", times(0.99), marks=pytest.mark.slow),
         *(("remote-shrinkage", theory, "shrunk_population_risk", with_samples(k)) for k in (-1, 1)),
         *(("remote-shrinkage", theory, "shrinkage_factor", times(c)) for c in (0.99, 1.01)),
         *(("remote-trade-off", theory, "remote_population_risk", times(c)) for c in (0.9, 1.1)),
@@ -112,7 +116,11 @@ def with_larger_step(prox: Formula) -> Formula:
             *("low-rank-thresholds", theory, "singular_value_hard_threshold", times(0.999)),
             marks=pytest.mark.slow,
         ),
-        *(("low-rank-thresholds", theory, "marchenko_pastur_median", times(c)) for c in (0.999, 1.001)),
+        ("low-rank-thresholds", theory, "marchenko_pastur_median", times(1.001)),
+        pytest.param(
+            *("low-rank-thresholds", theory, "marchenko_pastur_median", times(0.999)),
+            marks=pytest.mark.slow,
+        ),
         ("low-rank-thresholds", theory, "singular_value_median_threshold", times(1.001)),
         ("low-rank-thresholds", theory, "worst_singular_value_error", times(1.001)),
         ("low-rank-thresholds", theory, "singular_value_error", times(1.1)),

@@ -9,7 +9,6 @@ import ratedist as rd
 from ratedist.linear_model.multi_output_risks import erm_risks
 from ratedist.linear_model.multi_output_sampling import MultiOutputArrays, MultiOutputErmDraw, sweep
 
-
 swept, risks_of = jax.jit(sweep), jax.jit(erm_risks)
 
 
