@@ -148,7 +148,7 @@ def test_what_is_beyond_squares_is_not_known() -> None:
     assert limit_of(NORMAL, math.nan) is None
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from(["normal", "lumps", "ties", "mask"]))
 def test_no_quantiser_is_below(seed: int, K: int, kind: str) -> None:
     """In float64, float16 and with importances: entropies of labels against limits."""
