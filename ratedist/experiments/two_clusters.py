@@ -71,12 +71,13 @@ def run(config: TwoClustersConfig) -> Table:
     # The trials are those of Figure 2 with this seed, and the fit is of none of them.
     example_key = jax.random.fold_in(key, config.num_trials)
     arrays = ModelArrays.of(model)
-    fitted = draw_dataset(example_key, arrays, model.n).weights
+    fitted = jax.jit(draw_dataset, static_argnums=2)(example_key, arrays, model.n).weights
     quantized = kmeans(fitted, 2, method="optimal")
     compressed = jax.numpy.asarray(quantized.reconstruction, fitted.dtype)
     compressors = {"erm": ERM(), "two_clusters": KMeans(2)}
     result = simulate(model, compressors, config.num_trials, key)
     difference = result.difference("two_clusters", "erm").population_risk
+    risk = jax.jit(population_risk)
     record = {
         "experiment": "two-clusters",
         "configuration": dataclasses.asdict(config) | {"d": D, "n": N, "noise_variance": NOISE_VARIANCE},
@@ -87,8 +88,8 @@ def run(config: TwoClustersConfig) -> Table:
         },
         "difference": {"mean": difference.mean, "sem": difference.sem},
         "of_this_fit": {
-            "erm": float(population_risk(arrays, fitted)),
-            "two_clusters": float(population_risk(arrays, compressed)),
+            "erm": float(risk(arrays, fitted)),
+            "two_clusters": float(risk(arrays, compressed)),
         },
         "precision": str(fitted.dtype),
         "versions": versions(),
