@@ -113,7 +113,7 @@ IDENTITY = rd.GaussianLinearModel(16, MODEL.w_star, 0.5)
     ("model", "kinds"),
     [
         pytest.param(MODEL, COMPRESSORS, id="ar1"),
-        pytest.param(DIAGONAL, FEW, id="diagonal"),
+        pytest.param(DIAGONAL, FEW, id="diagonal", marks=pytest.mark.slow),
         pytest.param(SCALAR, COMPRESSORS, id="scalar", marks=pytest.mark.slow),
         pytest.param(IDENTITY, COMPRESSORS, id="identity", marks=pytest.mark.slow),
     ],
