@@ -27,7 +27,7 @@ from ratedist.tensors.leaves import named_leaves
 from ratedist.tensors.tree import QuantizedTree, leaves_to_quantize, quantize_leaves
 
 # To be raised whenever a point would come out otherwise: rows of two versions are never mixed.
-FORMAT = 2
+FORMAT = 3
 
 
 # What is timed; an assessment is made once for each point.

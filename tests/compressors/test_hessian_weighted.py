@@ -118,6 +118,7 @@ def test_it_sees_the_data_and_says_so() -> None:
     assert len(rd.HessianWeightedKMeans(D, 1.0).heavy_tailed(MODEL)) == 4
 
 
+@pytest.mark.usefixtures("none_dropped")
 def test_a_sweep_over_beta_compiles_once() -> None:
     model = rd.GaussianLinearModel(30, rd.gaussian_weights(6, seed=0), covariance=np.linspace(0.3, 3.0, 6))
 

@@ -41,6 +41,7 @@ def test_a_plain_function_is_a_compressor() -> None:
     assert result.rates["three"].mean == 3.0
 
 
+@pytest.mark.usefixtures("none_dropped")
 def test_one_function_is_one_compilation_and_two_names() -> None:
     from ratedist.simulation import engine
 

@@ -12,7 +12,6 @@ import pytest
 import ratedist as rd
 from ratedist.compressors.base import Compressed, Context
 from ratedist.linear_model.quantities import RISK_NAMES
-from ratedist.simulation import trials
 from ratedist.simulation.results import SimulationResult
 from tests.statistics import assert_agrees, assert_same
 
@@ -336,63 +335,12 @@ def test_raw_keys_are_keys() -> None:
     assert typed.precision == "float64"
 
 
-def test_weights_that_the_precision_cannot_tell_apart_raise_a_warning() -> None:
-    model = rd.GaussianLinearModel(9, rd.two_level_weights(6, 1e9), 1e-12)
-    with pytest.warns(UserWarning, match="resolves them to"):
-        rd.simulate(model, {"erm": rd.ERM()}, 256, KEY)
-
-
-def test_covariances_that_the_precision_cannot_hold_raise_a_warning() -> None:
-    """At a condition of 10¹² single precision gave a risk of 32 ± 3 for one of 1.267, and said nothing."""
-    root = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
-
-    def model(condition: float) -> rd.GaussianLinearModel:
-        covariance = (root * np.geomspace(1 / condition, 1, 6)) @ root.T
-        return rd.GaussianLinearModel(20, rd.two_level_weights(6), 1.0, (covariance + covariance.T) / 2)
-
-    with jax.enable_x64(False):
-        trials.warn_of_few_digits(model(1e4))
-        trials.warn_of_few_digits(rd.GaussianLinearModel(20, np.ones(4), 1.0, np.geomspace(1e-6, 1e6, 4)))
-        with pytest.warns(
-            UserWarning, match=r"condition number of about .e\+12, and float32 rounds to 1e-07"
-        ):
-            trials.warn_of_few_digits(model(1e12))
-    trials.warn_of_few_digits(model(1e12))  # measured: the numbers of Σ = I to four digits
-    with pytest.warns(UserWarning, match="and float64 rounds to 2e-16"):
-        rd.simulate(model(1e16), {"erm": rd.ERM()}, 256, KEY)
-
-
 @pytest.mark.slow
 def test_as_many_clusters_as_weights_distort_nothing_at_any_n() -> None:
     result = rd.simulate(dataclasses.replace(MODEL, n=7), {"all": rd.KMeans(6)}, 256, KEY)["all"]
     assert abs(result.distortion.mean) < 1e-20
     with pytest.raises(ValueError, match="infinite"):
         _ = result.population_risk
-
-
-def test_risks_given_the_weights_keep_their_digits_in_single_precision() -> None:
-    """At n = d the weights spread over many sizes, and ‖e‖² less what the data saw must not cancel."""
-    from ratedist.linear_model import risks
-    from ratedist.linear_model.sampling import ErmDraw, ModelArrays
-
-    arrays = jax.tree.map(np.asarray, ModelArrays.of(rd.GaussianLinearModel(5, np.ones(5), 100.0)))
-    rng = np.random.default_rng(0)
-    deviations = rng.normal(size=(300, 5)) * 10 ** rng.uniform(0, 3, size=(300, 1))
-
-    def distortions(dtype: type) -> np.ndarray:
-        model = jax.tree.map(lambda leaf: leaf.astype(dtype), arrays)
-
-        def distortion(draw: ErmDraw, levels: jax.Array) -> jax.Array:
-            return risks.erm_risks(model, draw, levels).distortion
-
-        v = deviations.astype(dtype)
-        weights = np.ones_like(v) + 10 * v
-        levels = np.where(weights > 0, 1, -1).astype(dtype)
-        return np.asarray(jax.jit(jax.vmap(distortion))(ErmDraw(weights, v), levels))
-
-    single, double = distortions(np.float32), distortions(np.float64)
-    assert np.all(single > 0)
-    np.testing.assert_allclose(single, double, rtol=2e-2)
 
 
 def test_risks_too_large_for_their_standard_error_are_refused() -> None:
