@@ -50,7 +50,7 @@ def test_gaussian_code_of_two_words_against_scalars_drawn_one_by_one():
     plain = Estimate(
         float(nearest.mean()), float(nearest.std(ddof=1) / math.sqrt(nearest.size)), nearest.size
     )
-    assert_same(random_code_distortion(rng, "gaussian", 1, math.log(2), 5000), plain, max_sem=0.02)
+    assert_same(random_code_distortion(rng, "gaussian", 1, math.log(2), 5000), plain, max_sem=0.01)
 
 
 def test_one_codeword_reproduces_half_of_the_bits_and_adds_its_own_energy():
