@@ -52,6 +52,8 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
 
     # On CPUs; on other devices it is not used.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    # It takes SIGTERM for itself, and a run that is told to end would go on until it is killed.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(
             coordinator,

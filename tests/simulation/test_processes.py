@@ -22,7 +22,7 @@ def unit(i):
     if i == 5:
         raise ValueError(f"unit {i} cannot be done")
     if work == "die" and i == 3:
-        os.kill(os.getpid(), 9)
+        os.kill(os.getpid(), 15)
     return [i * i, number, 0.1 + 0.2]
 try:
     assert processes.gathered(b"x" * (1 + 99 * number)) == [b"x", b"x" * 100]
@@ -74,8 +74,9 @@ def test_all_processes_have_all_results_and_refuse_what_one_refuses() -> None:
 
 
 def test_a_process_that_dies_does_not_leave_the_others_waiting() -> None:
+    # Told to end it ends at once: JAX could have taken the signal for itself.
     (status, said), (other, _) = run("die")
-    assert (status, other) == (3, -signal.SIGKILL)
+    assert (status, other) == (3, -signal.SIGTERM)
     assert said.startswith("lost: another process of this run is gone")
 
 
