@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -52,8 +53,7 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
 
     # On CPUs; on other devices it is not used.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    # It takes SIGTERM for itself, and a run that is told to end would go on until it is killed.
-    jax.config.update("jax_enable_preemption_service", False)
+    told_to_end = signal.getsignal(signal.SIGTERM)
     try:
         jax.distributed.initialize(
             coordinator,
@@ -69,6 +69,8 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise LostError(f"the processes of this run did not come together: {reason}") from None
+    # JAX took SIGTERM for itself: a run that is told to end would go on until it is killed.
+    signal.signal(signal.SIGTERM, told_to_end)
     with _words_to_standard_error():
         gathered(b"")
 
