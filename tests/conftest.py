@@ -21,6 +21,9 @@ if jaxlib.version.__version_info__ < (0, 11):  # a flag that XLA does not know a
 for flag, value in FLAGS.items():
     if flag not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}={value}".strip()
+# Where in the source each operation of a lowered program came from: no test reads it, and to write it down
+# takes a twentieth of a run that compiles everything. JAX reads this as it is imported.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 
 import hypothesis
 import jax
