@@ -6,6 +6,7 @@ Process 0 is the one that writes and prints. Without others every function does 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+
+import ratedist
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -45,7 +48,7 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
 
     Raises:
         ValueError: JAX finds nothing out; something else is at the port of process 0.
-        LostError: JAX refuses the others.
+        LostError: JAX refuses the others, or they do not reach each other.
     """
     if coordinator is not None and process_id == 0:
         _require_free(int(coordinator.rpartition(":")[2]))
@@ -71,8 +74,11 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
         raise LostError(f"the processes of this run did not come together: {reason}") from None
     # JAX took SIGTERM for itself: a run that is told to end would go on until it is killed.
     signal.signal(signal.SIGTERM, told_to_end)
-    with _words_to_standard_error():
-        gathered(b"")
+    try:
+        with _words_to_standard_error():
+            gathered(b"")
+    except LostError as error:
+        raise LostError(_leads_to_itself() or str(error)) from None
 
 
 def count() -> int:
@@ -120,6 +126,23 @@ def gathered(content: bytes) -> list[bytes]:
     except (RuntimeError, ValueError) as error:  # JAX has both of them for a connection that is closed
         raise LostError(f"another process of this run is gone: {str(error).splitlines()[0]}") from None
     return [row[:length].tobytes() for row, length in zip(rows, lengths.tolist(), strict=True)]
+
+
+def require_same(command: str) -> None:
+    """Refuse processes that were started with another command, or have another version of ratedist.
+
+    They would wait for each other in vain, or take each other's words for something else.
+
+    Raises:
+        AgreedError: in all processes.
+    """
+    said = [one.decode() for one in gathered(f"{command} (ratedist {ratedist.__version__})".encode())]
+    for other, words in enumerate(said):
+        if words != said[0]:
+            raise AgreedError(
+                "processes of one run have the same command, but for the number of the process: "
+                f"process 0 has {said[0]}, process {other} has {words}"
+            )
 
 
 def from_first(content: Any) -> Any:
@@ -189,6 +212,24 @@ def _require_free(port: int) -> None:
         socket.create_server(("", port), family=family, dualstack_ipv6=both).close()
     except OSError as error:
         raise ValueError(f"process 0 cannot wait at port {port}: {os.strerror(error.errno or 0)}") from None
+
+
+def _leads_to_itself() -> str | None:
+    """Why others do not reach this machine, where its name is that of every machine for itself."""
+    name = socket.gethostname()
+    try:
+        address = ipaddress.ip_address(socket.gethostbyname(name))
+    except (OSError, ValueError):
+        return (
+            f"the processes of this run do not reach each other: this machine's name, {name}, has no address"
+        )
+    if not address.is_loopback:
+        return None
+    return (
+        f"the processes of this run do not reach each other: this machine's name, {name}, leads to "
+        f"{address}, by which every machine reaches itself; have it lead to its address in the network, "
+        "in /etc/hosts say"
+    )
 
 
 @contextlib.contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import tyro
@@ -13,6 +15,7 @@ from ratedist import _checks
 
 ADDRESS = re.compile(r"[^\s:]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
 LAST_PORT = 65535
+NUMBER = re.compile(r"--process[-_]id(=.*)?", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +72,13 @@ class ProcessOptions:
         return not self.process_id
 
     def join(self) -> None:
-        """Check, and find the others before JAX computes anything."""
+        """Check, and find the others before JAX computes anything; they have the same command."""
         self.check()
         if self.several:
             from ratedist import processes
 
             processes.connect(self.coordinator, self.num_processes, self.process_id)
+            processes.require_same(_command(sys.argv[1:]))
 
     def by_first(self, work: Callable[[], object]) -> bool:
         """Have process 0 alone do something. What it refuses is refused in all; whether this one is it."""
@@ -87,3 +91,12 @@ class ProcessOptions:
 
 
 ALONE = ProcessOptions()
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """What was typed, without the number of the process."""
+    kept = list(arguments)
+    for place, word in reversed(list(enumerate(arguments))):
+        if NUMBER.fullmatch(word):
+            del kept[place : place + (1 if "=" in word else 2)]
+    return shlex.join(kept)

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import signal
 import socket
 import subprocess
@@ -10,7 +11,9 @@ import sys
 
 import pytest
 
+import ratedist
 from ratedist import processes
+from ratedist.cli.process_options import _command
 from tests.simulation.test_devices import simulated
 
 PROGRAM = """
@@ -33,7 +36,12 @@ try:
         from tests.simulation.test_devices import simulated
         jax.config.update("jax_enable_x64", True)
         print(json.dumps(simulated()), flush=True)
+    processes.require_same("a command")
     print([done for done in processes.shared(unit, [0, 1, 2, 3, 4])], flush=True)
+    try:
+        processes.require_same(f"command {number}")
+    except processes.AgreedError as error:
+        print(error, flush=True)
     list(processes.shared(unit, [4, 5]))
 except processes.AgreedError as error:
     print("agreed:", error, flush=True)
@@ -41,6 +49,9 @@ except processes.LostError as error:
     print("lost:", error, flush=True)
     os._exit(3)
 """
+OTHER_COMMAND = "processes of one run have the same command, but for the number of the process: " + ", ".join(
+    f"process {number} has command {number} (ratedist {ratedist.__version__})" for number in range(2)
+)
 
 
 def run(work: str) -> list[tuple[int, str]]:
@@ -69,7 +80,7 @@ def test_all_processes_have_all_results_and_refuse_what_one_refuses() -> None:
     rounds = [results[:2], results[2:4], results[4:]]
     # Before them a simulation: both have the bits of one process, a block that is not whole among them.
     # Nothing else stands on standard output, which may be JSON that somebody reads.
-    said = f"{json.dumps(simulated())}\n{rounds}\nagreed: unit 5 cannot be done\n"
+    said = f"{json.dumps(simulated())}\n{rounds}\n{OTHER_COMMAND}\nagreed: unit 5 cannot be done\n"
     assert run("all") == [(0, said)] * 2
 
 
@@ -98,3 +109,25 @@ def test_a_process_alone_needs_no_other() -> None:
     assert list(processes.shared(lambda i: -i, [1, 2])) == [[(1, -1)], [(2, -2)]]
     with pytest.raises(ZeroDivisionError):
         next(processes.shared(lambda i: 1 / i, [0]))
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("127.0.1.1", "leads to 127.0.1.1"), (None, "has no address"), ("10.0.0.7", None)],
+)
+def test_a_machine_whose_name_leads_to_itself(
+    address: str | None, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(name: str) -> str:
+        if address is None:
+            raise socket.gaierror(name)
+        return address
+
+    monkeypatch.setattr(socket, "gethostbyname", found)
+    words = processes._leads_to_itself()
+    assert words is None if said is None else words is not None and said in words
+
+
+def test_the_number_of_a_process_is_no_part_of_its_command() -> None:
+    line = "sweep figure2 --process-id 1 --grid n=60 --process_id=0 --out 'a b' --process-id=3"
+    assert _command(shlex.split(line)) == "sweep figure2 --grid n=60 --out 'a b'"
