@@ -19,8 +19,14 @@ def partition_cost(weights, importance, labels, num_clusters):
 
 def best_assignment(weights, importance, num_clusters):
     """Least cost over all assignments, of which those with the same clusters count once."""
-    assignments = set_partitions(weights.size, num_clusters)
-    return min(partition_cost(weights, importance, labels, num_clusters) for labels in assignments)
+    labels = np.stack(list(set_partitions(weights.size, num_clusters)))
+    costs = np.zeros(len(labels))
+    for k in range(num_clusters):
+        h = np.where(labels == k, importance, 0.0)
+        mass = h.sum(axis=1)
+        means = h @ weights / np.where(mass > 0, mass, 1.0)
+        costs += np.sum(h * (weights - means[:, None]) ** 2, axis=1)
+    return costs.min()
 
 
 def best_partition(weights, importance, num_clusters):
@@ -40,19 +46,23 @@ def cost_of_centers(centers, means, mass, beta, penalty):
 
 def least_cost(means, mass, beta, penalty):
     """Independent of the closed form: every set of lowest and highest clusters that could be clipped."""
-    m, A = means[np.argsort(means)], mass[np.argsort(means)]
+    order = np.argsort(means)
+    m, A = means[order], mass[order]
     best = cost_of_centers(np.full(m.size, np.average(m, weights=A)), m, A, beta, penalty)
-    for p, q in itertools.product(range(1, m.size), repeat=2):
-        if p + q > m.size:
-            continue
-        a, b = np.average(m[:p], weights=A[:p]), np.average(m[-q:], weights=A[-q:])
-        P, Q = A[:p].sum(), A[-q:].sum()
-        if penalty == "squared":
-            lo, hi = np.linalg.solve([[P + beta, -beta], [-beta, Q + beta]], [P * a, Q * b])
-        else:
-            lo, hi = a + beta / 4 / P, b - beta / 4 / Q
-        if lo <= hi:
-            best = min(best, cost_of_centers(np.clip(m, lo, hi), m, A, beta, penalty))
+    sizes = itertools.product(range(1, m.size), repeat=2)
+    p, q = np.array([pair for pair in sizes if sum(pair) <= m.size], int).reshape(-1, 2).T
+    # Masses and weighted sums of the p lowest clusters and of the q highest.
+    P, Q = np.cumsum(A)[p - 1], np.cumsum(A[::-1])[q - 1]
+    low, high = np.cumsum(A * m)[p - 1], np.cumsum((A * m)[::-1])[q - 1]
+    if penalty == "squared":
+        # (P + β) lo − β hi = low and (Q + β) hi − β lo = high.
+        lo, hi = np.stack([low * (Q + beta) + beta * high, high * (P + beta) + beta * low]) / (
+            P * Q + beta * (P + Q)
+        )
+    else:
+        lo, hi = (low + beta / 4) / P, (high - beta / 4) / Q
+    for lowest, highest in zip(lo[lo <= hi], hi[lo <= hi], strict=True):
+        best = min(best, cost_of_centers(np.clip(m, lowest, highest), m, A, beta, penalty))
     return best
 
 
