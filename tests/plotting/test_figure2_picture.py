@@ -1,5 +1,6 @@
 """The picture of Figure 2 for weights of one's own: nothing off its panel, no flat curves, said in words."""
 
+import functools
 import itertools
 import math
 import warnings
@@ -18,7 +19,7 @@ from tests.plotting.readable import faults
 
 
 def table(
-    risks: list[float], bound: float = 100.0, erm: float = 2.0, codebook_risk: float = 1.0
+    risks: list[float], bound: float = 100.0, codebook_risk: float = 1.0, erm: float = 2.0
 ) -> pd.DataFrame:
     """A frame like that of the experiment, with K-means of these population risks at K = 1, 2, …"""
     rows = [{"algorithm": "erm", "generalization_error": 1.0, "distortion": 0.0, "population_risk": erm}]
@@ -39,16 +40,25 @@ def table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _figures_are_closed() -> Iterator[None]:
     yield
+    _drawn.cache_clear()
     plt.close("all")
 
 
-def drawn(frame: pd.DataFrame, title: str = "") -> tuple[Figure, str]:
+def drawn(
+    risks: list[float], bound: float = 100.0, codebook_risk: float = 1.0, title: str = ""
+) -> tuple[Figure, str]:
+    """The figure and what is above it; it is drawn once, so no test may change it."""
+    return _drawn(tuple(risks), bound, codebook_risk, title)
+
+
+@functools.cache
+def _drawn(risks: tuple[float, ...], bound: float, codebook_risk: float, title: str) -> tuple[Figure, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure = draw_figure2(frame, title)
+        figure = draw_figure2(table(list(risks), bound, codebook_risk), title)
     return figure, figure.get_suptitle()
 
 
@@ -66,7 +76,7 @@ def abscissas(figure: Figure, panel: int, label: str) -> list[float]:
 )
 def test_the_papers_comparison_is_in_one_panel(bound: float) -> None:
     # K = 1 is in the table, and its bounds are zero: no line falls from the others to the bottom.
-    figure, _ = drawn(table([2.2, 2.0, 1.9], bound))
+    figure, _ = drawn([2.2, 2.0, 1.9], bound)
     figure.draw_without_rendering()
     panel = figure.axes[0]
     low, high = panel.get_ylim()
@@ -94,7 +104,7 @@ def test_the_papers_comparison_is_in_one_panel(bound: float) -> None:
     [(0.7, "linear"), pytest.param(99.0, "symlog", marks=pytest.mark.slow), (1e6, "symlog")],
 )
 def test_only_far_bounds_make_the_axis_logarithmic_and_only_above(bound: float, scale: str) -> None:
-    panel = drawn(table([2.2, 2.0, 1.9], bound))[0].axes[0]
+    panel = drawn([2.2, 2.0, 1.9], bound)[0].axes[0]
     assert panel.get_yscale() == scale
     assert ("logarithmic" in panel.get_ylabel()) == (scale == "symlog")
     # Whatever is bounded is where the axis is linear.
@@ -103,7 +113,7 @@ def test_only_far_bounds_make_the_axis_logarithmic_and_only_above(bound: float, 
 
 
 def test_without_a_bound_above_zero_the_axis_is_plain() -> None:
-    figure, title = drawn(table([1.3]))
+    figure, title = drawn([1.3])
     assert figure.axes[0].get_yscale() == "linear"
     assert figure.axes[0].get_title(loc="left") == "(a) generalisation error"
     assert title == ""
@@ -111,7 +121,7 @@ def test_without_a_bound_above_zero_the_axis_is_plain() -> None:
 
 def test_fixed_codebooks_are_in_all_panels_or_in_none() -> None:
     for codebook_risk, there in ((1.0, True), (1e3, False)):
-        figure, title = drawn(table([2.2, 2.0, 1.9], codebook_risk=codebook_risk))
+        figure, title = drawn([2.2, 2.0, 1.9], codebook_risk=codebook_risk)
         for axes in figure.axes:
             labels = [one.get_label() for one in axes.containers]
             assert any(label.startswith("fixed codebook") for label in labels) == there
@@ -133,7 +143,7 @@ def test_fixed_codebooks_are_in_all_panels_or_in_none() -> None:
     ],
 )
 def test_few_clusters_never_flatten_the_panels(risks, left_out, words) -> None:
-    figure, title = drawn(table(risks))
+    figure, title = drawn(risks)
     assert words in title
     assert ("off scale" in title) == bool(left_out)
     population = len(figure.axes) - 1
@@ -147,7 +157,7 @@ def test_few_clusters_never_flatten_the_panels(risks, left_out, words) -> None:
 
 @pytest.mark.parametrize("risks", [[9.0, 2.6, 2.5, 2.4], [2.6, 2.4, 2.2, 1.8, 2.0]])
 def test_the_least_risk_is_named_within_its_panel(risks: list[float]) -> None:
-    figure, _ = drawn(table(risks))
+    figure, _ = drawn(risks, title="A title")
     figure.draw_without_rendering()
     panel = figure.axes[-1]
     (text,) = [text for text in panel.texts if text.get_text() != "ERM"]
@@ -161,8 +171,8 @@ def test_the_least_risk_is_named_within_its_panel(risks: list[float]) -> None:
 
 def test_the_least_risk_at_the_largest_k_is_said() -> None:
     words = "the least population risk of K-means is at the largest K tried, 4"
-    assert words in drawn(table([9.0, 2.6, 2.5, 2.4]), "A title")[1].splitlines()[1]
-    assert "largest" not in drawn(table([9.0, 2.6, 2.3, 2.4]))[1]
+    assert words in drawn([9.0, 2.6, 2.5, 2.4], title="A title")[1].splitlines()[1]
+    assert "largest" not in drawn([2.6, 2.4, 2.2, 1.8, 2.0], title="A title")[1]
 
     def report(best: int, d: int, largest: int) -> str:
         method = {
@@ -182,7 +192,7 @@ def test_the_least_risk_at_the_largest_k_is_said() -> None:
 
 def test_names_of_files_are_no_formulas_and_long_ones_stay_on_the_page() -> None:
     name = "w*: " + "of a long name " * 20 + "we$^$ird_{.npy"
-    figure, title = drawn(table([2.2, 2.0]), name)
+    figure, title = drawn([2.2, 2.0], title=name)
     assert "we$^$ird_{.npy" in title
     figure.draw_without_rendering()
     text = figure._suptitle

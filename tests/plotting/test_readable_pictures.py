@@ -108,14 +108,17 @@ def test_there_is_no_other_picture() -> None:
 def good() -> Figure:
     """A small figure without fault, to be spoiled."""
     with rd.plotting.house_style():
-        figure, axes = plt.subplots(figsize=(8, 5))
+        figure, axes = plt.subplots(figsize=(8, 5), layout="none")
         axes.errorbar([0, 1, 2], [0, 1, 4], yerr=0.1, marker="o", label="a curve")
         axes.plot([0, 1, 2], [1, 1, 1], "s--", label="another")
         axes.bar([2], [0.5], width=0.1, color="0.5")
         axes.annotate("beside it", (1, 1), xytext=(0.1, 0.7), textcoords="axes fraction")
         axes.legend(loc="upper left")
-    assert faults(figure) == []
     return figure
+
+
+def test_a_good_picture_has_no_fault(good: Figure) -> None:
+    assert faults(good) == []
 
 
 def small(figure: Figure) -> None:

@@ -36,6 +36,13 @@ def _figures_are_closed() -> Iterator[None]:
     plt.close("all")
 
 
+@pytest.fixture(scope="module")
+def picture(redraw: ModuleType) -> dict[str, bytes]:
+    """One picture as both kinds of files."""
+    figure = redraw.PICTURES["two-clusters"]("two-clusters")
+    return {kind: figure_bytes(figure, kind) for kind in ("png", "pdf")}
+
+
 def kept() -> list[str]:
     return sorted(str(path.relative_to(FIGURES).with_suffix("")) for path in FIGURES.rglob("*.png"))
 
@@ -75,15 +82,14 @@ def test_colours_and_text_survive_the_palette() -> None:
         assert min(max(abs(np.subtract(one, wanted))) for one in found) <= 1, color
 
 
-def test_a_picture_is_the_same_each_time_it_is_made(redraw: ModuleType) -> None:
-    first, second = (redraw.PICTURES["two-clusters"]("two-clusters") for _ in "ab")
-    for kind in ("png", "pdf"):
-        assert figure_bytes(first, kind) == figure_bytes(second, kind)
+def test_a_picture_is_the_same_each_time_it_is_made(redraw: ModuleType, picture: dict[str, bytes]) -> None:
+    again = redraw.PICTURES["two-clusters"]("two-clusters")
+    for kind in picture:
+        assert figure_bytes(again, kind) == picture[kind]
 
 
-def test_nothing_of_a_users_settings_is_in_a_picture(redraw: ModuleType) -> None:
+def test_nothing_of_a_users_settings_is_in_a_picture(redraw: ModuleType, picture: dict[str, bytes]) -> None:
     """Nor is anything of ours in them afterwards, if drawing fails too."""
-    picture = figure_bytes(redraw.PICTURES["two-clusters"]("two-clusters"), "png")
     own = {
         "text.usetex": True,  # without TeX nothing could be drawn at all
         "axes.labelpad": 30,
@@ -97,7 +103,7 @@ def test_nothing_of_a_users_settings_is_in_a_picture(redraw: ModuleType) -> None
     }
     with plt.rc_context(own):
         before = dict(plt.rcParams)
-        assert figure_bytes(redraw.PICTURES["two-clusters"]("two-clusters"), "png") == picture
+        assert figure_bytes(redraw.PICTURES["two-clusters"]("two-clusters"), "png") == picture["png"]
         with pytest.raises(ZeroDivisionError), house_style():
             1 / 0  # noqa: B018
         assert dict(plt.rcParams) == before

@@ -110,7 +110,7 @@ ARTISTS: dict[str, Callable[[Axes], object]] = {
 @pytest.mark.parametrize("name", ARTISTS)
 def test_a_label_stands_beside_what_is_not_known(name: str) -> None:
     with rd.plotting.house_style():
-        figure, axes = plt.subplots()
+        figure, axes = plt.subplots(layout="none")
         axes.plot([0, 1], [0, 1])
         ARTISTS[name](axes)
         settle(figure)
