@@ -49,18 +49,22 @@ def test_examples_print_what_they_say(name):
     assert found.failed == 0
 
 
-@pytest.mark.parametrize("name", [name for name in public_functions() if name not in SHOWN_ELSEWHERE])
-def test_every_public_function_has_an_example(name):
-    function = eval(name, {"rd": rd})
-    assert ">>> " in str(function.__doc__)
+def document_of(name: str) -> str:
+    return inspect.getdoc(eval(name, {"rd": rd})) or ""
 
 
-@pytest.mark.parametrize("name", public_functions())
-def test_every_parameter_has_a_sentence_of_its_own(name):
-    function = eval(name, {"rd": rd})
-    document = inspect.getdoc(function) or ""
-    for parameter in inspect.signature(function).parameters:
-        assert f"\n    {parameter}: " in document, f"{name} says nothing of {parameter}"
+def test_every_public_function_has_an_example():
+    names = [name for name in public_functions() if name not in SHOWN_ELSEWHERE]
+    assert not [name for name in names if ">>> " not in document_of(name)]
+
+
+def test_every_parameter_has_a_sentence_of_its_own():
+    said_of = [
+        (name, parameter)
+        for name in public_functions()
+        for parameter in inspect.signature(eval(name, {"rd": rd})).parameters
+    ]
+    assert not [(name, one) for name, one in said_of if f"\n    {one}: " not in document_of(name)]
     # What is said elsewhere cannot be seen in a tooltip.
-    for word in ("Args and", "Args, returns", "Args as"):
-        assert word not in document
+    elsewhere = ("Args and", "Args, returns", "Args as")
+    assert not [(name, one) for name in public_functions() for one in elsewhere if one in document_of(name)]

@@ -16,6 +16,7 @@ from tests.statistics import assert_agrees
 # Data sets actually drawn, Lloyd's iteration from one random start, and the optimum beside it. Of each K of
 # Lloyd's a program is compiled; the papers' statements are about K = 2 to 8, and up to 8 in the slow tests.
 PAPERS_PROTOCOL = Figure2Config(method="both", sampler="dataset", num_trials=1000, max_clusters=3)
+SMALL = Figure2Config(d=6, n=12, num_trials=256, max_clusters=2, w_star="sparse", noise_variance=0.5)
 pytestmark = pytest.mark.usefixtures("room_to_compile")
 
 
@@ -27,6 +28,11 @@ def table() -> Table:
 @pytest.fixture(scope="module")
 def papers_protocol() -> Table:
     return run(PAPERS_PROTOCOL)
+
+
+@pytest.fixture(scope="module")
+def small() -> Table:
+    return run(SMALL)
 
 
 def rows(table: Table, algorithm: str) -> pd.DataFrame:
@@ -166,19 +172,16 @@ def test_csv_reads_back_to_the_same_numbers(table, tmp_path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(path), table.frame, check_exact=True, check_dtype=False)
 
 
-def test_the_seed_decides_and_nothing_else() -> None:
-    small = Figure2Config(d=6, n=9, num_trials=256, max_clusters=2)
-    first, again = run(small), run(small)
-    pd.testing.assert_frame_equal(first.frame, again.frame)
-    other = run(dataclasses.replace(small, seed=1))
-    assert not other.frame["population_risk"].equals(first.frame["population_risk"])
+def test_the_seed_decides_and_nothing_else(small) -> None:
+    pd.testing.assert_frame_equal(small.frame, run(SMALL).frame)
+    other = run(dataclasses.replace(SMALL, seed=1))
+    assert not other.frame["population_risk"].equals(small.frame["population_risk"])
 
 
 @pytest.mark.parametrize("rate", [pytest.param("fixed_length", marks=pytest.mark.slow), "description_length"])
-def test_other_rates_move_the_abscissa_only(rate) -> None:
-    small = Figure2Config(d=6, n=12, num_trials=256, max_clusters=2, w_star="sparse", noise_variance=0.5)
-    base, other = run(small), run(dataclasses.replace(small, rate=rate))
-    a, b = rows(base, "kmeans_optimal"), rows(other, "kmeans_optimal")
+def test_other_rates_move_the_abscissa_only(small, rate) -> None:
+    other = run(dataclasses.replace(SMALL, rate=rate))
+    a, b = rows(small, "kmeans_optimal"), rows(other, "kmeans_optimal")
     assert set(b["rate_name"]) == {rate}
     assert np.all(b["rate_nats"] >= a["rate_nats"] - 1e-9)
     np.testing.assert_allclose(b["population_risk"], a["population_risk"], rtol=1e-6)
