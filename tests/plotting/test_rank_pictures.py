@@ -25,6 +25,12 @@ def _figures_are_closed() -> Iterator[None]:
     plt.close("all")
 
 
+@pytest.fixture(scope="module")
+def compared() -> Figure:
+    """The comparison with a long title, for tests that change nothing of it."""
+    return draw_compare(*compare_table(), "w*: a we$^$ird_{ name\n" + "and a long note " * 20)
+
+
 def compare_table() -> tuple[pd.DataFrame, dict]:
     rows: list[dict] = [{"algorithm": "erm", "excess_risk": 2.0}]
     for place, name in enumerate(ALGORITHMS):
@@ -85,13 +91,11 @@ def test_every_code_has_a_look_of_its_own() -> None:
     assert len(set(looks)) == len(looks)
 
 
-def test_curves_begin_at_nothing_sent_and_have_their_corners_alone() -> None:
-    table, record = compare_table()
-    figure = draw_compare(table, record, "w*: a we$^$ird_{ name\n" + "and a long note " * 20)
-    within_the_page(figure)
-    assert len(figure.axes) == 8
+def test_curves_begin_at_nothing_sent_and_have_their_corners_alone(compared: Figure) -> None:
+    within_the_page(compared)
+    assert len(compared.axes) == 8
     drawn = set()
-    for axes in figure.axes:
+    for axes in compared.axes:
         for container in axes.containers:
             line, name = container.lines[0], str(container.get_label())
             drawn.add(name)
@@ -121,15 +125,14 @@ def test_whatever_the_levels_are_the_picture_can_be_read(levels: dict[str, float
     assert faults(draw_low_rank(table, record, "a title")) == []
 
 
-def test_every_code_is_in_every_panel_and_in_colour_in_its_family() -> None:
-    table, record = compare_table()
-    figure = draw_compare(table, record)
-    for upper, (name, codes) in zip(figure.axes, compare_picture.FAMILIES.items(), strict=False):
+def test_every_code_is_in_every_panel_and_in_colour_in_its_family(compared: Figure) -> None:
+    for upper, (name, codes) in zip(compared.axes, compare_picture.FAMILIES.items(), strict=False):
         assert upper.get_title(loc="left") == name
         assert len(upper.containers) == len(codes)
         grey = [line for line in upper.lines if line.get_color() == "#BBBBBB"]
         assert len(grey) == len(ALGORITHMS) - len(codes)
     assert sorted(code for codes in compare_picture.FAMILIES.values() for code in codes) == sorted(ALGORITHMS)
+    table, record = compare_table()
     table = table[~table["algorithm"].str.startswith("low_rank")]
     assert len(draw_compare(table, record).axes) == 6
 
