@@ -1,12 +1,13 @@
 """Commands in this process: another one would spend seconds on imports and compile everything again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import pytest
 
 from ratedist.cli import main
+from ratedist.cli.figure_files import PICTURES
 
 
 class Done(NamedTuple):
@@ -34,3 +35,11 @@ def ratedist(
         return Done(status, *capsys.readouterr())
 
     return run
+
+
+def not_rendered(figures: Iterable[str]) -> dict[str, bytes]:
+    """For ``ratedist.cli.figure_files.drawn``: files of no bytes, where others look at those of pictures.
+
+    Figure 2's command and tests/cli/test_figure_files.py write real ones.
+    """
+    return {f"{name}.{kind}": b"" for name in figures for kind in PICTURES}

@@ -11,6 +11,7 @@ import pytest
 
 from ratedist.cli import parse, sweep
 from ratedist.experiments.table import Table
+from tests.cli.conftest import not_rendered
 
 TINY = ("sweep", "figure2", "--d", "6", "--max-clusters", "3", "--trials", "512", "--grid", "n=12,20")
 
@@ -27,10 +28,7 @@ def test_a_plane_is_drawn_and_a_line_is_a_table(
     ratedist, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Tests of pictures look at them; here it is which are drawn.
-    monkeypatch.setattr(
-        "ratedist.cli.figure_files.drawn",
-        lambda figures: {f"{name}.{kind}": b"" for name in figures for kind in ("png", "pdf")},
-    )
+    monkeypatch.setattr("ratedist.cli.figure_files.drawn", not_rendered)
     done = ratedist(*TINY, "noise_variance=0.5,2", "--out", "mine")
     assert done.status == 0, done.err
     assert "4 points, 4 of them computed now" in done.out

@@ -28,6 +28,7 @@ from ratedist.networks.losses import evaluate
 from ratedist.networks.low_rank import factorize
 from ratedist.plotting import network_ranks as pictures
 from ratedist.theory.sources.brackets import Limit
+from tests.cli.conftest import not_rendered
 
 CONFIG = NetworkRanksConfig(
     data="digits", models=2, ranks=(4,), bits=(2,), epochs=3, fine_tuning_epochs=1, prox_every=20
@@ -67,6 +68,7 @@ def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, 
     draw, figures = pictures.draw_network_ranks, []
     monkeypatch.setattr(pictures, "draw_network_ranks", kept)
     monkeypatch.setattr("ratedist.experiments.network_ranks.run", computed)
+    monkeypatch.setattr("ratedist.cli.figure_files.drawn", not_rendered)
     small = ["--models", "2", "--ranks", "4", "--bits", "2", "--epochs", "3", "--prox-every", "20"]
     done = ratedist("network-ranks", "digits", *small, "--fine-tuning-epochs", "1")
     assert done.status == 0, done.err
