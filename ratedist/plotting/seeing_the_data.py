@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ratedist.plotting.layout import figure_legend, settle
+from ratedist.plotting.layout import settle, side_legend
 from ratedist.plotting.style import Look, heading, house_style
 
 CURVES = {
@@ -39,7 +39,7 @@ def draw_seeing_the_data(table: pd.DataFrame, title: str = "") -> Figure:
         The figure; rates in bits for the whole weight vector, error bars of two standard errors.
     """
     with house_style():
-        figure, (distortions, risks) = plt.subplots(1, 2, figsize=(11.5, 5.4))
+        figure, (distortions, risks) = plt.subplots(1, 2, figsize=(11.5, 5.9))
         for name, look in CURVES.items():
             _curve(distortions, table[table["kind"] == name], "distortion", look)
         oracle = table[table["kind"] == "oracle"]
@@ -55,7 +55,12 @@ def draw_seeing_the_data(table: pd.DataFrame, title: str = "") -> Figure:
         distortions.yaxis.set_minor_formatter(NullFormatter())
         for axes, name in ((distortions, "distortion"), (risks, "population risk")):
             axes.set(xlim=(0, most), xlabel="rate, all weights [bits]", ylabel=name)
-        figure_legend(figure, [distortions, risks])
+        handles, labels = distortions.get_legend_handles_labels()
+        entries = dict(zip(labels, handles, strict=True))
+        bounds = {look.label: entries.pop(look.label) for look in CURVES.values()}
+        bounds |= dict(zip(*risks.get_legend_handles_labels()[::-1], strict=True))
+        side_legend(figure, "left", "Theory", bounds, 1)
+        side_legend(figure, "right", "Codes", entries, 1)
         heading(figure, title)
         settle(figure)
     return figure
