@@ -112,6 +112,7 @@ def cannot(method: str, cell: Cell) -> bool:
         (method == "kmeans1d" and cell.weighted)
         or (method in ("optimum, NumPy", "kmeans1d") and (cell.num_weights > 10**6 or size > 3 * 10**8))
         or (method == "scikit-learn" and size > 2 * 10**7)
+        or (method == "ckwrap" and size > 10**9)
     )
 
 
