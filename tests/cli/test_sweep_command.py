@@ -95,11 +95,13 @@ def test_two_processes_write_what_one_writes(ratedist, tmp_path: pathlib.Path) -
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    words += ["--coordinator", address, "--num-processes", "2", "--process-id"]
+    words += ["--coordinator", address, "--num-processes", "2", "--out", "shared", "--process-id"]
+    for number in range(2):
+        (tmp_path / f"by-{number}").mkdir()
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "ratedist", *words, str(number), "--out", f"by-{number}"],
-            cwd=tmp_path, env={**os.environ, "JAX_PLATFORMS": "cpu"}, text=True,
+            [sys.executable, "-m", "ratedist", *words, str(number)],
+            cwd=tmp_path / f"by-{number}", env={**os.environ, "JAX_PLATFORMS": "cpu"}, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         for number in range(2)
@@ -107,6 +109,6 @@ def test_two_processes_write_what_one_writes(ratedist, tmp_path: pathlib.Path) -
     said = [one.communicate(timeout=240) for one in started]
     assert [one.returncode for one in started] == [0, 0], said
     assert said[1][0] == ""
-    assert not (tmp_path / "by-1").exists()
-    alone, shared = (tmp_path / name / "phase-diagram.csv" for name in ("alone", "by-0"))
+    assert not (tmp_path / "by-1/shared").exists()
+    alone, shared = (tmp_path / name / "phase-diagram.csv" for name in ("alone", "by-0/shared"))
     assert shared.read_bytes() == alone.read_bytes()
