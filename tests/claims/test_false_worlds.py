@@ -18,12 +18,12 @@ def test_every_claim_has_a_false_world_and_nothing_else_has() -> None:
     assert set(WORLDS) == {claim.id for claim in CLAIMS}
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_the_verdict_turns_in_a_false_world(numbers_of, family, claim: Claim) -> None:
-    world = WORLDS[claim.id]
-    assert world.verdict is not claim.expected, "a false world in which nothing changes"
-    found = judge(world.change(numbers_of(claim.id)), family)
-    assert found.verdict is world.verdict, (world.what, found)
+def test_the_verdict_turns_in_a_false_world(numbers_of, family) -> None:
+    for claim in CLAIMS:
+        world = WORLDS[claim.id]
+        assert world.verdict is not claim.expected, f"{claim.id}: a false world in which nothing changes"
+        found = judge(world.change(numbers_of(claim.id)), family)
+        assert found.verdict is world.verdict, (claim.id, world.what, found)
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
