@@ -13,8 +13,9 @@ import tyro
 
 from ratedist import _checks
 
-ADDRESS = re.compile(r"[^\s:]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
+ADDRESS = re.compile(r"[^\s:]+:[0-9]+|\[[0-9a-fA-F:]+\]:[0-9]+")
 LAST_PORT = 65535
+MOST_PROCESSES = 2**31 - 1  # of which JAX can take the number
 NUMBER = re.compile(r"--process[-_]id(=.*)?", re.DOTALL)
 
 
@@ -46,7 +47,7 @@ class ProcessOptions:
             named = ", ".join(name for name in given if name not in missing)
             raise ValueError(f"distributed has JAX find out what {named} says: leave one of the two out")
         if not missing:
-            _checks.integer("num_processes", self.num_processes, 1)
+            _checks.integer("num_processes", self.num_processes, 1, MOST_PROCESSES)
             _checks.integer("process_id", self.process_id, 0)
             if number > last:
                 raise ValueError(f"process_id must be from 0 to num_processes - 1 = {last}, got {number}")
@@ -73,10 +74,11 @@ class ProcessOptions:
 
     def join(self) -> None:
         """Check, and find the others before JAX computes anything; they have the same command."""
-        self.check()
-        if self.several:
-            from ratedist import processes
+        from ratedist import processes
 
+        self.check()
+        processes.have_threads_for_devices()
+        if self.several:
             processes.connect(self.coordinator, self.num_processes, self.process_id)
             processes.require_same(_command(sys.argv[1:]))
 

@@ -13,7 +13,7 @@ import pytest
 
 import ratedist
 from ratedist import processes
-from ratedist.cli.process_options import _command
+from ratedist.cli.process_options import ProcessOptions, _command
 from tests.simulation.test_devices import simulated
 
 PROGRAM = """
@@ -131,3 +131,38 @@ def test_a_machine_whose_name_leads_to_itself(
 def test_the_number_of_a_process_is_no_part_of_its_command() -> None:
     line = "sweep figure2 --process-id 1 --grid n=60 --process_id=0 --out 'a b' --process-id=3"
     assert _command(shlex.split(line)) == "sweep figure2 --grid n=60 --out 'a b'"
+
+
+def test_as_many_devices_as_cores_do_not_wait_for_each_other_without_end() -> None:
+    """A batch of LAPACK as verify has it, which jaxlib shares out among threads."""
+    program = """
+from ratedist.cli.process_options import ALONE
+ALONE.join()
+import jax
+mesh = jax.sharding.Mesh(jax.devices(), ("trials",))
+spec = jax.sharding.PartitionSpec("trials")
+def one(key):
+    return jax.numpy.linalg.qr(jax.random.normal(key, (80, 50)), mode="r")
+each = jax.shard_map(jax.vmap(one), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+keys = jax.random.split(jax.random.key(0), 256 * len(jax.devices()))
+print(len(jax.devices()), jax.block_until_ready(jax.jit(each)(keys)).shape[0])
+"""
+    devices = max(os.cpu_count() or 1, 2)
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == f"{devices} {256 * devices}\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (ProcessOptions("127.0.0.1:४५६७", 1, 0), "coordinator must be HOST:PORT"),
+        (ProcessOptions("127.0.0.1:4567", 2**31, 0), "num_processes must be at most 2147483647"),
+    ],
+)
+def test_options_that_jax_would_not_take_are_refused_in_words(options: ProcessOptions, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        options.check()
