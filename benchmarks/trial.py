@@ -205,7 +205,7 @@ def limit_in_c(count: int) -> float | None:
 def linear_in_d(largest: int) -> None:
     print("cost against d (n = 1.6 d; ERM, oracle, K-means K = 2), microseconds a trial and weight")
     kinds = {"erm": rd.ERM(), "oracle": rd.Oracle(alpha=0.5), "2": rd.KMeans(2)}
-    for d in (50, 64, 65, 256, 500, 5_000, 50_000, 1_000_000):
+    for d in (50, 64, 65, 256, 257, 500, 1_024, 5_000, 16_384, 20_000, 50_000, 1_000_000):
         if d > largest:
             continue
         wide = rd.GaussianLinearModel(int(1.6 * d), rd.two_level_weights(d))

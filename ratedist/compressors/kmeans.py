@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ratedist import _checks
@@ -20,7 +21,7 @@ from ratedist.quantizers.methods import Lloyd, Optimal, as_method, check_method
 from ratedist.quantizers.traced.assignment import label_counts, lookup
 from ratedist.quantizers.traced.initialization import checked_start
 from ratedist.quantizers.traced.lloyd import lloyd
-from ratedist.quantizers.traced.optimal import SHORT_VECTOR, optimal_path
+from ratedist.quantizers.traced.optimal import SHORT_VECTOR, optimal_path, quantized_side_by_side
 from ratedist.units import bits_to_nats
 
 Method = Literal["optimal", "lloyd"]
@@ -64,7 +65,11 @@ class KMeans:
     def prepare(self, model: LinearModel) -> PreparedOptimal | PreparedLloyd | PreparedLong:
         """Check K against the number of weights and choose the implementation by their number."""
         require_enough_weights(self.num_clusters, model)
-        if model.num_weights > SHORT_VECTOR:
+        d, precision = model.num_weights, jnp.result_type(float)
+        is_optimum = isinstance(self.method, Optimal)
+        if is_optimum and quantized_side_by_side(d, precision, self.num_clusters):
+            return PreparedOptimal(self)
+        if d > SHORT_VECTOR:
             return PreparedLong(self)
         return PreparedLloyd(self, self.method) if isinstance(self.method, Lloyd) else PreparedOptimal(self)
 

@@ -275,6 +275,7 @@ def test_long_vectors_take_the_host_path_to_the_same_numbers(monkeypatch) -> Non
 
     short = run(256)
     monkeypatch.setattr(module, "SHORT_VECTOR", 3)
+    monkeypatch.setattr(module, "quantized_side_by_side", lambda *arguments: False)
     lloyd = {"q": rd.KMeans(3, rd.Lloyd("quantile")), "r": rd.KMeans(3, rd.Lloyd("random", num_starts=2))}
     kinds = {"kmeans": COMPRESSORS["kmeans"], "three": rd.KMeans(3)}
     long = run(256, compressors=kinds | lloyd)

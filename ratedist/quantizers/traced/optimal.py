@@ -16,7 +16,7 @@ import numpy as np
 
 from ratedist.quantizers.traced.assignment import check_shapes, label_counts, lookup, nearest_labels
 from ratedist.quantizers.traced.run_moments import run_costs, run_means, scaled_entries
-from ratedist.quantizers.traced.side_by_side import MOST_WEIGHTS, optimal_side_by_side
+from ratedist.quantizers.traced.side_by_side import LARGEST, LARGEST_IN_TWO, optimal_side_by_side
 
 # Up to this many weights the dynamic programme with its d × d table runs inside the traced trial; above,
 # sorting and prefix sums in NumPy on the host are faster and need no table.
@@ -54,8 +54,9 @@ def optimal_path(
     The costs have a relative error of some d units in the last place. Those below the smallest normal number
     times the largest importance and the square of the range count as zero.
 
-    Under ``vmap``, up to 256 weights of equal importance in double precision are quantised side by side on
-    CPU, many times as quickly: see :func:`~ratedist.quantizers.traced.side_by_side.optimal_side_by_side`.
+    Under ``vmap``, up to 1024 weights of equal importance in double precision are quantised side by side on
+    CPU, for at most two clusters up to 16384, many times as quickly: see
+    :func:`~ratedist.quantizers.traced.side_by_side.optimal_side_by_side`.
 
     Args:
         weights: shape ``(d,)``.
@@ -76,9 +77,18 @@ def optimal_path(
     return _with_equal_importance(clusters)(weights)
 
 
-def quantized_side_by_side(num_weights: int, dtype: jax.typing.DTypeLike) -> bool:
-    """Whether many vectors of equal importance are quantised side by side, a number of them at a time."""
-    return num_weights <= MOST_WEIGHTS and dtype == jnp.float64 and jax.default_backend() == "cpu"
+def quantized_side_by_side(
+    num_weights: int, dtype: jax.typing.DTypeLike, max_clusters: int | None = None
+) -> bool:
+    """Whether many vectors of equal importance are quantised side by side, a number of them at a time.
+
+    Args:
+        num_weights: d.
+        dtype: of the weights.
+        max_clusters: K_max, or ``None`` for any number.
+    """
+    largest = LARGEST if max_clusters is None or max_clusters > 2 else LARGEST_IN_TWO
+    return num_weights <= largest and dtype == jnp.float64 and jax.default_backend() == "cpu"
 
 
 @functools.cache
@@ -94,7 +104,7 @@ def _with_equal_importance(clusters: tuple[int, ...]) -> Callable[[jax.Array], O
         del count
         if not in_batched[0]:
             return path(weights), OptimalPath(*[False] * 4)  # pyright: ignore[reportArgumentType]
-        if quantized_side_by_side(weights.shape[-1], weights.dtype):
+        if quantized_side_by_side(weights.shape[-1], weights.dtype, max(clusters)):
             found = OptimalPath(*optimal_side_by_side(weights, clusters))
         else:
             found = jax.vmap(lambda one: _of_one(one, None, clusters))(weights)

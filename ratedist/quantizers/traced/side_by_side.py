@@ -15,11 +15,14 @@ import numpy as np
 from ratedist.quantizers.traced.run_moments import power_of_two_below
 from ratedist.quantizers.traced.sorting import sorted_columns
 
-# The last run's start is kept in that many of the 52 bits of a cost: six up to 64 weights, eight above.
-FEW, START_BITS = 64, 6
-MOST_WEIGHTS, MORE_START_BITS = 256, 8
+# Up to as many weights, that many of the 52 bits of a cost keep the start of the last run.
+START_BITS = {64: 6, 256: 8, 1024: 10, 16384: 14}
+# Above, one vector after another on the host is as quick: for any number of clusters, and for two at most.
+LARGEST, LARGEST_IN_TWO = 1024, 16384
 # Vectors at a time, whose tables are a megabyte each: beyond it they leave the processor's cache.
 LANES = 128
+# Of more weights fewer vectors, lest tables grow with the square.
+MOST_WEIGHTS = 256
 # Starts and ends of runs at a time.
 BLOCK = 5
 # Groups of rows, each with as many selections as its largest number of clusters asks for.
@@ -34,27 +37,29 @@ def optimal_side_by_side(
     """Global minimisers of ``Σ_j (w_j − c_{k(j)})²`` for T vectors and each K of ``clusters``.
 
     The dynamic programme is that of :func:`~ratedist.quantizers.traced.optimal.optimal_path`. A cost carries
-    the start of its last run in its last six bits, above 64 weights eight: one minimum finds both. That moves
-    each least cost by less than 2⁻⁴⁶ of itself and layer, above 64 weights 2⁻⁴⁴. With ε that number, what is
-    found costs at most ``1 + 2Kε``, and some d units in the last place, times the optimum. Where the best two
-    clusterings differ by more, it is the best. Of those that cost the same the last run is the longest, then
-    the one before, and so on. Equal weights are in one cluster, the lowest that could have them.
+    the start of its last run in its last bits, six up to 64 weights and ``START_BITS`` above: one minimum
+    finds both. That moves each least cost by less than ε = 2⁻⁴⁶ of itself and layer, above 64, 256 and 1024
+    weights 2⁻⁴⁴, 2⁻⁴² and 2⁻³⁸. What is found costs at most ``1 + 2Kε``, and some d units in the last place,
+    times the optimum. Where the best two clusterings differ by more, it is the best. Of those that cost the
+    same the last run is the longest, then the one before, and so on. Equal weights are in one cluster, the
+    lowest that could have them. At most two clusters take d steps and no table.
 
     XLA takes differences below the smallest normal number as zero: weights no further apart count as equal
     in all costs and means.
 
     Args:
-        weights: shape ``(T, d)``, float64, d at most 256.
+        weights: shape ``(T, d)``, float64, d at most 1024, for at most two clusters 16384.
         clusters: R numbers of clusters, each at most d, static.
 
     Returns:
         Labels ``(T, R, d)``, centres ``(T, R, K_max)``, reconstruction ``(T, R, d)`` and counts
         ``(T, R, K_max)``, as ``OptimalPath`` has them for one vector. Besides, about 16(K_max + 15)d bytes of
-        working memory for each of at most 128 vectors, whatever T.
+        working memory for each of at most 128 vectors, of more than 256 weights fewer, whatever T.
     """
     num_vectors, d = weights.shape
+    at_a_time = max(LANES * MOST_WEIGHTS // max(d, MOST_WEIGHTS) // 8, 1) * 8
     # A map over no vectors has none of them, and still a shape.
-    chunks = max(-(-num_vectors // LANES), 1)
+    chunks = max(-(-num_vectors // at_a_time), 1)
     # As few lanes as do for them, in eights, which registers hold.
     lanes = -(-num_vectors // (8 * chunks)) * 8
     padded = jnp.pad(weights, ((0, chunks * lanes - num_vectors), (0, 0)))
@@ -104,13 +109,18 @@ def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Arra
     # A vector with a number that is not finite has no centre that is.
     unit = jnp.where(jnp.isfinite(spread), power_of_two_below(spread), jnp.nan)
     gaps = jnp.diff(values, axis=0, prepend=values[:1]) / unit[None, :]
-    starts, below, lower = _walk_back(_least_costs(gaps, most), values, clusters)
-    used = starts < d
+    starts = _walk_back(_least_costs(gaps, most), d, clusters) if most > 2 else _two_runs(gaps, clusters)
+    used, before = starts < d, jnp.maximum(starts, 1) - 1
+    row, lane = jnp.arange(len(clusters))[None, :, None], jnp.arange(lanes)
+    below = values.at[before, lane].get(mode="promise_in_bounds")
     ends = jnp.concatenate([starts[1:], jnp.full_like(starts[:1], d)])
     highest = jnp.where(ends < d, jnp.concatenate([below[1:], below[:1]]), values[-1])
-    row, lane = jnp.arange(len(clusters))[None, :, None], jnp.arange(lanes)
     offsets = _offsets(gaps, starts).at[ends - 1, row, lane].get(mode="promise_in_bounds")
     centers = highest - unit[None, None, :] * (offsets / jnp.maximum(ends - starts, 1))
+    # Drawn weights are all different: then a run begins where the cluster does.
+    tied = jnp.any(values[1:] == values[:-1])
+    lower = jax.lax.cond(tied, lambda: _up_to_equal(values)[before, lane], lambda: starts)
+    lower = jnp.where(used & (starts > 0), lower, starts)
     counts = jnp.diff(lower, axis=0, append=jnp.full_like(lower[:1], d))
     thresholds, centers = jnp.where(used, below, jnp.inf), jnp.where(used, centers, 0)
     return thresholds, centers, counts.astype(jnp.int32).T
@@ -140,25 +150,21 @@ def _least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
         reach, before, least = state
         first = number * block
 
-        def one_end(row: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        longer, cost = before, jnp.zeros((block, padded, lanes), gaps.dtype)
+        for row in range(block):
             # As ``run_moments.run_costs``: R is the distance of the last weight from the mean of its run.
-            reach, cost = state
             length = first + row - index
             distance = reach + jax.lax.dynamic_slice_in_dim(gaps, first + row, 1)
             reach = distance * jnp.where(length > 0, length / (length + 1), 0)[:, None]
-            longer = jax.lax.dynamic_index_in_dim(cost, row, keepdims=False) + distance * reach
             own = jnp.where(length == 0, 0.0, IMPOSSIBLE)[:, None]
-            longer = jnp.where((length > 0)[:, None], longer, own)
-            return reach, jax.lax.dynamic_update_index_in_dim(cost, longer, row + 1, 0)
-
-        rows = jnp.concatenate([before[None], jnp.zeros((block, padded, lanes), gaps.dtype)])
-        reach, cost = jax.lax.fori_loop(0, block, one_end, (reach, rows))
+            longer = jnp.where((length > 0)[:, None], longer + distance * reach, own)
+            cost = cost.at[row].set(longer)
 
         def one_layer(k: jax.Array, least: jax.Array) -> jax.Array:
             def some_starts(start_block: jax.Array, lowest: jax.Array) -> jax.Array:
                 for start in (start_block * block + offset for offset in range(block)):
                     shorter = jax.lax.dynamic_slice(least, (k - 1, start, 0), (1, 1, lanes))[0]
-                    last = jax.lax.dynamic_slice(cost, (1, start, 0), (block, 1, lanes))[:, 0]
+                    last = jax.lax.dynamic_slice(cost, (0, start, 0), (block, 1, lanes))[:, 0]
                     lowest = jnp.minimum(lowest, _marked(_number(shorter) + last, start, mask))
                 return lowest
 
@@ -166,69 +172,91 @@ def _least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
             lowest = jax.lax.fori_loop((k - 1) // block, number + 1, some_starts, nothing)
             return jax.lax.dynamic_update_slice(least, lowest[None], (k, first + 1, 0))
 
-        least = jax.lax.dynamic_update_slice(least, _marked(cost[1:, 0], 0, mask)[None], (1, first + 1, 0))
+        least = jax.lax.dynamic_update_slice(least, _marked(cost[:, 0], 0, mask)[None], (1, first + 1, 0))
         # Nobody asks for the last layer but at the last end, and j weights have at most j clusters.
         layers = jnp.where(number == num_blocks - 1, max_clusters, max_clusters - 1)
         least = jax.lax.fori_loop(2, jnp.minimum(layers, first + block) + 1, one_layer, least)
-        return (reach, cost[block], least), None
+        return (reach, cost[-1], least), None
 
     nothing = jnp.zeros((padded, lanes), gaps.dtype)
     least = jnp.full((max_clusters + 1, padded + 1, lanes), impossible)
     return jax.lax.scan(one_block, (nothing, nothing, least), jnp.arange(num_blocks))[0][2]
 
 
-def _walk_back(
-    least: jax.Array, values: jax.Array, clusters: Sequence[int]
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The runs of each optimum, in ascending order: where they start, and what lies below them.
+def _walk_back(least: jax.Array, num_weights: int, clusters: Sequence[int]) -> jax.Array:
+    """The first entry of each run of each optimum, in ascending order, d beyond K: ``(K_max, R, T)``.
 
     Args:
         least: from ``_least_costs``.
-        values: ascending, shape ``(d, T)``.
+        num_weights: d.
         clusters: R numbers of clusters.
-
-    Returns:
-        the first entry of each run, d beyond K; the value before it; how many values are at most that. All
-        three have the shape ``(K_max, R, T)``.
     """
-    d, lanes = values.shape
-    mask = _start_mask(d)
+    mask = _start_mask(num_weights)
     wanted = jnp.asarray(np.array(clusters))[:, None]
-    up_to_equal = _up_to_equal(values)
+    lane = jnp.arange(least.shape[2])
 
-    def one_layer(end: jax.Array, layer: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, tuple]:
-        k, costs = layer
-        found = jnp.take_along_axis(costs, end, axis=0, mode="promise_in_bounds") & mask
-        start = jnp.where(wanted >= k, found, d)
-        before = jnp.maximum(start, 1) - 1
-        below, lower = (
-            jnp.take_along_axis(table, before, axis=0, mode="promise_in_bounds")
-            for table in (values, up_to_equal)
-        )
-        lower = jnp.where(wanted >= k, jnp.where(start > 0, lower, 0), d)
-        return start, (start, below, lower)
+    def one_layer(end: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        found = least.at[k, end, lane].get(mode="promise_in_bounds") & mask
+        start = jnp.where(wanted >= k, found, num_weights)
+        return start, start
 
-    whole = jnp.full((len(clusters), lanes), d, least.dtype)
-    layers = jnp.arange(1, least.shape[0]), least[1:]
-    return jax.lax.scan(one_layer, whole, layers, reverse=True)[1]
+    whole = jnp.full((len(clusters), least.shape[2]), num_weights, least.dtype)
+    return jax.lax.scan(one_layer, whole, jnp.arange(1, least.shape[0]), reverse=True)[1]
+
+
+def _two_runs(gaps: jax.Array, clusters: Sequence[int]) -> jax.Array:
+    """The same for at most two clusters, in d steps: all runs are from the first entry or to the last.
+
+    Args:
+        gaps: from each weight to the next lower one, shape ``(d, T)``.
+        clusters: R numbers of clusters, each 1 or 2.
+    """
+    d, lanes = gaps.shape
+    wanted = np.array(clusters)[:, None]
+    first = jnp.zeros((len(clusters), lanes), jnp.int64)
+    if max(clusters) == 1:
+        return first[None]
+    # From the last entry down the same recursion: beside the others, in lanes of their own.
+    upward = jnp.concatenate([jnp.zeros((1, lanes), gaps.dtype), gaps[:0:-1]])
+
+    def one_entry(before: tuple, entry: tuple) -> tuple[tuple, jax.Array]:
+        reach, cost = before
+        length, gap = entry
+        distance = reach + gap
+        reach = distance * (length / (length + 1))
+        cost = cost + distance * reach
+        return (reach, cost), cost
+
+    both = jnp.concatenate([gaps, upward], axis=1)
+    nothing = jnp.zeros_like(both[0])
+    lengths = jnp.arange(d, dtype=gaps.dtype)
+    costs = jax.lax.scan(one_entry, (nothing, nothing), (lengths, both))[1]
+    total = costs[:-1, :lanes] + costs[-2::-1, lanes:]
+    cut = jnp.min(_marked(total, jnp.arange(1, d)[:, None], _start_mask(d)), axis=0) & _start_mask(d)
+    return jnp.stack([first, jnp.where(wanted == 2, cut[None], d)])
 
 
 def _offsets(gaps: jax.Array, starts: jax.Array) -> jax.Array:
     """Σ(w_t − w_j) over the run up to each entry t, without a difference of sums: shape ``(d, R, T)``."""
     # One bit an entry; those beyond K set none of them.
-    words = [jnp.sum(_bit_of_word(starts, first), axis=0) for first in range(0, gaps.shape[0], 64)]
-    is_start = words[0] if len(words) == 1 else jnp.stack(words)
+    first = jnp.arange(0, gaps.shape[0], 64)[:, None, None, None]
+    words = jnp.sum(_bit_of_word(starts[None], first), axis=1)
+    # The last start before each word.
+    last = jnp.max(jnp.where(starts[None] < first, starts[None], 0), axis=1)
 
-    def one_entry(before: tuple, entry: tuple) -> tuple[tuple, jax.Array]:
-        count, offset = before
+    def one_entry(offset: jax.Array, entry: tuple) -> tuple[jax.Array, jax.Array]:
         t, gap = entry
-        word = is_start if len(words) == 1 else jax.lax.dynamic_index_in_dim(is_start, t // 64, 0, False)
-        new = (word >> (t % 64)) & 1 == 1
-        offset = jnp.where(new, 0, offset + count * gap[None, :])
-        return (jnp.where(new, 1, count + 1), offset), offset
+        number, place = t // 64, t % 64
+        up_to_here = jax.lax.dynamic_index_in_dim(words, number, 0, False) & ((2 << place) - 1)
+        start = t - place + 63 - jax.lax.clz(up_to_here)
+        if words.shape[0] > 1:
+            before = jax.lax.dynamic_index_in_dim(last, number, 0, False)
+            start = jnp.where(up_to_here == 0, before, start)
+        offset = jnp.where(start == t, 0, offset + (t - start).astype(gaps.dtype) * gap[None, :])
+        return offset, offset
 
     nothing = jnp.zeros(starts.shape[1:], gaps.dtype)
-    return jax.lax.scan(one_entry, (nothing, nothing), (jnp.arange(gaps.shape[0]), gaps))[1]
+    return jax.lax.scan(one_entry, nothing, (jnp.arange(gaps.shape[0]), gaps))[1]
 
 
 def _up_to_equal(values: jax.Array) -> jax.Array:
@@ -255,7 +283,7 @@ def _number(bits: jax.Array) -> jax.Array:
 
 def _start_mask(num_weights: int) -> int:
     """The bits of a cost that a start is kept in."""
-    return 2 ** (START_BITS if num_weights <= FEW else MORE_START_BITS) - 1
+    return 2 ** next(bits for most, bits in START_BITS.items() if num_weights <= most) - 1
 
 
 def _marked(costs: jax.Array, start: int | jax.Array, mask: int) -> jax.Array:
@@ -263,7 +291,7 @@ def _marked(costs: jax.Array, start: int | jax.Array, mask: int) -> jax.Array:
     return (_bits(costs) & ~mask) | start
 
 
-def _bit_of_word(starts: jax.Array, first: int) -> jax.Array:
+def _bit_of_word(starts: jax.Array, first: jax.Array) -> jax.Array:
     """The bit of each start in a word of the 64 entries from ``first`` on, 0 for those in other words."""
     place = starts - first
     return jnp.where((place >= 0) & (place < 64), 1 << jnp.clip(place, 0, 63), 0)

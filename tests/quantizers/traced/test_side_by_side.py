@@ -22,7 +22,7 @@ SMALL = jax.jit(lambda w: OptimalPath(*optimal_side_by_side(w, range(1, MOST + 1
 ONE_BY_ONE = jax.jit(lambda w: jax.lax.map(lambda one: optimal_path(one, MANY), w))
 MAPPED = jax.jit(jax.vmap(lambda w: optimal_path(w, MANY)))
 # Of the cost of what is found over the optimum, at K clusters: the starts in its last bits, and rounding.
-EXCESS = 2 * 2.0 ** (START_BITS - 52) + 100 * 2.0**-52
+EXCESS = 2 * 2.0 ** (START_BITS[64] - 52) + 100 * 2.0**-52
 
 
 def exact_cost(weights, labels):
@@ -168,9 +168,9 @@ def test_the_network_sorts_all_zeros_and_ones():
         np.testing.assert_array_equal(jax.jit(sorted_columns)(columns), np.sort(columns, axis=0))
 
 
-@pytest.mark.parametrize("d", [pytest.param(65, marks=pytest.mark.slow), 256])
+@pytest.mark.parametrize("d", [pytest.param(65, marks=pytest.mark.slow), 256, 300])
 def test_more_than_sixty_four_weights_against_numpy(d):
-    """Starts take eight bits, and entries more than one word of 64."""
+    """Starts take eight bits and ten, and entries more than one word of 64."""
     generator, clusters = np.random.default_rng(d), (1, 2, 16)
     kinds = generator.normal(size=d), np.round(3 * generator.normal(size=d)), generator.standard_cauchy(d)
     weights = np.stack(kinds)
@@ -184,9 +184,38 @@ def test_more_than_sixty_four_weights_against_numpy(d):
         np.testing.assert_array_equal(counts[trial, row], np.bincount(labels[trial, row], minlength=16))
 
 
+@pytest.mark.parametrize("d", [1, 2, 3, 64, 65, pytest.param(5000, marks=pytest.mark.slow)])
+def test_at_most_two_clusters_against_numpy(d):
+    """They have a way of their own: plain, tied and constant weights, one far out, and all alike but one."""
+    generator = np.random.default_rng(d)
+    plain, constant = generator.normal(size=d), np.full(d, 0.1)
+    far, one = plain.copy(), constant.copy()
+    far[0], one[-1] = 1e9, -3.0
+    weights = np.stack([plain, np.round(plain), constant, far, one])
+    clusters = (2, 1)[-d:]
+    found = jax.jit(lambda w: optimal_side_by_side(w, clusters))(jnp.asarray(weights))
+    labels, centers, reconstruction, counts = map(np.asarray, found)
+    for trial, (row, K) in itertools.product(range(5), enumerate(clusters)):
+        least = rd.kmeans(weights[trial], K, method="optimal")
+        np.testing.assert_array_equal(labels[trial, row], least.labels)
+        np.testing.assert_array_equal(counts[trial, row], np.bincount(least.labels, minlength=len(clusters)))
+        np.testing.assert_allclose(reconstruction[trial, row], least.reconstruction, rtol=1e-12)
+        np.testing.assert_array_equal(reconstruction[trial, row], centers[trial, row][labels[trial, row]])
+
+
+def test_of_two_cuts_that_cost_the_same_the_last_run_is_the_longest():
+    labels, *_ = jax.jit(lambda w: optimal_side_by_side(w, (2,)))(
+        jnp.array([[0.0, 1.0, 2.0], [3.0, -3.0, 0.0]])
+    )
+    np.testing.assert_array_equal(labels[:, 0], [[0, 1, 1], [1, 0, 1]])
+
+
 def test_where_it_applies():
-    assert quantized_side_by_side(256, jnp.float64) == (jax.default_backend() == "cpu")
-    assert not quantized_side_by_side(257, jnp.float64)
+    assert quantized_side_by_side(1024, jnp.float64) == (jax.default_backend() == "cpu")
+    assert quantized_side_by_side(16384, jnp.float64, 2) == (jax.default_backend() == "cpu")
+    assert not quantized_side_by_side(1025, jnp.float64)
+    assert not quantized_side_by_side(1025, jnp.float64, 3)
+    assert not quantized_side_by_side(16385, jnp.float64, 2)
     assert not quantized_side_by_side(50, jnp.float32)
 
 
