@@ -1,6 +1,6 @@
 """SIGKILL at fifty random moments of a run, taken up each time: it ends with the numbers of one in one go.
 
-    python benchmarks/kills.py [--kills 50] [--trials 400000] [--seconds 2.0] [--seed 0]
+    python benchmarks/kills.py [--kills 50] [--trials 4000000] [--seconds 2.0] [--seed 0]
 
 The run is ``rd.simulate`` with a checkpoint that is saved after every batch, so that many kills hit a saving.
 Half of the kills come before a start has saved anything, or soon after. The others come uniformly within
@@ -33,7 +33,7 @@ COMPRESSORS = {"erm": rd.ERM(), "kmeans": rd.KMeans(2), "oracle": rd.Oracle(alph
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--trials", type=int, default=400_000)
+    parser.add_argument("--trials", type=int, default=4_000_000)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
