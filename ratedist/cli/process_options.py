@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import shlex
 import sys
+import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -96,9 +99,15 @@ ALONE = ProcessOptions()
 
 
 def _command(arguments: Sequence[str]) -> str:
-    """What was typed, without the number of the process."""
+    """What was typed, without the number of the process, and checksums of the arrays that it names."""
     kept = list(arguments)
     for place, word in reversed(list(enumerate(arguments))):
         if NUMBER.fullmatch(word):
             del kept[place : place + (1 if "=" in word else 2)]
-    return shlex.join(kept)
+    # On a machine of its own a file may hold something else, and the trials would be of two models.
+    names = [name for word in kept for name in re.split("[=,]", word) if name.endswith(".npy")]
+    checksums = []
+    for name in names:
+        with contextlib.suppress(OSError):
+            checksums.append(f" [{name}: {zlib.crc32(Path(name).read_bytes()):08x}]")
+    return shlex.join(kept) + "".join(checksums)

@@ -133,6 +133,15 @@ def test_the_number_of_a_process_is_no_part_of_its_command() -> None:
     assert _command(shlex.split(line)) == "sweep figure2 --grid n=60 --out 'a b'"
 
 
+def test_what_is_in_a_file_is_part_of_a_command(tmp_path: pathlib.Path) -> None:
+    words = ["sweep", "--covariance=identity", "--grid", f"w_star={tmp_path}/one.npy,{tmp_path}/two.npy"]
+    assert _command(words) == shlex.join(words)
+    (tmp_path / "two.npy").write_bytes(b"1")
+    first = _command(words)
+    (tmp_path / "two.npy").write_bytes(b"2")
+    assert shlex.join(words) in first != _command(words)
+
+
 def test_as_many_devices_as_cores_do_not_wait_for_each_other_without_end() -> None:
     """A batch of LAPACK as verify has it, which jaxlib shares out among threads."""
     program = """
