@@ -37,7 +37,8 @@ from ratedist.simulation.checkpoint import packed, unpacked
 from ratedist.simulation.shared_loop import MOST_APART, range_size
 
 SIZES = ((10, 4), (25, 8), (50, 8), (50, 16), (60, 16))
-LONG_SIZES = ((300, 2), (300, 4))
+LONG_SIZES = ((300, 4), (1000, 4), (1000, 16))
+LONGEST_SIZES = ((2000, 4), (2000, 8), (3000, 16))
 FEW, MANY = 512, 16_384
 LARGER = 3
 COMPRESSORS, QUANTITIES = 22, 7
@@ -80,14 +81,17 @@ def fitted(sizes: tuple[tuple[int, int], ...], many: int) -> tuple[float, float,
     return float(np.mean(compiling)), float(trial), float(each)
 
 
-def fitted_to_long(sizes: tuple[tuple[int, int], ...], many: int, trial: float) -> float:
-    """Seconds of a pair of weights and a cluster, beyond the weights that are quantised side by side."""
+def fitted_to_long(
+    sizes: tuple[tuple[int, int], ...], many: int, trial: float, powers: tuple[int, int]
+) -> float:
+    """Seconds of a trial over powers of d and K: the mean of logarithms, since sizes differ a hundredfold."""
     found = []
     for d, K in sizes:
         seconds(d, K, many, 0)
-        found.append((seconds(d, K, many, 1) / many - trial) / (d**2 * K))
-        print(f"  d = {d}, K to {K}: {1e6 * (found[-1] * d**2 * K + trial):.1f} µs a trial")
-    return float(np.mean(found))
+        of_trial = min(seconds(d, K, many, seed) for seed in (1, 2)) / many
+        found.append(np.log((of_trial - trial) / (d ** powers[0] * K ** powers[1])))
+        print(f"  d = {d}, K to {K}: {1e6 * of_trial:.1f} µs a trial")
+    return float(np.exp(np.mean(found)))
 
 
 def exchange() -> Exchange:
@@ -145,13 +149,16 @@ def main() -> None:
 
     print("\nfitted to points of a sweep, in processor seconds:")
     shape, trial, each = fitted(sizes, many)
-    pair = fitted_to_long(LONG_SIZES[:1] if quick else LONG_SIZES, 64 if quick else 256, trial)
+    few = 1 if quick else 3
+    pair = fitted_to_long(LONG_SIZES[:few], 64 if quick else 256, trial, (2, 1))
+    pair_of_clusters = fitted_to_long(LONGEST_SIZES[:few], 16, trial, (1, 2))
     found = {
         "START": start,
         "SHAPE": shape,
         "TRIAL": trial,
         "WEIGHT_AND_CLUSTER": each,
         "PAIR_AND_CLUSTER": pair,
+        "WEIGHT_AND_PAIR_OF_CLUSTERS": pair_of_clusters,
     }
     for name, value in found.items():
         print(f"  {name} = {value:.2g} (in cost_model.py {getattr(cost_model, name):.2g})")

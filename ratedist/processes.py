@@ -9,7 +9,6 @@ import contextlib
 import ipaddress
 import json
 import os
-import re
 import signal
 import socket
 import sys
@@ -26,7 +25,6 @@ Result = TypeVar("Result")
 SILENCE = 30
 # Seconds that the processes wait for each other at the start.
 PATIENCE = 120
-DEVICES = re.compile(r"--xla_force_host_platform_device_count=([0-9]+)")
 
 
 class LostError(RuntimeError):
@@ -35,17 +33,6 @@ class LostError(RuntimeError):
 
 class AgreedError(ValueError):
     """A refusal that all processes raise at the same place."""
-
-
-def have_threads_for_devices() -> None:
-    """Give JAX, before it computes anything, more threads than ``XLA_FLAGS`` makes devices of the processor.
-
-    Where there are as many, each device can hold one, and all wait without end for another that would do a
-    part of a large batch of LAPACK (jaxlib 0.10.2).
-    """
-    devices = [int(number) for number in DEVICES.findall(os.environ.get("XLA_FLAGS", ""))]
-    if devices and devices[-1] > 1:
-        os.environ.setdefault("PJRT_NPROC", str(max(devices[-1] + 1, os.cpu_count() or 1)))
 
 
 def connect(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:

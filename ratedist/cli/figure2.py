@@ -14,7 +14,6 @@ from ratedist.cli.process_options import ProcessOptions
 from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.model_options import input_files, option_name, setting, trials_in_words
 from ratedist.experiments.table import Table
-from ratedist.files import require_target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,13 +50,17 @@ class Figure2Command:
         self.processes.check()
         inputs = [*input_files(self.config.w_star, self.config.covariance)]
         if self.checkpoint is not None:
-            inputs.append(str(self.checkpoint))
-            if self.processes.may_be_first:
-                require_target(self.checkpoint)
             kept = f"the same command goes on from the trials in {self.checkpoint}"
             interruption.keep(self.checkpoint, kept)
         write_figure(
-            self.out, "figure2", self._compute, self._draw, summary, inputs=inputs, together=self.processes
+            self.out,
+            "figure2",
+            self._compute,
+            self._draw,
+            summary,
+            inputs=inputs,
+            together=self.processes,
+            checkpoint=self.checkpoint,
         )
 
     def _compute(self) -> Table:

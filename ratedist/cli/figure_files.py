@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ratedist.cli.process_options import ALONE, ProcessOptions
 from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table
-from ratedist.files import require_writable, write_together
+from ratedist.files import require_target, require_writable, write_together
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +30,7 @@ def write_figure(
     inputs: Iterable[str | os.PathLike[str]] = (),
     needs_jax: bool = True,
     together: ProcessOptions = ALONE,
+    checkpoint: Path | None = None,
 ) -> None:
     """Compute a table, draw it, write both with the record, and say what came out, where, and how long.
 
@@ -43,6 +44,7 @@ def write_figure(
         inputs: files that no result may replace.
         needs_jax: whether JAX is imported, and its double precision switched on, before ``compute``.
         together: the processes that share the work. All compute, and the first alone draws and writes.
+        checkpoint: file in which ``compute`` keeps its state. That of the first process has to be writable.
 
     Raises:
         ValueError: files that cannot be written there, and whatever ``compute`` raises.
@@ -50,7 +52,12 @@ def write_figure(
     kinds = KINDS if draw else TABLES
     stopwatch = Stopwatch()
     together.join()
-    together.by_first(lambda: require_writable(out, [f"{name}.{kind}" for kind in kinds], inputs))
+
+    def require_places() -> None:
+        kept = [] if checkpoint is None else [require_target(checkpoint)]
+        require_writable(out, [f"{name}.{kind}" for kind in kinds], [*inputs, *kept])
+
+    together.by_first(require_places)
     if needs_jax:
         import jax
 

@@ -70,18 +70,12 @@ class ProcessOptions:
         """Whether there are others."""
         return bool(self.distributed) or self.coordinator is not None
 
-    @property
-    def may_be_first(self) -> bool:
-        """Whether this may be the process that writes, as far as is known before the others are there."""
-        return not self.process_id
-
     def join(self) -> None:
         """Check, and find the others before JAX computes anything; they have the same command."""
-        from ratedist import processes
-
         self.check()
-        processes.have_threads_for_devices()
         if self.several:
+            from ratedist import processes
+
             processes.connect(self.coordinator, self.num_processes, self.process_id)
             processes.require_same(_command(sys.argv[1:]))
 

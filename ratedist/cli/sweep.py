@@ -17,7 +17,6 @@ from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.model_options import option_name
 from ratedist.experiments.sweep_config import SweepConfig
 from ratedist.experiments.table import Table
-from ratedist.files import require_target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,15 +71,12 @@ class SweepCommand:
             return
         inputs = self.sweep.files
         if self.checkpoint is not None:
-            inputs.append(str(self.checkpoint))
-            if self.processes.may_be_first:
-                require_target(self.checkpoint)
             kept = f"the same command goes on from the points in {self.checkpoint}"
             interruption.keep(self.checkpoint, kept)
         plane = is_plane(self.sweep.axes)
         write_figure(
             self.out, "phase-diagram" if plane else "sweep", self._compute, draw if plane else None, summary,
-            inputs=inputs, together=self.processes,
+            inputs=inputs, together=self.processes, checkpoint=self.checkpoint,
         )  # fmt: skip
 
     def _compute(self) -> Table:

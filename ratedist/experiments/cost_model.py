@@ -12,9 +12,12 @@ START = 1.3
 SHAPE = 2.9
 TRIAL = 5.5e-6
 WEIGHT_AND_CLUSTER = 4.2e-8
-# Of more weights than are quantised side by side each pair counts.
-PAIR_AND_CLUSTER = 2.3e-8
-MOST_SIDE_BY_SIDE = 256
+# Of more weights each pair counts.
+PAIR_AND_CLUSTER = 3.5e-10
+MOST_LINEAR = 256
+# More are no longer quantised side by side, and each number of clusters is a programme of its own.
+WEIGHT_AND_PAIR_OF_CLUSTERS = 2.6e-7
+MOST_SIDE_BY_SIDE = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Cost:
 def predicted(points: Sequence[tuple[int, Figure2Config]]) -> Cost:
     """The cost of K-means up to some K on points of d weights each.
 
-    Seconds are START + SHAPE · (shapes) + trials · (TRIAL + WEIGHT_AND_CLUSTER · d · K), and d² in place of d
-    beyond 256 weights.
+    Seconds are START + SHAPE · (shapes) + trials · (TRIAL + WEIGHT_AND_CLUSTER · d · K), with d² · K and a
+    constant of its own in place of d · K beyond 256 weights, and d · K² beyond 1024.
     """
     shapes = {(d, one.max_clusters, one.method, one.rate, one.center_bits, one.sampler) for d, one in points}
     seconds = sum(one.num_trials * of_trial(d, one.max_clusters * len(one.methods)) for d, one in points)
@@ -44,6 +47,8 @@ def predicted(points: Sequence[tuple[int, Figure2Config]]) -> Cost:
 
 def of_trial(d: int, num_clusters: int) -> float:
     """Seconds of one trial of d weights with K-means for every K up to ``num_clusters``."""
-    if d <= MOST_SIDE_BY_SIDE:
+    if d <= MOST_LINEAR:
         return TRIAL + WEIGHT_AND_CLUSTER * d * num_clusters
-    return TRIAL + PAIR_AND_CLUSTER * d**2 * num_clusters
+    if d <= MOST_SIDE_BY_SIDE:
+        return TRIAL + PAIR_AND_CLUSTER * d**2 * num_clusters
+    return TRIAL + WEIGHT_AND_PAIR_OF_CLUSTERS * d * num_clusters**2

@@ -15,7 +15,7 @@ from ratedist.experiments.ahead import errors_ahead
 from ratedist.experiments.figure2_config import Figure2Config
 from ratedist.experiments.figure2_points import codebook_points, kmeans_points
 from ratedist.experiments.sweep_config import SweepConfig
-from ratedist.quantizers.traced.side_by_side import MOST_WEIGHTS
+from ratedist.quantizers.traced.side_by_side import LARGEST
 
 FIGURES = pathlib.Path(__file__).parent.parent.parent / "figures"
 BASE = Figure2Config(d=6, n=12, max_clusters=3, num_trials=512)
@@ -187,9 +187,12 @@ def test_one_cluster_of_the_kept_table_has_its_closed_form() -> None:
 
 
 def test_the_cost_model_knows_which_weights_are_quantised_side_by_side() -> None:
-    assert cost_model.MOST_SIDE_BY_SIDE == MOST_WEIGHTS
-    # Linear up to there, and quadratic beyond.
-    linear = [cost_model.of_trial(d, 16) - cost_model.TRIAL for d in (128, 256)]
-    quadratic = [cost_model.of_trial(d, 16) - cost_model.TRIAL for d in (300, 600)]
-    assert linear[1] == pytest.approx(2 * linear[0])
-    assert quadratic[1] == pytest.approx(4 * quadratic[0])
+    assert cost_model.MOST_SIDE_BY_SIDE == LARGEST
+    # Linear in the weights, then quadratic, then linear and quadratic in the clusters.
+    for (d, K), (more, clusters), times in (
+        ((128, 16), (256, 16), 2),
+        ((300, 16), (600, 16), 4),
+        ((1100, 4), (2200, 8), 8),
+    ):
+        seconds = [cost_model.of_trial(*one) - cost_model.TRIAL for one in ((d, K), (more, clusters))]
+        assert seconds[1] == pytest.approx(times * seconds[0])

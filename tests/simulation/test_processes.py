@@ -145,8 +145,8 @@ def test_what_is_in_a_file_is_part_of_a_command(tmp_path: pathlib.Path) -> None:
 def test_as_many_devices_as_cores_do_not_wait_for_each_other_without_end() -> None:
     """A batch of LAPACK as verify has it, which jaxlib shares out among threads."""
     program = """
-from ratedist.cli.process_options import ALONE
-ALONE.join()
+from ratedist.__main__ import _have_threads_for_devices
+_have_threads_for_devices()
 import jax
 mesh = jax.sharding.Mesh(jax.devices(), ("trials",))
 spec = jax.sharding.PartitionSpec("trials")
