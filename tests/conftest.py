@@ -7,7 +7,6 @@ import os
 import pathlib
 import shutil
 import signal
-import threading
 
 import jaxlib.version
 
@@ -54,9 +53,6 @@ SOME_MEMORY = 600_000_000
 # Objects made between two collections of garbage, and of those the collections between two of older objects.
 # To trace a program makes tens of thousands of objects, and next to none of them is garbage in circles.
 GARBAGE = 50_000, 20, 50
-# Programs that are lowered in one context of MLIR: JAX makes one for each, which takes longer than to lower
-# a small program, and some of its memory stays. Of the time of tests/networks it is a quarter.
-PROGRAMS_A_CONTEXT = 100
 # Where nothing takes long: `pytest -m fast` runs this, and imports no other tests.
 FAST = (
     "tests/codes/",
@@ -125,7 +121,6 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(*GARBAGE)
     # Plugins of pytest, such as jaxtyping's, load NumPy before the variable above is set.
     threadpoolctl.threadpool_limits(1, user_api="blas")
-    _share_contexts()
     _share_compilations(config)
 
 
@@ -167,27 +162,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
     config.option.loadscopereorder = False  # not by how many tests there are, but as they are collected
     return Scheduling(config, log)
-
-
-def _share_contexts() -> None:
-    """Lower many programs in one context, each thread in its own. They are the same, and so are their keys.
-
-    A convenience: where JAX has the function no more, it makes a context for each as it always does.
-    """
-    from jax._src.interpreters import mlir
-
-    make = getattr(mlir, "make_ir_context", None)
-    if make is None:
-        return
-    kept = threading.local()
-
-    def context() -> object:
-        if not getattr(kept, "left", 0):
-            kept.context, kept.left = make(), PROGRAMS_A_CONTEXT
-        kept.left -= 1
-        return kept.context
-
-    mlir.make_ir_context = context  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _share_compilations(config: pytest.Config) -> None:
