@@ -49,6 +49,7 @@ import ratedist as rd
 from ratedist.estimate import Moments
 from ratedist.linear_model.samplers import arrays_of, samplers_of
 from ratedist.simulation import engine
+from ratedist.simulation.trials import needs_of
 
 D, MAX_CLUSTERS, BATCH = 50, 16, 1024
 
@@ -155,8 +156,8 @@ def parts(model: rd.GaussianLinearModel, kinds: Mapping[str, Any]) -> dict[str, 
     mesh = jax.sharding.Mesh(np.array(jax.devices()), ("trials",))
     arrays, indices = arrays_of(model), engine.trial_indices(0, BATCH, mesh)
     prepared = {name: kind.prepare(model) for name, kind in kinds.items()}
-    needs = tuple((name, frozenset(kind.needs)) for name, kind in kinds.items())
-    plan, key = engine.Plan(samplers_of(model)["erm"], 0, needs, mesh), jax.random.key(0)
+    plan = engine.Plan(samplers_of(model)["erm"], 0, needs_of(kinds, prepared), mesh)
+    key = jax.random.key(0)
     draws, keys = engine._draw(indices, (key, arrays), plan.of_draws())
     compressed = engine._compress((draws, keys), (arrays, prepared), plan)
     groups = [compressed[names].reconstruction for names in sorted(compressed)]

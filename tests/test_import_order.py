@@ -16,6 +16,7 @@ LAYERS = [
     "interruption",
     "compilation_cache",
     "kept_programs",
+    "pytrees",
     "processes",
     "files",
     "estimate",

@@ -11,6 +11,7 @@ import jax
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output_sampling import MultiOutputArrays
 from ratedist.linear_model.sampling import ModelArrays
+from ratedist.pytrees import register_record
 
 HESSIAN_NAMES = frozenset({"hessian_diagonal", "hessian", "input_hessian"})
 CONTEXT_NAMES = HESSIAN_NAMES | {"model"}
@@ -24,7 +25,7 @@ RATE_TOLERANCE = 1e-6
 RateKind = Literal["code_length", "information", "data_information"]
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True)
 class Context:
     """What a compressor may see besides the weights; each entry is None unless it was declared in ``needs``.

@@ -8,9 +8,10 @@ import jax
 
 from ratedist.compressors.base import Compressed, Context, following_weights
 from ratedist.linear_model.base import LinearModel
+from ratedist.pytrees import register_record
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True)
 class ERM:
     """``Ŵ = W``: the empirical risk minimiser itself. Its rate I(W; W) is infinite, so it reports none."""

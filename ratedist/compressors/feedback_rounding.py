@@ -23,6 +23,7 @@ from ratedist.compressors.precision import traced_number
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import single_output
 from ratedist.linear_model.quantities import RISK_NAMES
+from ratedist.pytrees import register_record
 from ratedist.quantizers.trellis.convolutional import Trellis, trellis_of
 
 Order = Literal["given", "smallest_pivot_first"]
@@ -204,7 +205,7 @@ class FeedbackRounding:
         return {"code_length": "code_length"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedCentered:
     """A :class:`CenteredRounding` with its numbers as traced values; the table is ``(d, 2K + 1)``."""
@@ -228,7 +229,7 @@ class PreparedCentered:
         return Compressed(center + self.step * multiples[chosen], {"code_length": jnp.sum(nats)})
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedFeedback:
     """A :class:`FeedbackRounding` with its numbers as traced values; the table is ``(unions, d, 2K + 1)``."""

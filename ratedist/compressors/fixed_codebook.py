@@ -14,6 +14,7 @@ from ratedist import _checks
 from ratedist.codes.traced import empirical_entropy
 from ratedist.compressors.base import Compressed, Context, RateKind
 from ratedist.linear_model.base import LinearModel
+from ratedist.pytrees import register_record
 from ratedist.quantizers.traced.assignment import midpoints
 
 
@@ -59,7 +60,7 @@ class FixedCodebook:
         return {"fixed_length": "code_length"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedFixedCodebook:
     """A :class:`FixedCodebook` with its sorted centres as traced values, shape ``(K,)``."""

@@ -23,6 +23,7 @@ from ratedist.compressors.kmeans import (
     require_enough_weights,
 )
 from ratedist.linear_model.base import LinearModel
+from ratedist.pytrees import register_record
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.methods import Lloyd, Optimal
 from ratedist.quantizers.traced.assignment import label_counts, nearest_labels
@@ -116,7 +117,7 @@ class HessianWeightedKMeans:
         return decodable_rates(self.num_clusters, self.center_bits)
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedHessianWeighted:
     """A :class:`HessianWeightedKMeans` with β and the shrinkage as traced scalars.

@@ -14,6 +14,7 @@ from ratedist.codes import traced as codes
 from ratedist.codes.traced_masses import gaussian_log_mass
 from ratedist.compressors.base import Compressed
 from ratedist.compressors.scalar_codes import FEW_WEIGHTS, equal_counts
+from ratedist.pytrees import register_record
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.traced.assignment import lookup, nearest_labels
 from ratedist.quantizers.traced.optimal import SHORT_VECTOR, optimal_path
@@ -90,7 +91,7 @@ class MeanValues:
         return jax.pure_callback(on_host, shape, weights, kept, h, vmap_method="sequential")
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class GridValues:
     """Multiples of a step, sent by the code of N(0, τ²) if there is one; both are traced scalars."""

@@ -10,9 +10,10 @@ import numpy as np
 
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import MultiOutputLinearModel
+from ratedist.pytrees import register_record
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class LossDirections:
     """``M = Q diag(m) Qᵀ``: the rows of QᵀW have the Hessians m_i A/n, and nothing to do with each other.

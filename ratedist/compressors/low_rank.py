@@ -17,6 +17,7 @@ from ratedist.linear_model.multi_output import MultiOutputLinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
 from ratedist.lowrank.metric import Metric
 from ratedist.lowrank.traced import Decomposition, decompose
+from ratedist.pytrees import register_record
 
 MetricName = Literal["plain", "inputs", "information"]
 
@@ -162,7 +163,7 @@ class PreparedMetric:
         return found._replace(left=found.left + known, right=found.right + known), hessian
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedLowRank:
     """A :class:`LowRank` with its rank as a traced scalar."""

@@ -14,6 +14,7 @@ from ratedist import _checks
 from ratedist.compressors.base import Compressed, Context, RateKind, following_weights
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import single_output
+from ratedist.pytrees import register_record
 from ratedist.theory.oracle import oracle_gaussian_rate
 from ratedist.theory.oracle_information import oracle_alpha_at_rate, oracle_output_mixture, oracle_rate
 
@@ -98,7 +99,7 @@ class Oracle:
         return oracle_alpha_at_rate(single_output("the α of an oracle's rate", model), self.rate)
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedOracle:
     """An :class:`Oracle` with its α and the mixture law of its output; ``α`` is traced."""

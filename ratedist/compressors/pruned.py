@@ -18,6 +18,7 @@ from ratedist.compressors.precision import traced_number
 from ratedist.compressors.surgeon import surgeon, surgeon_values
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
+from ratedist.pytrees import register_record
 from ratedist.units import bits_to_nats
 
 PruningMethod = Literal["magnitude", "hessian", "surgeon"]
@@ -159,7 +160,7 @@ class Pruned:
         return {} if self.prior_scale is None else {"code_length": "code_length"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedPruned:
     """A :class:`Pruned` with k and the cost of places as traced scalars, and what codes the values."""

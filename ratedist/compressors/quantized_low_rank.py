@@ -14,6 +14,7 @@ from ratedist.compressors.low_rank import MetricName, PreparedMetric, check_proj
 from ratedist.compressors.precision import traced_number
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
+from ratedist.pytrees import register_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +98,7 @@ class QuantizedLowRank:
         return {"code_length": "code_length"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedQuantizedLowRank:
     """A :class:`QuantizedLowRank` with rank, step and the scales of both codes as traced scalars."""

@@ -23,6 +23,7 @@ from ratedist.compressors.erm import ERM
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import single_output
 from ratedist.linear_model.quantities import RISK_NAMES
+from ratedist.pytrees import register_record
 from ratedist.theory.mixture_prior import MixturePrior, require_mixture
 from ratedist.theory.numerics import chi_square_quantiles
 from ratedist.theory.remote import NODES_PER_DEVIATION, weight_noise_unit
@@ -162,7 +163,7 @@ def code_lengths_only(compressor: Compressor, model: LinearModel) -> dict[str, R
     return {rate: kind for rate, kind in kinds.items() if kind == "code_length"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedShrunk:
     """A :class:`Shrunk` compressor with its factor as a traced scalar."""
@@ -175,7 +176,7 @@ class PreparedShrunk:
         return self.compressor.compress(key, self.factor * weights, context)
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedPosteriorMean:
     """A :class:`PosteriorMean` with nodes in ln g ``(G,)``, variances at g = 1 ``(d,)``, a prior ``(K,)``."""

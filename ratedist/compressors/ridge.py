@@ -16,6 +16,7 @@ from ratedist.compressors.loss_directions import LossDirections
 from ratedist.compressors.precision import traced_number
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import MultiOutputLinearModel
+from ratedist.pytrees import register_record
 
 # Eigenvalues of MΓ that differ by less, relatively, are equal.
 NOISE_TOLERANCE = 1e-9
@@ -101,7 +102,7 @@ class Ridge:
         return {} if self.posterior_variance is None else {"bits_back": "data_information"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedRidge:
     """A :class:`Ridge` with λ/n, s²/n and τ² as traced scalars, the latter two for a sample alone."""
@@ -195,7 +196,7 @@ class QuantizedRidge:
         return {"code_length": "code_length"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedQuantizedRidge:
     """A :class:`QuantizedRidge` with λ/n, δ and τ as traced scalars."""

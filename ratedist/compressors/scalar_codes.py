@@ -14,6 +14,7 @@ from ratedist.compressors.base import Compressed, Context, RateKind, following_w
 from ratedist.compressors.precision import traced_number
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import MultiOutputLinearModel, single_output
+from ratedist.pytrees import register_record
 from ratedist.quantizers.designed import DesignedQuantizer, entropy_constrained_design
 from ratedist.theory.mixture_prior import MixturePrior, require_mixture
 
@@ -80,7 +81,7 @@ class UniformQuantizer:
         return {"code_length": "information" if self.dithered else "code_length"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedUniform:
     """A :class:`UniformQuantizer` with its step and the scale of its code as traced scalars."""
@@ -189,7 +190,7 @@ class EntropyConstrained:
         return {"code_length": "code_length"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedDesign:
     """Thresholds ``(K − 1,)``, levels ``(K,)`` and code lengths ``(K,)`` as traced values."""

@@ -9,6 +9,7 @@ import jax
 from ratedist.compressors import Ridge, UniformQuantizer
 from ratedist.compressors.base import Compressed, Context, PreparedCompressor, RateKind
 from ratedist.linear_model.base import LinearModel
+from ratedist.pytrees import register_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class DitheredRidge:
         return {"code_length": "data_information"}
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedDitheredRidge:
     """Both parts, prepared."""

@@ -12,6 +12,7 @@ from ratedist.compressors.base import Compressed, Context, PreparedCompressor
 from ratedist.compressors.ridge import PreparedRidge
 from ratedist.experiments.dithered_ridge import DitheredRidge
 from ratedist.linear_model.base import LinearModel
+from ratedist.pytrees import register_record
 
 
 class SharedRidge(DitheredRidge):
@@ -23,7 +24,7 @@ class SharedRidge(DitheredRidge):
         return PreparedSharedRidge(rounded.prepare(model), self.penalty / model.n)
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedSharedRidge:
     """The rounding, prepared, and λ/n as a static number, which JAX does not repeat for each step."""

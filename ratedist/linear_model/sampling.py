@@ -15,9 +15,10 @@ from jax.scipy.linalg import solve_triangular
 
 from ratedist.linear_model.model import GaussianLinearModel
 from ratedist.linear_model.variates import normals_and_chi_squares
+from ratedist.pytrees import register_record
 
 
-@jax.tree_util.register_dataclass
+@register_record
 @dataclasses.dataclass(frozen=True)
 class ModelArrays:
     """A :class:`GaussianLinearModel` as traced values, so that a sweep over n, σ² or Σ compiles once.

@@ -61,7 +61,7 @@ class Plan:
 
     sampler: Sampler
     num_samples: int
-    needs: tuple[tuple[str, frozenset[str]], ...]
+    needs: tuple[tuple[str, frozenset[str], int], ...]  # the number is of the structure: see pytrees.py
     mesh: Mesh
 
     def of_draws(self) -> Plan:
@@ -77,7 +77,7 @@ class Plan:
     @property
     def sees_weights_alone(self) -> bool:
         """Whether no compressor sees anything else."""
-        return not any(seen for _, seen in self.needs)
+        return not any(seen for _, seen, _ in self.needs)
 
 
 class Weights(NamedTuple):
@@ -180,7 +180,7 @@ def _compress_one(
 ) -> dict[tuple[str, ...], Compressed]:
     """What the compressors make of one trial's weights."""
     (draw, key), (model, compressors) = own, shared
-    needs = dict(plan.needs)
+    needs = {name: seen for name, seen, _ in plan.needs}
     context = _context(model, draw, plan.sampler, frozenset().union(*needs.values()))
     return compress_all(compressors, key, draw.weights, context, needs)
 

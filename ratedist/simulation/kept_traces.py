@@ -60,7 +60,7 @@ def traced_once(name: str, stage: Callable[[Any, Any], Any], own: Any, shared: A
     if not (folder and alone and sampler and all(type(one) in OWN for one in compressors) and source()):
         return stage(own, shared)
     leaves, structure = jax.tree.flatten((own, shared))
-    needs = [(compressor, sorted(seen)) for compressor, seen in plan.needs]
+    needs = [(compressor, sorted(seen)) for compressor, seen, _ in plan.needs]
     types = [(leaf.shape, str(leaf.dtype), leaf.weak_type) for leaf in leaves]
     settings = sorted((key, str(value)) for key, value in jax.config.values.items())
     versions = jax.__version__, jaxlib.version.__version__, sys.version, source()

@@ -154,7 +154,7 @@ def simulate(
     several = devices is None and processes.count() > 1
     batch_size = min(_batch_size(batch_size, model, compressors, chosen, most, mesh), most)
     arrays = arrays_of(model)
-    needs = tuple((name, frozenset(compressor.needs)) for name, compressor in compressors.items())
+    needs = trials.needs_of(compressors, prepared)
     # Only a data set has n in its shape; for the other samplers n is traced and one value serves all.
     drawn = samplers_of(model)[chosen]
     plan = Plan(drawn, model.n if drawn.sized_by_samples else 0, needs, mesh)

@@ -13,10 +13,11 @@ import numpy as np
 from scipy.linalg import get_lapack_funcs
 
 from ratedist import _checks
-from ratedist.compressors.base import RATE_TOLERANCE, SIGNED_RATE, PreparedCompressor
+from ratedist.compressors.base import RATE_TOLERANCE, SIGNED_RATE, Compressor, PreparedCompressor
 from ratedist.linear_model.base import LinearModel
 from ratedist.linear_model.multi_output import MultiOutputLinearModel
 from ratedist.linear_model.quantities import RISK_NAMES
+from ratedist.pytrees import structure_number
 from ratedist.simulation.estimates import RATE_PREFIX, SQUARED_DISTANCE
 
 # Values of all trials that are kept, at most.
@@ -198,3 +199,12 @@ def check_recognisable(prepared: Mapping[str, PreparedCompressor]) -> None:
                 f"a checkpoint needs compressors that it recognises in another process, and {name!r} is "
                 "known by its address in memory only: leave checkpoint_path out, or write a frozen dataclass"
             )
+
+
+def needs_of(
+    compressors: Mapping[str, Compressor], prepared: Mapping[str, Any]
+) -> tuple[tuple[str, frozenset[str], int], ...]:
+    """Of each compressor its name, what it sees, and a number of its structure, which a plan is told by."""
+    return tuple(
+        (name, frozenset(one.needs), structure_number(prepared[name])) for name, one in compressors.items()
+    )

@@ -15,6 +15,7 @@ import ratedist as rd
 from ratedist import compilation_cache
 from ratedist.linear_model.samplers import SAMPLERS, arrays_of
 from ratedist.simulation import engine, kept_traces, runner
+from ratedist.simulation.trials import needs_of
 
 pytest.importorskip("flatbuffers")
 
@@ -44,9 +45,8 @@ def forget() -> None:
 def traced(compressors: Mapping[str, Any]) -> None:
     """What ``simulate`` does before it compiles anything: draws and compressors are traced."""
     forget()
-    mesh, needs = runner._mesh(None), tuple((name, one.needs) for name, one in compressors.items())
-    plan = engine.Plan(SAMPLERS["erm"], 0, needs, mesh)
-    prepared = {name: one.prepare(MODEL) for name, one in compressors.items()}
+    mesh, prepared = runner._mesh(None), {name: one.prepare(MODEL) for name, one in compressors.items()}
+    plan = engine.Plan(SAMPLERS["erm"], 0, needs_of(compressors, prepared), mesh)
     indices = engine.trial_indices(0, 300, mesh)
     engine.traced_rates(compressors, prepared, indices, jax.random.key(0), arrays_of(MODEL), plan)
 
