@@ -14,10 +14,10 @@ Record = TypeVar("Record")
 def register_record(cls: type[Record]) -> type[Record]:
     """Register a dataclass with JAX: its fields are traced, those with the metadata ``static`` are settings.
 
-    ``jax.tree_util.register_dataclass`` does so too, but in JAX 0.10 and 0.12 structures of two classes with as many
-    traced fields and equal settings are equal. Only their hashes differ, of which a cache looks at seven bits
-    first: in about one process of a hundred ``jax.jit`` would run for one class what it compiled for the
-    other. Structures of other nodes compare their classes.
+    ``jax.tree_util.register_dataclass`` does so too, but in JAX 0.10 and 0.12 structures of two classes with
+    as many traced fields and equal settings are equal. Only their hashes differ, of which a cache looks at
+    seven bits first: in about one process of a hundred ``jax.jit`` would run for one class what it compiled
+    for the other. Structures of other nodes compare their classes.
 
     Args:
         cls: a dataclass.
