@@ -16,8 +16,8 @@ def register_record(cls: type[Record]) -> type[Record]:
 
     ``jax.tree_util.register_dataclass`` does so too, but in JAX 0.10 and 0.12 structures of two classes with
     as many traced fields and equal settings are equal. Only their hashes differ, of which a cache looks at
-    seven bits first: in about one process of a hundred ``jax.jit`` would run for one class what it compiled
-    for the other. Structures of other nodes compare their classes.
+    a few bits first: for some 2% of such pairs ``jax.jit`` runs for one class what it compiled for the other
+    (``benchmarks/record_classes.py``). Structures of other nodes compare their classes.
 
     Args:
         cls: a dataclass.

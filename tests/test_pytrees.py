@@ -25,10 +25,8 @@ class One:
 
 @register_record
 @dataclasses.dataclass(frozen=True)
-class Another:
-    values: jax.Array
-    rest: jax.Array | None = None
-    setting: int = dataclasses.field(default=3, metadata={"static": True})
+class Another(One):
+    """The same fields."""
 
 
 @jax.tree_util.register_dataclass
@@ -39,8 +37,8 @@ class Foreign:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class AnotherForeign:
-    values: jax.Array
+class AnotherForeign(Foreign):
+    """The same field."""
 
 
 def test_a_record_is_taken_apart_and_together() -> None:

@@ -1,6 +1,8 @@
 """The ritual of the commands that draw: nothing is computed in vain, and all files come together."""
 
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import get_type_hints
 
 import matplotlib.pyplot as plt
@@ -10,6 +12,7 @@ import pytest
 from ratedist.cli import figure2
 from ratedist.cli.commands import COMMANDS, parse
 from ratedist.cli.figure_files import drawn, with_note, write_figure
+from ratedist.cli.process_options import ALONE, ProcessOptions
 from ratedist.experiments.model_options import trials_in_words
 from ratedist.experiments.stopwatch import Stopwatch
 from ratedist.experiments.table import Table
@@ -107,3 +110,25 @@ def test_why_a_run_has_ended(largest: float, why: str) -> None:
     }
     assert figure2.summary(record).splitlines()[0] == f"ended after 2,048 trials, {why}"
     assert "until no standard error of a risk is above 0.01, at most 5,000," in trials_in_words(2, 0.01, 5000)
+
+
+class Other(ProcessOptions):
+    """A process that is not the first of several."""
+
+    def join(self) -> None: ...
+
+    def by_first(self, work: Callable[[], object]) -> bool:
+        return False
+
+
+def test_a_checkpoint_has_to_be_writable_where_it_is_written(tmp_path) -> None:
+    """The first process alone looks at it, when it has met the others: what it refuses, all refuse."""
+    for together, ended in ((ALONE, pytest.raises(ValueError, match="folder")), (Other(), nullcontext())):
+        computed = []
+        with ended:
+            write_figure(
+                tmp_path / "new", "name", lambda: computed.append(1) or table(), draw, say,  # noqa: B023
+                needs_jax=False, checkpoint=tmp_path, together=together,
+            )  # fmt: skip
+        assert len(computed) == (together is not ALONE)
+    assert not (tmp_path / "new").exists()
