@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -72,8 +73,10 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise LostError(f"the processes of this run did not come together: {reason}") from None
-    # JAX took SIGTERM for itself: a run that is told to end would go on until it is killed.
-    signal.signal(signal.SIGTERM, told_to_end)
+    # JAX took SIGTERM for itself: a run that is told to end would go on until it is killed. What is not
+    # Python's cannot be given back, and Python gives nothing back in another thread than the main one.
+    if told_to_end is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, told_to_end)
     try:
         with _words_to_standard_error():
             gathered(b"")

@@ -29,6 +29,7 @@ from ratedist.cli.low_rank import LowRankCommand
 from ratedist.cli.network_ranks import NetworkRanksCommand
 from ratedist.cli.networks import Cifar10Command, DigitsCommand, MnistCommand
 from ratedist.cli.optional import REGISTRY
+from ratedist.cli.process_options import GIVEN
 from ratedist.cli.quantize import DequantizeCommand, QuantizeCommand
 from ratedist.cli.rate_distortion import RateDistortionCommand
 from ratedist.cli.seeing_the_data import SeeingTheDataCommand
@@ -82,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if list(arguments) == ["--version"]:
         print(f"ratedist {importlib.metadata.version('ratedist')}")
         return 0
+    GIVEN.set(tuple(arguments))
     try:
         return parse(arguments).run() or 0
     except BrokenPipeError:  # the reader of our output has gone (`| head`); say nothing more to it

@@ -6,9 +6,9 @@ import contextlib
 import dataclasses
 import re
 import shlex
-import sys
 import zlib
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,8 @@ ADDRESS = re.compile(r"[^\s:]+:[0-9]+|\[[0-9a-fA-F:]+\]:[0-9]+")
 LAST_PORT = 65535
 MOST_PROCESSES = 2**31 - 1  # of which JAX can take the number
 NUMBER = re.compile(r"--process[-_]id(=.*)?", re.DOTALL)
+# What ``main`` was given, by a program perhaps, to be compared with what the other processes were.
+GIVEN: ContextVar[Sequence[str]] = ContextVar("given", default=())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +79,7 @@ class ProcessOptions:
             from ratedist import processes
 
             processes.connect(self.coordinator, self.num_processes, self.process_id)
-            processes.require_same(_command(sys.argv[1:]))
+            processes.require_same(_command(GIVEN.get()))
 
     def by_first(self, work: Callable[[], object]) -> bool:
         """Have process 0 alone do something. What it refuses is refused in all; whether this one is it."""
@@ -93,7 +95,7 @@ ALONE = ProcessOptions()
 
 
 def _command(arguments: Sequence[str]) -> str:
-    """What was typed, without the number of the process, and checksums of the arrays that it names."""
+    """What was given, without the number of the process, and checksums of the arrays that it names."""
     kept = list(arguments)
     for place, word in reversed(list(enumerate(arguments))):
         if NUMBER.fullmatch(word):

@@ -1,5 +1,6 @@
 """Several processes: what they tell each other, a refusal that all share, and one that is gone."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -9,10 +10,12 @@ import socket
 import subprocess
 import sys
 
+import jax
 import pytest
 
 import ratedist
 from ratedist import processes
+from ratedist.cli.commands import main
 from ratedist.cli.process_options import ProcessOptions, _command
 from tests.simulation.test_devices import simulated
 
@@ -100,6 +103,17 @@ def test_a_port_that_something_else_has_is_refused_in_words() -> None:
     assert not processes.connected()
 
 
+@pytest.mark.parametrize("by_python", [True, False])
+def test_who_connects_in_a_thread_or_without_a_handler_of_pythons(by_python: bool, monkeypatch) -> None:
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *_, **__: None)
+    if not by_python:
+        monkeypatch.setattr(signal, "getsignal", lambda _: None)
+        processes.connect(None, None, None)
+        return
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        threads.submit(processes.connect, None, None, None).result()
+
+
 def test_a_process_alone_needs_no_other() -> None:
     assert not processes.connected()
     assert processes.first()
@@ -140,6 +154,19 @@ def test_what_is_in_a_file_is_part_of_a_command(tmp_path: pathlib.Path) -> None:
     first = _command(words)
     (tmp_path / "two.npy").write_bytes(b"2")
     assert shlex.join(words) in first != _command(words)
+
+
+def test_a_command_of_a_program_is_the_one_that_is_compared(monkeypatch, capsys) -> None:
+    """Whatever stands in ``sys.argv`` of that program."""
+
+    def refused(command: str) -> None:
+        raise ValueError(command)
+
+    monkeypatch.setattr(processes, "connect", lambda *_: None)
+    monkeypatch.setattr(processes, "require_same", refused)
+    words = ["verify", "--coordinator", "127.0.0.1:4567", "--num-processes", "2"]
+    assert main([*words, "--process-id", "1"]) == 2
+    assert capsys.readouterr().err == f"ratedist: {shlex.join(words)}\n"
 
 
 def test_as_many_devices_as_cores_do_not_wait_for_each_other_without_end() -> None:
