@@ -45,9 +45,9 @@ hypothesis.settings.load_profile("ratedist")
 MOST_BYTES = 400_000_000
 # Bytes in use after a test, from which on what is compiled is dropped: each shape of a simulation keeps some
 # 50 MB. It is read again from the cache on disk, which takes far less than to compile it.
-MUCH_MEMORY = 1_000_000_000
+MUCH_MEMORY = 1_150_000_000
 # Of them, what has to be new since the last time, or the same little would be dropped after every test.
-NEW_MEMORY = 350_000_000
+NEW_MEMORY = 450_000_000
 # Bytes in use from which on it is dropped before tests whose compiler alone takes 0.7 GB.
 SOME_MEMORY = 600_000_000
 # Objects made between two collections of garbage, and of those the collections between two of older objects.
