@@ -86,12 +86,17 @@ def write_figure(
 
 
 def drawn(figures: Mapping[str, Figure]) -> dict[str, bytes]:
-    """Each figure as a .png and a .pdf: contents by the names of the files."""
+    """Each figure as a .png and a .pdf: contents by the names of the files. The figures are closed."""
+    import matplotlib.pyplot as plt
+
     from ratedist.plotting.style import figure_bytes
 
-    return {
+    files = {
         f"{name}.{kind}": figure_bytes(figure, kind) for name, figure in figures.items() for kind in PICTURES
     }
+    for figure in figures.values():
+        plt.close(figure)  # or a program that runs commands again and again would keep all of them
+    return files
 
 
 def with_note(title: str, record: Mapping[str, Any]) -> str:

@@ -65,6 +65,7 @@ def test_nothing_is_written_by_a_run_that_fails(tmp_path) -> None:
 
 def test_pictures_and_titles() -> None:
     assert sorted(drawn({"a": draw(table()), "b": draw(table())})) == ["a.pdf", "a.png", "b.pdf", "b.png"]
+    assert not plt.get_fignums()
     assert with_note("title", {"standard_error_note": "beware"}) == "title\nbeware"
     assert with_note("title", {"standard_error_note": ""}) == "title"
 
