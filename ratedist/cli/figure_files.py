@@ -87,16 +87,13 @@ def write_figure(
 
 def drawn(figures: Mapping[str, Figure]) -> dict[str, bytes]:
     """Each figure as a .png and a .pdf: contents by the names of the files. The figures are closed."""
-    import matplotlib.pyplot as plt
+    from ratedist.plotting.style import last_bytes
 
-    from ratedist.plotting.style import figure_bytes
-
-    files = {
-        f"{name}.{kind}": figure_bytes(figure, kind) for name, figure in figures.items() for kind in PICTURES
+    return {
+        f"{name}.{kind}": content
+        for name, figure in figures.items()
+        for kind, content in last_bytes(figure, PICTURES).items()
     }
-    for figure in figures.values():
-        plt.close(figure)  # or a program that runs commands again and again would keep all of them
-    return files
 
 
 def with_note(title: str, record: Mapping[str, Any]) -> str:

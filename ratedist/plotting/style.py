@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,3 +77,10 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
         picture, buffer = picture.quantize(COLORS, dither=Image.Dither.NONE), io.BytesIO()
         picture.save(buffer, kind, dpi=(dpi, dpi))
     return buffer.getvalue()
+
+
+def last_bytes(figure: Figure, kinds: Iterable[str]) -> dict[str, bytes]:
+    """The bytes of a file of each kind; the figure is closed, or a program that draws many keeps them all."""
+    contents = {kind: figure_bytes(figure, kind) for kind in kinds}
+    plt.close(figure)
+    return contents
