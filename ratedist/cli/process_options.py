@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import re
 import shlex
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -20,7 +21,7 @@ ADDRESS = re.compile(r"[^\s:]+:[0-9]+|\[[0-9a-fA-F:]+\]:[0-9]+")
 LAST_PORT = 65535
 MOST_PROCESSES = 2**31 - 1  # of which JAX can take the number
 NUMBER = re.compile(r"--process[-_]id(=.*)?", re.DOTALL)
-# What ``main`` was given, by a program perhaps, to be compared with what the other processes were.
+# What ``main`` was given, by a program perhaps: other processes were given the same. Nothing without ``main``.
 GIVEN: ContextVar[Sequence[str]] = ContextVar("given", default=())
 
 
@@ -79,7 +80,7 @@ class ProcessOptions:
             from ratedist import processes
 
             processes.connect(self.coordinator, self.num_processes, self.process_id)
-            processes.require_same(_command(GIVEN.get()))
+            processes.require_same(_command(GIVEN.get() or sys.argv[1:]))
 
     def by_first(self, work: Callable[[], object]) -> bool:
         """Have process 0 alone do something. What it refuses is refused in all; whether this one is it."""
