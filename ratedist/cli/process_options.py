@@ -21,7 +21,7 @@ ADDRESS = re.compile(r"[^\s:]+:[0-9]+|\[[0-9a-fA-F:]+\]:[0-9]+")
 LAST_PORT = 65535
 MOST_PROCESSES = 2**31 - 1  # of which JAX can take the number
 NUMBER = re.compile(r"--process[-_]id(=.*)?", re.DOTALL)
-# What ``main`` was given, by a program perhaps: other processes were given the same. Nothing without ``main``.
+# What ``main`` was given, by a program perhaps, as the other processes were; nothing without ``main``.
 GIVEN: ContextVar[Sequence[str]] = ContextVar("given", default=())
 
 
