@@ -47,6 +47,9 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
 
     Where the others do not come, JAX ends the process after two minutes, with status 134.
 
+    A process that connects in another thread than the main one, or has a handler of SIGTERM that is not
+    Python's, leaves that signal to JAX afterwards: told to end, it may go on until it is killed.
+
     Raises:
         ValueError: JAX finds nothing out; something else is at the port of process 0.
         LostError: JAX refuses the others, or they do not reach each other.

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if list(arguments) == ["--version"]:
         print(f"ratedist {importlib.metadata.version('ratedist')}")
         return 0
-    GIVEN.set(tuple(arguments))
+    given = GIVEN.set(tuple(arguments))
     try:
         return parse(arguments).run() or 0
     except BrokenPipeError:  # the reader of our output has gone (`| head`); say nothing more to it
@@ -98,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "out of memory" not in str(error).lower():
             raise
         return _complain(f"not enough memory: {str(error).splitlines()[0]}")
+    finally:
+        GIVEN.reset(given)
 
 
 def overview() -> str:

@@ -81,6 +81,7 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
 
 def last_bytes(figure: Figure, kinds: Iterable[str]) -> dict[str, bytes]:
     """The bytes of a file of each kind; the figure is closed, or a program that draws many keeps them all."""
-    contents = {kind: figure_bytes(figure, kind) for kind in kinds}
-    plt.close(figure)
-    return contents
+    try:
+        return {kind: figure_bytes(figure, kind) for kind in kinds}
+    finally:
+        plt.close(figure)

@@ -167,6 +167,10 @@ def test_a_command_of_a_program_is_the_one_that_is_compared(monkeypatch, capsys)
     words = ["verify", "--coordinator", "127.0.0.1:4567", "--num-processes", "2"]
     assert main([*words, "--process-id", "1"]) == 2
     assert capsys.readouterr().err == f"ratedist: {shlex.join(words)}\n"
+    # One that is run without ``main`` afterwards is not taken for it.
+    monkeypatch.setattr(sys, "argv", ["program", "another"])
+    with pytest.raises(ValueError, match=r"^another$"):
+        ProcessOptions("127.0.0.1:4567", 2, 1).join()
 
 
 def test_as_many_devices_as_cores_do_not_wait_for_each_other_without_end() -> None:
