@@ -127,7 +127,8 @@ def label_points(axes: Axes, labels: Iterable[tuple[str, tuple[float, float], st
 
 def _label(axes: Axes, text: str, point: tuple[float, float], color: str) -> Annotation | None:
     """A label in the free place nearest to a point, with a line if that is not beside it; or nothing."""
-    alone = axes.text(0, 0, text)
+    # Not at data coordinates: 0 is far off on a logarithmic axis, and the size would be lost to rounding.
+    alone = axes.text(0, 0, text, transform=axes.transAxes)
     size = alone.get_window_extent()
     alone.remove()
     anchor = axes.transData.transform(point)

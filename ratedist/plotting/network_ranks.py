@@ -101,6 +101,8 @@ def _against_rank(axes: Axes, rows: Any, quantity: str) -> None:
     axes.axhline(level, color="black", linewidth=1.3)
     ranks = sorted(set(rows["rank"]) - {0})
     axes.set_xscale("log", base=2)
+    if len(ranks) == 1:  # of which Matplotlib makes a range that is lost to rounding
+        axes.set_xlim(ranks[0] / 2, 2 * ranks[0])
     axes.set_xticks(ranks, [str(rank) for rank in ranks])
     axes.minorticks_off()
 

@@ -16,7 +16,10 @@ from ratedist.experiments.low_rank import COLUMNS as LOW_RANK
 from ratedist.plotting import compare as compare_picture
 from ratedist.plotting.compare import draw_compare
 from ratedist.plotting.low_rank import draw_low_rank
+from ratedist.plotting.network_ranks import draw_network_ranks
 from tests.plotting.readable import faults
+
+FIGURES = pathlib.Path(__file__).parents[2] / "figures"
 
 
 @pytest.fixture(autouse=True)
@@ -164,8 +167,16 @@ def test_pictures_of_the_repository_are_of_their_tables(name: str) -> None:
     """Each can be drawn again from the table and the record beside it."""
     import json
 
-    folder = pathlib.Path(__file__).parent.parent.parent / "figures"
-    record = json.loads((folder / f"{name}.json").read_text())
-    table = pd.read_csv(folder / f"{name}.csv")
+    record = json.loads((FIGURES / f"{name}.json").read_text())
+    table = pd.read_csv(FIGURES / f"{name}.csv")
     draw = draw_low_rank if name == "low-rank" else draw_compare
     within_the_page(draw(table, record, "a title"))
+
+
+def test_networks_at_one_rank_alone() -> None:
+    """As ``ratedist network-ranks --ranks 8`` has them: a logarithmic axis with one number."""
+    table = pd.read_csv(FIGURES / "network-ranks.csv")
+    figure = draw_network_ranks(table[table["rank"].isin([0, 8])], "One rank")
+    assert faults(figure) == []
+    for axes in figure.axes[:2]:
+        assert axes.get_xlim() == (4.0, 16.0)
