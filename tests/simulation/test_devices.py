@@ -90,6 +90,7 @@ def test_two_processes_have_the_bits_of_one(here) -> None:
         assert numbers == {"None": here}
 
 
+@pytest.mark.slow
 def test_single_precision_runs(here) -> None:
     """Other random bits, so another sample: the same numbers to four of its standard errors."""
     with jax.enable_x64(False):

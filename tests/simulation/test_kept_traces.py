@@ -21,9 +21,10 @@ pytest.importorskip("flatbuffers")
 
 MODEL = rd.GaussianLinearModel(n=20, w_star=rd.two_level_weights(4))
 COMPRESSORS = {
-    "two": rd.KMeans(2),
+    "erm": rd.ERM(),
     "oracle": rd.Oracle(alpha=0.5),
 }
+LOOPS = COMPRESSORS | {"two": rd.KMeans(2)}
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def traced(compressors: Mapping[str, Any]) -> None:
     engine.traced_rates(compressors, prepared, indices, jax.random.key(0), arrays_of(MODEL), plan)
 
 
-def simulated(compressors: Mapping[str, Any] = COMPRESSORS) -> dict[str, list[float]]:
+def simulated(compressors: Mapping[str, Any]) -> dict[str, list[float]]:
     forget()
     result = rd.simulate(MODEL, compressors, 300, jax.random.key(0))
     return {
@@ -68,33 +69,34 @@ def kept(folder: pathlib.Path) -> set[pathlib.Path]:
     return set((folder / "traces").iterdir()) if folder.exists() else set()
 
 
-def test_numbers_are_the_same_and_nothing_is_traced_again(monkeypatch, folder) -> None:
+@pytest.mark.parametrize("compressors", [COMPRESSORS, pytest.param(LOOPS, marks=pytest.mark.slow)])
+def test_numbers_are_the_same_and_nothing_is_traced_again(monkeypatch, folder, compressors) -> None:
     monkeypatch.setattr(compilation_cache, "_kept_in", None)
-    expected = simulated()
+    expected = simulated(compressors)
     assert not kept(folder)
     monkeypatch.setattr(compilation_cache, "_kept_in", folder)
-    assert simulated() == expected
+    assert simulated(compressors) == expected
     assert len(kept(folder)) == 4
     assert [path.name for path in folder.iterdir()] == [
         "traces"
     ]  # what lies beside programs JAX takes for one
     with monkeypatch.context() as patched:
         patched.setattr(kept_traces, "_traced", None)
-        assert simulated() == expected
+        assert simulated(compressors) == expected
     for path in kept(folder):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
     damaged = {path: path.read_bytes() for path in kept(folder)}
-    assert simulated() == expected
+    assert simulated(compressors) == expected
     assert all(path.read_bytes() != content for path, content in damaged.items())
     compilation_cache.remove_oldest(folder.parent, 0)
     assert not kept(folder)
 
 
 def test_what_could_be_otherwise_is_traced_anew(monkeypatch, folder) -> None:
-    """Kept are draws, and one program of what the two compressors do."""
-    few = {"erm": rd.ERM(), "clusters": rd.KMeans(1)}
+    """Kept are draws, and a program of what the compressor does."""
+    few = {"codebook": rd.FixedCodebook([0.0])}
 
     def new(compressors=few) -> int:
         before = kept(folder)
@@ -103,8 +105,11 @@ def test_what_could_be_otherwise_is_traced_anew(monkeypatch, folder) -> None:
 
     assert new() == 2
     assert new() == 0
-    assert new(few | {"clusters": rd.KMeans(2)}) == 1  # draws are the same
-    assert new(few | {"clusters": rd.compressor(half, markov=True)}) == 0  # a function of somebody else's
+    assert new({"codebook": rd.FixedCodebook([-1.0, 1.0])}) == 1  # draws are the same
+    # Of one shape, but for what is no array.
+    assert [new({"clusters": rd.KMeans(K)}) for K in (1, 2)] == [1, 1]
+    # A function of somebody else's.
+    assert new({"erm": rd.ERM(), "own": rd.compressor(half, markov=True)}) == 0
     with monkeypatch.context() as patched:
         patched.setattr(kept_traces, "source", lambda: "that of another version")
         assert new() == 2

@@ -121,8 +121,8 @@ WEIGHTED = {"weighted": rd.HessianWeightedKMeans(2, 0.5)}
 @pytest.mark.parametrize(
     ("sampler", "compressors"),
     [
-        ("erm", FEW),
         ("statistics", SEEING),
+        pytest.param("erm", FEW, marks=pytest.mark.slow),
         pytest.param("erm", MANY, marks=pytest.mark.slow),
         pytest.param("statistics", MANY_SEEING | WEIGHTED, marks=pytest.mark.slow),
         pytest.param("dataset", MANY_SEEING, marks=pytest.mark.slow),

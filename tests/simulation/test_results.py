@@ -1,8 +1,10 @@
 """What a simulation returns: a mapping, a table, values of every trial, and the bound from them."""
 
 import dataclasses
+import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -161,12 +163,40 @@ def test_bound_from_code_lengths_against_brute_force(result, rate: str) -> None:
     assert bound.mean > two.generalization_error.mean
 
 
-def test_bound_of_a_compressor_that_sees_the_data_by_its_code_length() -> None:
-    kinds = {"h": rd.HessianWeightedKMeans(2, center_bits=16)}
-    result = rd.simulate(MODEL, kinds, 500, KEY, return_samples=True)["h"]
-    assert result.generalization_bound("decodable_length").mean > result.generalization_error.mean
+def seeing(key, weights, context):
+    """A sign for each weight, in one bit; to take the Hessian's part makes it no shorter."""
+    signs = jnp.sign(weights * context.hessian_diagonal)
+    return rd.Compressed(signs, {"bits": weights.size * math.log(2), "entropy": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("compressor", "bounding", "other"),
+    [
+        (
+            rd.compressor(
+                seeing,
+                markov=False,
+                needs={"hessian_diagonal"},
+                heavy_tailed=(),
+                bounding_rates={"bits": "code_length"},
+            ),
+            "bits",
+            "entropy",
+        ),
+        pytest.param(
+            rd.HessianWeightedKMeans(2, center_bits=16),
+            "decodable_length",
+            "assignment_entropy",
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["signs", "clusters"],
+)
+def test_bound_of_a_compressor_that_sees_the_data_by_its_code_length(compressor, bounding, other) -> None:
+    result = rd.simulate(MODEL, {"h": compressor}, 500, KEY, return_samples=True)["h"]
+    assert result.generalization_bound(bounding).mean > result.generalization_error.mean
     with pytest.raises(ValueError, match="S → W → Ŵ does not hold, so nothing else bounds"):
-        result.generalization_bound("assignment_entropy")
+        result.generalization_bound(other)
 
 
 @pytest.mark.parametrize(
@@ -192,17 +222,18 @@ def test_rates_that_bound_nothing_are_refused(result, name: str, rate: str, mess
 
 
 def test_a_bound_needs_samples_and_an_expectation(result) -> None:
+    kinds = {name: COMPRESSORS[name] for name in ("oracle", "fixed")}
     without = rd.simulate(MODEL, COMPRESSORS, 256, KEY)
     with pytest.raises(ValueError, match="return_samples=True"):
         without["fixed"].generalization_bound("fixed_length")
-    few = rd.simulate(MODEL, COMPRESSORS, 3, KEY, batch_size=256, return_samples=True)
+    few = rd.simulate(MODEL, {"fixed": COMPRESSORS["fixed"]}, 3, KEY, return_samples=True)
     with pytest.raises(ValueError, match="at least 4 samples"):
         few["fixed"].generalization_bound("fixed_length")
     with pytest.raises(ValueError, match="for one compressor, got the difference of two"):
         result.difference("two", "fixed").generalization_bound("fixed_length")
-    edge = rd.simulate(dataclasses.replace(MODEL, n=7), COMPRESSORS, 256, KEY, return_samples=True)
+    edge = rd.simulate(dataclasses.replace(MODEL, n=7), kinds, 256, KEY, return_samples=True)
     with pytest.raises(ValueError, match="population_risk of Oracle is infinite"):
         edge["oracle"].generalization_bound("mutual_information")
     assert edge["fixed"].generalization_bound("fixed_length").note == ""
-    heavy = rd.simulate(dataclasses.replace(MODEL, n=9), COMPRESSORS, 256, KEY, return_samples=True)
+    heavy = rd.simulate(dataclasses.replace(MODEL, n=9), kinds, 256, KEY, return_samples=True)
     assert "variance" in heavy["oracle"].generalization_bound("mutual_information").note

@@ -109,9 +109,9 @@ def test_any_number_may_be_asked_for_and_what_is_said_agrees_with_when_it_ends()
 
 def test_the_bias_of_stopping_is_what_the_docstring_says() -> None:
     """Means of runs that ended by their error lie −γ/√N standard errors off: γ = 2 for exponential values."""
-    runs, trials, fewest = 5000, 400, 50
-    values = np.random.default_rng(0).exponential(size=(runs, 3 * trials))
-    count = np.arange(1, 3 * trials + 1)
+    runs, trials, fewest, most = 5000, 400, 50, 800
+    values = np.random.default_rng(0).exponential(size=(runs, most))
+    count = np.arange(1, most + 1)
     mean, square = (np.cumsum(values**power, axis=1) / count for power in (1, 2))
     reached = (square - mean**2) / (count - 1).clip(1) <= 1 / trials
     reached[:, : fewest - 1] = False
