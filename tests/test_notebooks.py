@@ -18,9 +18,11 @@ from tests.notebook_text import Tag
 ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 COURSE = [path for path in NOTEBOOKS if path.name[0].isdigit()]
-# Run once: what all of them import is no garbage, and `%reset` need not look through it each time. What is traced
-# is kept as a command keeps it, beside what the tests have compiled. To find the limit of each quantised tensor
-# takes longer than all else of a lesson on networks, and no number of a text is one: with few trials it is 0.1.
+# One full batch of trials, which compiles what other tests compile; data sets one after another are fewer.
+FEW, FEWER = 256, {"5_rank": 64}
+# Run once: what all of them import is no garbage, and `%reset` need not look through it each time. What is
+# traced is kept as a command keeps it, beside what the tests have compiled. No number of a text is the limit
+# of a tensor, and to find those would take longer than all else in networks: with few trials they are 0.1.
 IMPORTS = """
 import gc, os, pathlib
 if "JAX_COMPILATION_CACHE_DIR" in os.environ:
@@ -160,8 +162,7 @@ def test_notebook_is_a_lesson(path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(client, path: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    # One full batch of trials, which compiles what other tests compile.
-    faults = run_and_compare(client, read(path), tmp_path, trials=256)
+    faults = run_and_compare(client, read(path), tmp_path, trials=FEWER.get(path.stem, FEW))
     assert not faults, "\n".join(faults)
 
 
