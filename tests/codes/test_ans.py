@@ -33,7 +33,7 @@ def decoded_in_integers(payload, counts):
     return labels
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(st.lists(st.integers(1, 10**12), min_size=2, max_size=60))
 def test_model_is_integers_near_the_shares(counts):
     frequencies = model_frequencies(counts)
@@ -43,7 +43,7 @@ def test_model_is_integers_near_the_shares(counts):
     np.testing.assert_allclose(frequencies, shares, atol=1.001)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(LABELS)
 def test_round_trip_and_a_decoder_in_integers(case):
     pytest.importorskip("constriction")
@@ -76,7 +76,7 @@ def test_runs_and_chunks(monkeypatch):
         np.testing.assert_array_equal(ans_decode(ans_encode(labels, counts), counts), labels)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(LABELS, st.data())
 def test_a_damaged_payload_is_an_error(case, data):
     pytest.importorskip("constriction")

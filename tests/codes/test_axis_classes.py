@@ -38,7 +38,7 @@ def bits(symbols, num_symbols, num_first, classes):
     return total
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5), min_size=1, max_size=4))
 def test_classes_of_weights_by_loops(seed, shape):
     rng = np.random.default_rng(seed)

@@ -45,7 +45,7 @@ def test_net_bits_are_the_divergence_within_a_hundredth(name) -> None:
     assert np.mean(((weights - mean) / scale) ** 2) == pytest.approx(1.0, abs=4 * 0.02)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=settings().max_examples // 5, deadline=None)
 @given(
     st.lists(st.integers(1, 4), max_size=3),
     st.sampled_from(sorted(PRIORS)),
@@ -142,7 +142,7 @@ def test_damage_under_a_right_digest_is_seen_by_the_content(payload) -> None:
         changed = words.copy()
         changed[position] ^= np.uint32(1 << (7 * position % 32))
         others = (changed, words[:position], np.delete(words, position), np.insert(words, position, 7))
-        for other in others:
+        for other in others[position % 2 :: 2]:
             with pytest.raises(ValueError, match="does not decode to what was sent"):
                 bits_back_decode(wrap(KIND, fields, other), PRIOR, MEAN, SCALE)
 

@@ -38,7 +38,7 @@ def skewed(num_labels, num_clusters, seed=0):
     return labels.astype(np.min_scalar_type(num_clusters - 1)), np.bincount(labels, minlength=num_clusters)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(LABELS)
 def test_agrees_with_a_string_of_bits(case):
     num_clusters, labels = case
@@ -110,7 +110,7 @@ def test_sixteen_bit_labels():
     np.testing.assert_array_equal(decoded, labels)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(LABELS, st.data())
 def test_a_damaged_payload_is_an_error_or_labels(case, data):
     num_clusters, labels = case

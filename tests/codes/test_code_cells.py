@@ -57,7 +57,7 @@ def test_a_decoder_in_integers_reads_the_same() -> None:
     assert bits == pytest.approx(truth, rel=1e-6)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=settings().max_examples // 6, deadline=None)
 @given(
     st.integers(1, 51), st.floats(-6, 6), st.floats(-12, 12), st.floats(-30, 30), st.integers(0, 2**32 - 1)
 )
@@ -82,8 +82,8 @@ def test_what_is_pushed_is_popped_and_what_is_drawn_goes_back(
 
 
 def test_draws_have_the_law() -> None:
-    """Shares of 40,000 draws in every cell, each within four standard errors, and no draw far out."""
-    generator, count = np.random.default_rng(1), 40_000
+    """Shares of 20,000 draws in every cell, each within four standard errors, and no draw far out."""
+    generator, count = np.random.default_rng(1), 20_000
     grid, law = Grid(0.5, 30), gaussian(np.full(count, 3.1), np.full(count, 0.8))
     cells, bits = pop_cells(new_coder(generator, count), count, grid, law, draw=True)
     places, found = np.unique(cells, return_counts=True)

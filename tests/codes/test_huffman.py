@@ -33,7 +33,7 @@ def test_equal_powers_of_two():
     assert codes.empirical_entropy([3] * 16) == pytest.approx(math.log(16), rel=1e-15)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(COUNTS)
 def test_kraft_equality_and_entropy_bracket(counts):
     lengths = codes.huffman_lengths(counts)
@@ -71,7 +71,7 @@ def test_no_prefix_code_is_shorter():
         assert codes.huffman_payload_bits(counts) == np.min(vectors @ counts)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(COUNTS, st.lists(st.integers(0, 63), max_size=50))
 def test_codewords_decode(counts, message):
     lengths = codes.huffman_lengths(counts)

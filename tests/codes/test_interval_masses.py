@@ -83,7 +83,7 @@ def test_kraft_is_an_equality_on_every_grid(prior, log_ratio, offset) -> None:
     assert np.exp(-lengths).sum() == pytest.approx(1.0, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(PRIORS, st.floats(-50, 50), st.floats(-6, 4), st.integers(2, 9))
 def test_cells_that_make_up_a_cell_have_its_mass(prior, place, log_width, pieces) -> None:
     """The three formulas for narrow, wide and far cells meet where one follows the other."""

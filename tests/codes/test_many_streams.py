@@ -21,7 +21,7 @@ def drawn(num_clusters, num_labels, seed):
     return labels, np.bincount(labels, minlength=num_clusters)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=settings().max_examples // 12, deadline=None)
 @given(st.lists(STREAM, min_size=1, max_size=8), st.sampled_from([1 << 20, 5000]))
 def test_labels_come_back(specification, limit):
     cases = [drawn(*one) for one in specification]
@@ -55,7 +55,7 @@ def test_streams_that_go_a_way_of_their_own():
     assert huffman_decode_many([], []) == []
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(st.lists(STREAM, min_size=1, max_size=3), st.data())
 def test_a_damaged_stream_is_an_error_or_has_these_counts(specification, data):
     cases = [drawn(min(K, 40), min(size, 300), seed) for K, size, seed in specification]

@@ -55,7 +55,7 @@ def by_hand(labels: list[int], counts: np.ndarray) -> bytes:
     return index + body
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(LABELS)
 def test_agrees_with_a_string_of_bits(case: tuple[int, list[int]]) -> None:
     K, labels = case
@@ -127,7 +127,7 @@ def test_labels_that_are_not_packed() -> None:
         packed_encode([0, 1, 1], [2, 1])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(LABELS, st.data())
 def test_a_damaged_payload_is_an_error_or_labels(case: tuple[int, list[int]], data: st.DataObject) -> None:
     K, labels = case

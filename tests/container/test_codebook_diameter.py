@@ -27,7 +27,7 @@ def squared_diameter(points):
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.integers(1, 5), st.data())
 def test_all_pairs_in_rational_arithmetic(m, data):
     points = data.draw(st.lists(st.lists(FLOATS, min_size=m, max_size=m), min_size=1, max_size=12))

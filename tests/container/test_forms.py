@@ -91,7 +91,7 @@ def exactly(tensor):
 numbers = st.floats(-(2.0**60), 2.0**60, width=32)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(
     st.lists(numbers, min_size=2, max_size=9),
     st.lists(numbers, min_size=2, max_size=9),
@@ -160,7 +160,7 @@ def test_sums_beyond_a_dtype_are_its_largest_numbers():
         np.testing.assert_allclose(found, [[most, -most], [-most, most]], rtol=1e-7)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(st.integers(2, 300), st.floats(0.01, 0.99), st.integers(0, 2**32 - 1))
 def test_pruned_weights_come_back(num_weights, share, seed):
     rng = np.random.default_rng(seed)

@@ -59,7 +59,7 @@ kinds = st.sampled_from(["huffman", "ans", "version 1, huffman", "version 1, ans
 version1 = st.sampled_from(["version 1, huffman", "version 1, ans"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(kinds, st.integers(0), st.integers(1, 255))
 def test_any_changed_byte(path, kind, position, change):
     content = bytearray(WHOLE[kind])
@@ -67,13 +67,13 @@ def test_any_changed_byte(path, kind, position, change):
     assert error_or_identical(path, bytes(content))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(kinds, st.integers(0))
 def test_truncation(path, kind, length):
     assert error_or_identical(path, WHOLE[kind][: length % len(WHOLE[kind])])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(kinds, st.integers(0), st.integers(0, 20), st.binary(max_size=20))
 def test_splices(path, kind, position, removed, inserted):
     content = WHOLE[kind]
@@ -98,7 +98,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(st.data())
 def test_lies_in_version_1_with_the_right_digests(path, data):
     """Descriptions and data changed at will, all SHA-256 made to fit: read as something sound or refused."""

@@ -32,7 +32,7 @@ def path(tmp_path_factory):
 coders = st.sampled_from(["huffman", "ans"])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(coders, st.integers(0), st.integers(1, 255))
 def test_any_changed_byte(path, coder, position, change):
     content = bytearray(WHOLE[coder])
@@ -82,7 +82,7 @@ def lie_about(form, data):
     return dataclasses.replace(form, **{field: dataclasses.replace(code, **{what: value})})
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(coders, st.data())
 def test_lies_with_the_right_digests(path, coder, data):
     metadata, entries, contents = rdz_files.parts(WHOLE[coder])
@@ -102,7 +102,7 @@ def test_lies_with_the_right_digests(path, coder, data):
     assert complaint is None or "\n" not in complaint
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(coders, st.integers(0), st.binary(max_size=4), st.integers(0, 4))
 def test_any_index_of_bytes(coder, position, inserted, removed):
     """Whatever the index: decoded to what encodes to it again, or refused."""

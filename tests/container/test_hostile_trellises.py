@@ -26,7 +26,7 @@ coders = pytest.mark.parametrize("coder", ["huffman", "ans"])
 
 
 @coders
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(st.integers(0), st.integers(1, 255))
 def test_any_changed_byte(path, coder, position, change):
     content = bytearray(WHOLE[coder])
@@ -66,7 +66,7 @@ def lie_about(form, data):
 
 
 @coders
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(st.data())
 def test_lies_with_the_right_digests(path, coder, data):
     metadata, entries, contents = rdz_files.parts(WHOLE[coder])
@@ -87,7 +87,7 @@ def test_lies_with_the_right_digests(path, coder, data):
     assert "MORE" not in (refused_or_sound(path, content) or "")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(st.integers(0), st.binary(max_size=4), st.integers(0, 4))
 def test_any_index_of_bytes(position, inserted, removed):
     """Whatever the index: decoded to what encodes to it again, or refused."""

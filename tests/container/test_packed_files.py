@@ -115,7 +115,7 @@ def test_labels_that_lie_badly_are_coded_one_by_one(path):
         assert all(rdz_files.same(file.read(name), one) for name, one in content.items())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(st.integers(0), st.integers(1, 255))
 def test_any_changed_byte(path, position, change):
     content = bytearray(GOLDEN)
@@ -139,7 +139,7 @@ def test_splices(path, position, removed, inserted):
     assert spliced == GOLDEN or refused_or_sound(path, spliced) is not None
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(st.sampled_from(["few", "pairs", "factored", "pruned"]), st.data())
 def test_lies_with_the_right_digests(path, name, data):
     """Bytes of codes and counts changed, and signed again: labels with the counts there are, or refused."""

@@ -67,7 +67,7 @@ def test_order_does_not_matter(tmp_path, coder):
 LENGTHS = st.sampled_from([1, 2, 5, 16, 60])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(
     LENGTHS.flatmap(lambda size: st.lists(st.floats(-100, 100, width=16), min_size=size, max_size=size)),
     st.integers(1, 8),
@@ -121,6 +121,7 @@ def test_sizes_against_entropy_and_huffman(tmp_path, num_clusters):
         assert sizes.entropy < labels["huffman"] < min(1.012 * sizes.entropy, sizes.huffman)
 
 
+@pytest.mark.parametrize("coder", ["huffman", pytest.param("ans", marks=pytest.mark.slow)])
 def test_constant_and_large_codebooks(tmp_path, coder):
     # K = 1, and K = 65,536 labels that all occur; repeated centres where there are fewer distinct weights.
     many = QuantizedTensor(

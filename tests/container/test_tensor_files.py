@@ -29,7 +29,7 @@ def write(path, tensors, metadata=None):
     write_tensor_file(path, entries, encode_header(entries, metadata), lambda name: [to_bytes(tensors[name])])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(TENSORS, METADATA)
 def test_reference_library_reads_the_same(tmp_path_factory, specification, metadata):
     path = tmp_path_factory.mktemp("files") / "model.safetensors"
@@ -54,7 +54,7 @@ def test_reference_library_reads_the_same(tmp_path_factory, specification, metad
             assert b"".join(file.chunks(name)) == bytes(to_bytes(x))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(TENSORS, METADATA)
 def test_reads_what_the_reference_library_writes(tmp_path_factory, specification, metadata):
     path = tmp_path_factory.mktemp("files") / "model.safetensors"
@@ -137,7 +137,7 @@ def test_broken_files(tmp_path, name):
     assert len(str(caught.value)) < 400 + len(str(tmp_path))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(st.data())
 def test_accepts_only_what_the_reference_accepts(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("files") / "file"

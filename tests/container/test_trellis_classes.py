@@ -90,7 +90,7 @@ def test_classes_of_another_shape(rows):
         dataclasses.replace(plain, shape=(100, 240), classes=classes)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 4, deadline=None)
 @given(st.integers(0), st.integers(1, 255))
 def test_any_changed_byte_with_right_digests(small, tmp_path_factory, position, change):
     """Other weights or a complaint, and what is told without decoding is what is decoded."""

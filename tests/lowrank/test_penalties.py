@@ -69,7 +69,7 @@ def least(penalty: Penalty, s: float, step: float) -> np.longdouble:
 
 
 @pytest.mark.parametrize("penalty", SEPARABLE, ids=repr)
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 @given(strength=STRENGTHS, s=SIZES, step=st.floats(1e-12, 1e12))
 def test_no_number_has_a_lower_objective(penalty: Penalty, strength: float, s: float, step: float) -> None:
     penalty = dataclasses.replace(penalty, strength=strength)
@@ -105,7 +105,7 @@ def test_matrices_have_no_lower_objective_nearby(penalty: Penalty) -> None:
 
 
 @pytest.mark.parametrize("penalty", ALL, ids=repr)
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 5)
 @given(values=st.lists(st.one_of(SIZES, st.just(1.0)), min_size=1, max_size=6), step=st.floats(1e-9, 1e9))
 def test_order_is_kept_and_nothing_grows(penalty: Penalty, values: list[float], step: float) -> None:
     s = np.sort(values)[::-1]

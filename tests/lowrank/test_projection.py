@@ -15,7 +15,7 @@ kinds = st.sampled_from(KINDS)
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=100)
+@settings(max_examples=settings().max_examples // 2)
 @given(shapes, kinds, kinds, st.integers(0, 8), st.sampled_from([None, 0, 1, 3]), seeds)
 def test_it_has_its_rank_and_the_distortion_that_it_says(shape, left, right, rank, rank_of_W, seed):
     rng = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def test_it_has_its_rank_and_the_distortion_that_it_says(shape, left, right, ran
         assert factors.distortion == 0
 
 
-@settings(max_examples=80)
+@settings(max_examples=settings().max_examples // 2)
 @given(shapes, kinds, kinds, st.integers(0, 7), seeds)
 def test_every_weighted_projection_beats_the_plain_one_in_its_own_norm(shape, left, right, rank, seed):
     rng = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ def test_every_weighted_projection_beats_the_plain_one_in_its_own_norm(shape, le
     assert plain.distortion <= distortion(W, weighted.matrix()) + 1e-13 * np.sum(W**2)
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 @given(shapes, st.integers(0, 6), st.floats(1e-3, 1e3), seeds)
 def test_it_is_the_plain_one_where_the_weighting_is_the_identity(shape, rank, size, seed):
     W = np.random.default_rng(seed).standard_normal(shape)

@@ -69,7 +69,7 @@ def objective(X, W, left, right, penalty: Penalty) -> float:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("accelerate", [False, True])
 @pytest.mark.filterwarnings(SHORT)
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 8)
 @given(
     seed=st.integers(0, 2**32 - 1),
     part=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),

@@ -113,7 +113,7 @@ def root(metric: np.ndarray | None) -> jax.Array | None:
 @pytest.mark.parametrize(
     "pair",
     [
-        pytest.param(pair, marks=pytest.mark.slow if name in ("R", "L") else (), id=name)
+        pytest.param(pair, marks=pytest.mark.slow if name in ("plain", "R", "L") else (), id=name)
         for name, pair in metric_pairs().items()
     ],
 )
