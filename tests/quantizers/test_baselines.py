@@ -103,7 +103,7 @@ ECSQ = {"gaussian": {1: 0.348261, 2: 0.0889235}, "laplace": {1: 0.2617764, 2: 0.
     ],
 )
 def test_ecsq_at_given_entropy(source, bits):
-    size = 600_000
+    size = 200_000
     rng = np.random.default_rng(6)
     weights = rng.normal(size=size) if source == "gaussian" else rng.laplace(scale=2**-0.5, size=size)
     target = ECSQ[source][bits]

@@ -27,7 +27,7 @@ def updates(draw):
     return np.sort(rng.normal(size=size)), mass, draw(st.sampled_from([0.0, 1e-3, 0.3, 5.0, 1e4]))
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples // 2)
 @given(updates(), st.sampled_from(PENALTIES))
 def test_confined_centers_minimise(update, penalty):
     means, mass, beta = update

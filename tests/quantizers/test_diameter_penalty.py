@@ -19,7 +19,7 @@ from tests.quantizers.brute_force import best_objective
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize(
     "seed",
-    [seed if seed in (0, 2, 7) else pytest.param(seed, marks=pytest.mark.slow) for seed in range(12)],
+    [seed if seed in (0, 7) else pytest.param(seed, marks=pytest.mark.slow) for seed in range(12)],
 )
 def test_optimal_equals_enumeration_of_all_assignments(seed, penalty):
     rng = np.random.default_rng(seed)
@@ -42,7 +42,7 @@ def test_optimal_equals_enumeration_of_all_assignments(seed, penalty):
     assert result.lower_bound >= least * (1 - 2e-9)
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 5)
 @given(st.integers(0, 2**32), st.sampled_from(PENALTIES), st.sampled_from([0.05, 1.0, 30.0]))
 def test_lloyd_is_monotone_and_above_the_certificate(seed, penalty, beta):
     rng = np.random.default_rng(seed)

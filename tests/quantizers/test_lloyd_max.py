@@ -45,7 +45,7 @@ def test_lloyd_max_distortions(source):
 @pytest.mark.parametrize("source", ["gaussian", pytest.param("laplace", marks=pytest.mark.slow)])
 def test_lloyd_max_entropies(source):
     rng = np.random.default_rng(8)
-    size = (8, 15_000)
+    size = (8, 8000)
     samples = rng.normal(size=size) if source == "gaussian" else rng.laplace(size=size)
     paths = [optimal_scalar_path(sample, 8) for sample in samples]
     for num_clusters in (3, 4, 8):

@@ -103,7 +103,7 @@ def test_one_weight_costs_what_hassibi_and_stork_say() -> None:
 def test_each_step_of_the_order_is_the_cheapest_one() -> None:
     """Every next weight is found again by trying all, in exact fractions; at k = d − 1 greedy is optimal."""
     gaps = []
-    for seed in range(6):
+    for seed in range(4):
         w, H = np.random.default_rng(seed).normal(size=6), hessian(6, seed)
         order = surgeon_order(w, H)
         kept = np.ones(6, bool)

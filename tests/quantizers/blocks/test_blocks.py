@@ -150,7 +150,7 @@ def test_block_centers_against_a_convex_programme(seed):
         assert cost(ours + 1e-3 * rng.normal(size=ours.shape), means, mass, beta) >= value * (1 - 1e-8)
 
 
-@settings(max_examples=12)
+@settings(max_examples=settings().max_examples // 8)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.5, 20.0]), st.sampled_from([2, 3]))
 def test_lloyd_of_blocks_is_monotone(seed, beta, m):
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ def test_sorting_equals_numpy(shape, size, seed):
 
 
 @pytest.mark.parametrize("few", [0, cells.FEW])
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.sampled_from(sorted(SHAPES)), st.integers(1, 3000), st.integers(0, 300), st.integers(0, 2**32))
 def test_searching_equals_numpy(few, shape, size, number, seed):
     rng = np.random.default_rng(seed)

@@ -70,7 +70,7 @@ def assert_same(first, second):
     assert first.labels.dtype == second.labels.dtype
 
 
-@settings(max_examples=100)
+@settings(max_examples=settings().max_examples // 2)
 @given(
     st.sampled_from(sorted(WEIGHTS)),
     st.sampled_from(sorted(IMPORTANCES)),
@@ -101,7 +101,7 @@ def test_the_same_bits_of_many_weights(num_clusters, of_importance):
     assert_same(*both(weights, num_clusters, IMPORTANCES[of_importance](rng, weights.size)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.integers(2, 9), st.integers(1, 5), st.booleans(), st.booleans(), st.integers(0, 2**32))
 def test_few_weights_by_brute_force(size, num_clusters, is_rounded, is_weighted, seed):
     # No more weights than runs: the start is the optimum itself.
@@ -126,7 +126,7 @@ def test_it_rests_where_every_weight_is_nearest_to_the_mean_of_its_cluster():
     np.testing.assert_allclose(found.centers, means, rtol=1e-11)
 
 
-@settings(max_examples=80)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.sampled_from(sorted(WEIGHTS)), st.sampled_from([1, 2, 70, 3000, 40_000]), st.integers(0, 2**32))
 def test_sorting_equals_numpy(kind, size, seed):
     rng = np.random.default_rng(seed)
@@ -147,7 +147,7 @@ def test_some_crowds_are_left_to_comparisons():
     np.testing.assert_array_equal(compiled_sort.sorted_numbers(values, None)[0], np.sort(values))
 
 
-@settings(max_examples=80)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.sampled_from(sorted(WEIGHTS)), st.integers(1, 3000), st.integers(0, 300), st.integers(0, 2**32))
 def test_searching_equals_numpy(kind, size, number, seed):
     rng = np.random.default_rng(seed)
@@ -173,7 +173,7 @@ def test_a_part_is_divided_as_in_numpy():
                     np.testing.assert_array_equal(ours.edges(number), theirs.edges(number))
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.sampled_from(sorted(WEIGHTS)), st.integers(3, 500), st.integers(1, 60), st.integers(0, 2**32))
 def test_unit_is_that_at_which_what_is_cut_and_what_is_left_make_the_total(kind, size, total, seed):
     rng = np.random.default_rng(seed)

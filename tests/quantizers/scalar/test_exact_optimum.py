@@ -23,14 +23,14 @@ sys.modules["hostile_weights"] = hostile
 SPEC.loader.exec_module(hostile)
 
 
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 8)
 @given(st.integers(0, 2**32))
 def test_no_promise_is_broken(seed):
     problem = hostile.hostile_problem(np.random.default_rng(seed), most_weights=8)
     assert hostile.complaints(problem, hostile.solved(problem, 0.5)) == []
 
 
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 6)
 @given(st.integers(0, 2**32), st.booleans())
 def test_nor_by_divide_and_conquer_nor_by_bins(seed, bins):
     problem = hostile.hostile_problem(np.random.default_rng(seed), most_weights=9)
@@ -41,7 +41,7 @@ def test_nor_by_divide_and_conquer_nor_by_bins(seed, bins):
         assert hostile.complaints(problem, hostile.solved(problem, 0.2)) == []
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 5)
 @given(st.integers(0, 2**32))
 def test_every_number_of_clusters_at_once(seed):
     problem = hostile.hostile_problem(np.random.default_rng(seed), most_weights=8)._replace(
@@ -54,7 +54,7 @@ def test_every_number_of_clusters_at_once(seed):
 
 def test_the_brute_force_itself_by_all_assignments():
     rng = np.random.default_rng(0)
-    for trial in range(4):
+    for trial in range(2):
         weights, importance = rng.integers(-4, 5, 5) * 0.5, rng.integers(1, 5, 5) * 1.0
         problem = hostile.Problem("", weights, importance, 3, [0.0, 0.75][trial % 2], "squared")
         least = min(

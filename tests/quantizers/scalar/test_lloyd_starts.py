@@ -1,5 +1,6 @@
 """Lloyd's algorithm by default: no empty clusters, near the optimum, and never worse with a centre more."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.quantizers.brute_force import best_partition
 SIZE = 4000
 
 
+@functools.cache
 def panel():
     rng = np.random.default_rng(1)
     normal = rng.normal(size=SIZE)
@@ -89,7 +91,7 @@ def problems(draw):
     return weights, num_clusters, importance, init
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(problems())
 def test_no_cluster_is_empty_while_another_can_be_cut(problem):
     weights, num_clusters, importance, init = problem
@@ -100,7 +102,7 @@ def test_no_cluster_is_empty_while_another_can_be_cut(problem):
     assert result.converged
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(problems(), st.sampled_from([0.0, 0.01, 1.0, 100.0]), st.sampled_from(["squared", "linear"]))
 def test_cutting_never_ascends(problem, beta, penalty):
     weights, num_clusters, importance, init = problem

@@ -25,7 +25,9 @@ def test_kmeans_plus_plus_draws_by_squared_distance():
                 expected[(min(first, second), max(first, second))] += probability * share
     rng = np.random.default_rng(5)
     statistics = sorted_statistics(weights, importance)
-    draws = [initial_centers("kmeans++", statistics, 2, rng) + statistics.shift for _ in range(5000)]
+    draws = (
+        np.array([initial_centers("kmeans++", statistics, 2, rng) for _ in range(5000)]) + statistics.shift
+    )
     for pair, probability in expected.items():
         frequency = np.mean(np.all(np.isclose(draws, pair), axis=1))
         assert abs(frequency - probability) < 4 * np.sqrt(0.25 / 5000) < 0.03

@@ -28,7 +28,7 @@ def solve(*problems):
 @pytest.mark.parametrize(
     ("size", "num_clusters", "penalty"),
     [
-        (9, 2, "squared"),
+        pytest.param(9, 2, "squared", marks=pytest.mark.slow),
         pytest.param(8, 3, "squared", marks=pytest.mark.slow),
         pytest.param(6, 4, "squared", marks=pytest.mark.slow),
         pytest.param(7, 3, "linear", marks=pytest.mark.slow),

@@ -35,7 +35,7 @@ def draw(seed, kind):
     return weights, importance
 
 
-@pytest.mark.parametrize("kind", ["equal", "weighted", "ties"])
+@pytest.mark.parametrize("kind", [pytest.param("equal", marks=pytest.mark.slow), "weighted", "ties"])
 def test_optimal_path_equals_numpy(kind):
     weights, importance = draw(0, kind)
     if importance is None:

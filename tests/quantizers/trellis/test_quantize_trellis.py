@@ -97,7 +97,7 @@ def test_the_gap_to_the_limit_is_a_third_of_that_of_scalars() -> None:
     [
         {"bits_per_weight": 0.5},
         pytest.param({"bits_per_weight": 3.3}, marks=pytest.mark.slow),
-        {"mean_squared_error": 0.3},
+        pytest.param({"mean_squared_error": 0.3}, marks=pytest.mark.slow),
     ],
     ids=lambda target: "-".join(map(str, *target.items())),
 )
@@ -121,8 +121,8 @@ def test_at_one_price_it_beats_entropy_coded_scalars() -> None:
 
 
 def test_levels_are_means_of_their_weights_by_importance() -> None:
-    w = gaussian()
-    h = np.random.default_rng(1).gamma(0.3, size=N)
+    w = gaussian()[:4000]
+    h = np.random.default_rng(1).gamma(0.3, size=w.size)
     h[::7] = 0
     found = quantize_trellis(w, multiplier=0.1 * float(h.mean()), importance=h)
     assert np.array_equal(decoded(found), found.reconstruction)
@@ -143,7 +143,7 @@ def test_levels_are_means_of_their_weights_by_importance() -> None:
 
 
 def test_powers_of_two_change_nothing_but_the_scale() -> None:
-    w, h = gaussian(), np.ones(N)
+    w, h = gaussian()[:512], np.ones(512)
     found = quantize_trellis(w, multiplier=0.1)
     for exponent in (-100, 400):
         scaled = quantize_trellis(np.ldexp(w, exponent), multiplier=float(np.ldexp(0.1, 2 * exponent)))

@@ -27,21 +27,21 @@ def test_equal_weights_take_one_level_and_no_bits(value: float) -> None:
 
 
 def test_two_values_cost_at_most_a_bit() -> None:
-    weights = np.sign(w)
+    weights = np.sign(w[:250])
     found = checked(quantize_trellis(weights, mean_squared_error=1e-6), weights)
     assert np.array_equal(found.reconstruction, weights)
-    assert found.label_bits <= N
+    assert found.label_bits <= 250
 
 
 @pytest.mark.parametrize(
     "outlier", [*(pytest.param(one, marks=pytest.mark.slow) for one in (1e6, -1e30)), 1e100]
 )
 def test_an_outlier_does_not_take_the_levels_of_the_others(outlier: float) -> None:
-    weights = w.copy()
+    weights = w[:250].copy()
     weights[7:9] = outlier, outlier / 3
     found = checked(quantize_trellis(weights, mean_squared_error=0.1), weights)
     assert found.mean_squared_error <= 0.1
-    assert found.label_bits < 2 * N
+    assert found.label_bits < 2 * 250
 
 
 def test_a_mask_costs_no_more_than_it_may() -> None:

@@ -15,7 +15,7 @@ from ratedist.quantizers.trellis.header import (
     rounded_levels,
 )
 
-N = 1000
+N = 250
 w = np.random.default_rng(0).normal(size=N)
 
 
