@@ -19,7 +19,7 @@ def all_choices(groups):
         yield tuple(sum(curve[axis][i] for curve, i in zip(groups, choice, strict=True)) for axis in (0, 1))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(GROUPS, st.integers(0, 100))
 def test_against_all_choices(groups, budget):
     options = list(all_choices(groups))
@@ -62,14 +62,14 @@ HOSTILE = st.lists(st.lists(st.tuples(DECADES, DECADES), min_size=1, max_size=4)
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(HOSTILE, st.floats(0, 1))
 def test_forty_decades_against_rational_arithmetic(groups, share):
     """Neither the budget nor the bound gives way to rounding."""
     check_exactly(groups, share)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(
     st.lists(st.lists(st.tuples(ENDS, ENDS), min_size=1, max_size=4), min_size=1, max_size=4).map(
         lambda groups: [tuple(np.array(points).T) for points in groups]
@@ -122,7 +122,7 @@ def test_many_groups_come_near_the_bound():
     assert result.total_bits <= budget
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(POINTS)
 def test_hull_is_what_some_price_chooses(points):
     bits, distortion = np.array(points, float).T

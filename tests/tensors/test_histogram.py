@@ -122,7 +122,7 @@ def test_dividing_keeps_what_is_counted(monkeypatch):
 
 @pytest.mark.parametrize("beta", [0.0, 50.0])
 def test_optimal_centres_of_cells_are_within_what_is_promised(beta):
-    weights = (1 + 1e-3 * normal(size=500)).astype(np.float32)
+    weights = (1 + 1e-3 * normal(size=200)).astype(np.float32)
     penalty = beta * 1e-2
     exact = kmeans(weights.astype(np.float64), 8, None, method="optimal", diameter_penalty=penalty)
     centers = centers_of_many(weights, None, 8, penalty, "optimal")

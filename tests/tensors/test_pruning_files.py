@@ -22,7 +22,7 @@ def options(**given):
     return rd.QuantizationConfig(**{"min_size": 1} | given)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(
     st.lists(st.integers(-6, 6), min_size=2, max_size=40),
     st.floats(0.01, 0.99),
@@ -166,8 +166,8 @@ def test_the_tree_and_the_file_are_the_same(model, tmp_path):
             assert loaded[name].tobytes() == np.asarray(w).tobytes()
 
 
-def test_a_tree_of_a_hundred_layers(tmp_path):
-    layers = [RNG.normal(size=(24, 20)).astype(np.float32) for _ in range(100)]
+def test_a_tree_of_many_layers(tmp_path):
+    layers = [RNG.normal(size=(24, 20)).astype(np.float32) for _ in range(30)]
     for config in (options(rank=3, num_clusters=4), options(prune=0.9, num_clusters=4)):
         tree = rd.quantize_tree(layers, config)
         tree.save(tmp_path / "layers.rdz")
