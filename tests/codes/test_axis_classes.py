@@ -66,7 +66,7 @@ def test_numbers_are_logarithms_of_mean_squares():
     np.testing.assert_allclose(rows - rows.min(), 2 * np.log2(means / means.min()), atol=1.01)
 
 
-@pytest.mark.parametrize("num_first", [3, 40])
+@pytest.mark.parametrize("num_first", [pytest.param(3, marks=pytest.mark.slow), 40])
 def test_borders_are_the_best_of_all(num_first, monkeypatch):
     """Every way to cut the sums into up to four classes, by bits and bytes that are counted here."""
     monkeypatch.setattr(axis_classes, "MOST_CLASSES", 4)

@@ -70,7 +70,9 @@ def test_agrees_with_a_string_of_bits(case: tuple[int, list[int]]) -> None:
     assert decoded.dtype == np.uint8
 
 
-@pytest.mark.parametrize("num_labels", [3 * 2048 * 4, 3 * 2048 * 4 + 5, 30_001])
+@pytest.mark.parametrize(
+    "num_labels", [3 * 2048 * 4, 3 * 2048 * 4 + 5, pytest.param(30_001, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("K", [2, 3, 4, 5, 6, 7, 16])
 def test_segments_of_every_number_of_labels_a_symbol(num_labels: int, K: int) -> None:
     labels, counts = drawn(num_labels, [0.6**k + 0.01 for k in range(K)])

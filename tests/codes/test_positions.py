@@ -127,8 +127,8 @@ def test_hostile_bytes_are_refused_or_are_another_set(coder) -> None:
 def test_one_code_word_for_one_set() -> None:
     """Whatever two bytes decode to has these two bytes as its code."""
     accepted = 0
-    for d in (3, 9):
-        for value in range(1 << 16):
+    for d, values in ((3, 1 << 10), (9, 1 << 16)):
+        for value in range(values):
             for size in (1, 2):
                 if value >> (8 * size):
                     continue

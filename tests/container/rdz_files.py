@@ -6,6 +6,7 @@ The files of version 1 in ``golden`` were written by the code that wrote that ve
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -137,6 +138,7 @@ def path_symbols(num_weights, branches, num_first, num_states):
     return symbols
 
 
+@functools.cache
 def trellises():
     """Tensors along trellises of all dtypes, and one of either kind of before, likewise."""
     single, half, bfloat = np.dtype(np.float32), np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)

@@ -122,7 +122,7 @@ def test_e8_points(vectors):
 
 
 def test_e8_codebook(formats, vectors, gaussian):
-    part = gaussian[: 1 << 14]
+    part = gaussian[: 1 << 13]
     part = part / np.sqrt(np.mean(part**2))
     found = formats.FORMATS["E8 codebook, 2 bits"](part)
     assert found.bits_per_weight == 2 + 32 / part.size

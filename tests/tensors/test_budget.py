@@ -34,8 +34,8 @@ def trees():
     rng = np.random.default_rng(0)
     return {
         "one tiny": {"w": rng.normal(size=(4, 3)).astype(np.float32)},
-        "one weight": {"w": np.ones(1), "v": rng.normal(size=1200)},
-        "scales": {"a": rng.normal(size=3000), "b": 0.02 * rng.normal(size=3000)},
+        "one weight": {"w": np.ones(1), "v": rng.normal(size=600)},
+        "scales": {"a": rng.normal(size=1500), "b": 0.02 * rng.normal(size=1500)},
         "mixed": {
             "half": rng.normal(size=(25, 60)).astype(np.float16),
             "brain": rng.standard_t(3, (35, 40)).astype(ml_dtypes.bfloat16),

@@ -106,7 +106,7 @@ def test_a_budget_gives_real_weights_more_than_one_value(tmp_path, weighted, blo
 
 @pytest.mark.parametrize("options", [{}, {"diameter_penalty": 0.01, "relative_penalty": True}])
 def test_a_budget_that_cannot_warns(options):
-    tree = {"mask": masked(20_000), "plain": plain(10_000)}
+    tree = {"mask": masked(8000), "plain": plain(4000)}
     bits = 3 if options else 1.3
     with pytest.warns(UserWarning, match=f"{HIDDEN} 'mask' .*; give more bits, or leave") as told:
         rd.quantize_tree(tree, rd.QuantizationConfig(bits_per_weight=bits, **options))

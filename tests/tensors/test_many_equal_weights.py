@@ -7,7 +7,7 @@ from ratedist.tensors.bulk import Bulk
 from ratedist.tensors.limit import limit_of
 from ratedist.theory.sources.cells import distinct
 
-QUARTERS = np.round(4 * np.random.default_rng(0).normal(size=20_000)).astype(np.int64)
+QUARTERS = np.round(4 * np.random.default_rng(0).normal(size=6000)).astype(np.int64)
 WEIGHTS = (QUARTERS / 4).astype(np.float16)
 
 

@@ -183,6 +183,7 @@ def test_no_iteration_raises_the_objective(seed, kind, beta, num_clusters) -> No
     assert np.all(np.diff(objectives, axis=0) <= allowed)
 
 
+@pytest.mark.slow
 def test_the_centre_between_two_clumps_moves_to_where_it_gains() -> None:
     weights = jnp.array([-1, -1.1, -0.9, -10, -10.1, -9.9])
     result = jax.jit(lambda key, w: lloyd(key, w, 3, Lloyd("linear")))(jax.random.key(0), weights)

@@ -19,7 +19,7 @@ def checked(found: TrellisQuantized, weights: np.ndarray) -> TrellisQuantized:
 
 @pytest.mark.parametrize("value", [0.0, 3.7, -1e30, 1e-300])
 def test_equal_weights_take_one_level_and_no_bits(value: float) -> None:
-    weights = np.full(N, value)
+    weights = np.full(250, value)
     for target in ({"bits_per_weight": 2.0}, {"mean_squared_error": 1e-9}, {"multiplier": 1.0}):
         found = checked(quantize_trellis(weights, **target), weights)
         assert found.label_bits == 0
