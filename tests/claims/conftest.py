@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from ratedist.claims import CLAIMS, Evidence, figure2
+from ratedist.claims import CLAIMS, Evidence, empirical_design, figure2
 from ratedist.claims import evidence as of_all
 from ratedist.claims.evidence import DEFAULT_TRIALS
 from ratedist.claims.judging import Family
@@ -17,21 +17,23 @@ TABLES = pathlib.Path(__file__).parents[2] / "figures"
 TRIALS = 8000
 # Of what takes seconds to quantise: there the claim is certain by more than ten standard errors.
 OTHER_TRIALS = {
-    "diameter-four": 1000,
+    "diameter-four": 300,
     "diameter-two": 1000,
-    "empirical-design": 1000,
-    "empirical-design-own": 1000,
+    "empirical-design": 4000,
+    "empirical-design-own": 4000,
     # And what is undecided by fewer.
     "corollary-1-left": DEFAULT_TRIALS,
     "gaussian-mean": DEFAULT_TRIALS,
 }
 # Of K-means in Figure 2, whose claims are about 2 to 8; `ratedist verify` has up to 16 beside them.
 MOST_CLUSTERS = 8
+# Samples that codebooks are designed on; `ratedist verify` has twice as many, and half as many codebooks.
+DESIGN_SIZES = 25, 100, 400, 1600
 
 
 # Of whole data sets at (50, 80), each of 4000 numbers, and for them more at (6, 20), each of 120: there
 # formulas that are wrong by one in n are seen by seven standard errors.
-DATA_SETS, SMALL_DATA_SETS = 3000, 16_000
+DATA_SETS, SMALL_DATA_SETS = 2000, 16_000
 
 
 class QuickEvidence(Evidence):
@@ -61,6 +63,7 @@ def few_clusters():
     with pytest.MonkeyPatch.context() as patch:
         for module in (of_all, figure2):
             patch.setattr(module, "MAX_CLUSTERS", MOST_CLUSTERS)
+        patch.setattr(empirical_design, "SIZES", DESIGN_SIZES)
         yield
 
 
