@@ -57,6 +57,7 @@ def test_certified_at_thousands_of_weights(d: int, n: int) -> None:
     assert is_sound(one, curve)
 
 
+@pytest.mark.slow
 def test_by_distortion_and_by_rate_at_a_hundred_weights() -> None:
     one = model(100, 1000)
     by_rate = curves.distortion_at_rate(one, 90.0)

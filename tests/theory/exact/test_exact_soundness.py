@@ -13,10 +13,10 @@ from ratedist.theory.exact.radial_source import RadialSource
 
 def test_nothing_is_certified_by_a_wrong_critical_slope(monkeypatch: pytest.MonkeyPatch) -> None:
     """The critical slope comes from a search: whatever it finds, the bounds are bounds."""
-    model = rd.GaussianLinearModel(6, np.zeros(3))
+    model = rd.GaussianLinearModel(20, np.zeros(10))
     truth = curves.rate_at_distortion(model, 0.4)
     assert truth.certified.all()
-    found = curves.unit_critical_slope(RadialSource(3, 6))
+    found = curves.unit_critical_slope(RadialSource(10, 20))
     for factor in (0.9, 1.5):
         for module in (search, points):
             monkeypatch.setattr(module, "unit_critical_slope", lambda source, check: factor * found)  # noqa: B023
