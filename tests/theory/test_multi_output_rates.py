@@ -57,18 +57,18 @@ def test_no_other_shares_need_less(n: int, d: int) -> None:
     assert np.all(T.multi_output_rate_bound(model, D) <= rates + 1e-9)
     order = np.argsort(D)
     hull: list[tuple[float, float]] = []  # lower convex hull of all points: time sharing
-    for point in zip(D[order], rates[order], strict=True):
-        while (
-            len(hull) > 1
-            and np.linalg.det([np.subtract(hull[-1], hull[-2]), np.subtract(point, hull[-2])]) <= 0
-        ):
+    for x, y in zip(D[order].tolist(), rates[order].tolist(), strict=True):
+        while len(hull) > 1:
+            (x0, y0), (x1, y1) = hull[-2:]
+            if (x1 - x0) * (y - y0) > (y1 - y0) * (x - x0):
+                break
             hull.pop()
-        hull.append(point)
-    x, y = np.array(hull).T
-    inside = (x > 0.02 * D.max()) & (x < 0.98 * D.max())
-    bound = T.multi_output_rate_bound(model, x[inside])
-    assert np.all(bound <= y[inside] + 1e-9)
-    np.testing.assert_allclose(bound, y[inside], rtol=0.05, atol=0.1)
+        hull.append((x, y))
+    distortion, rate = np.array(hull).T
+    inside = (distortion > 0.02 * D.max()) & (distortion < 0.98 * D.max())
+    bound = T.multi_output_rate_bound(model, distortion[inside])
+    assert np.all(bound <= rate[inside] + 1e-9)
+    np.testing.assert_allclose(bound, rate[inside], rtol=0.05, atol=0.1)
 
 
 def test_no_other_water_level_needs_less() -> None:

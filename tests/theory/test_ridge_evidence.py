@@ -83,13 +83,13 @@ def test_labels_of_noise_alone_get_no_prior():
 
 
 def test_expected_evidence_by_data_sets_and_the_penalty_that_they_choose():
-    rng, trials = np.random.default_rng(0), 300
+    rng, trials = np.random.default_rng(0), 150
     X = rng.standard_normal((trials, 50, 80))
     Y = np.einsum("tin,i->tn", X, FIGURE2.w_star) + rng.standard_normal((trials, 80))
     data = [statistics(x, y) for x, y in zip(X, Y, strict=True)]
     values = np.array([ridge_log_evidence(*one, 0.5, 1.0) for one in data])
     assert_agrees(mean(values), float(ridge_expected_log_evidence(FIGURE2, 0.5)), max_sem=0.6)
-    chosen = np.log([ridge_evidence_penalty(*one, 1.0).penalty for one in data[:100]])
+    chosen = np.log([ridge_evidence_penalty(*one, 1.0).penalty for one in data[:60]])
     assert_agrees(mean(chosen), math.log(ridge_best_penalty(FIGURE2)), max_sem=0.02)
 
 

@@ -83,7 +83,7 @@ def laws(draw):
     return np.array(variance), mass / mass.sum()
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(law=laws(), log_rate=st.floats(-35, 8))
 def test_ordering_of_the_bounds_for_any_law(law, log_rate):
     """The conditional form is below the product form, the relaxation, the exact-CGF bound and the mean."""
@@ -102,7 +102,7 @@ def test_ordering_of_the_bounds_for_any_law(law, log_rate):
 def test_infimum_against_a_grid_of_slopes_at_any_scale(law, log_rate, log_scale):
     variance, weights = law[0] * 10**log_scale, law[1]
     eta = math.exp(log_rate) / NOISELESS.n
-    slopes = np.geomspace(1e-9, 1e12, 60_001) / variance.max()
+    slopes = np.geomspace(1e-9, 1e12, 20_001) / variance.max()
     t = 2 * slopes[:, None] * variance
     conditional = (eta + (t - np.log1p(t)) @ weights / 2) / slopes
     product = (eta + t @ weights / 2 + np.log((1 + t) ** -0.5 @ weights)) / slopes
@@ -136,12 +136,12 @@ def test_sample_splitting_agrees_with_quadrature(alpha):
 
 
 def test_splitting_keeps_the_bound_from_being_biased_low():
-    """All 64 equally likely samples of size six from a fair two-point law, so that both means are exact."""
+    """All 16 equally likely samples of size four from a fair two-point law, so that both means are exact."""
     law, rate = [0.01, 1.0], 0.8
     exact = conditional_cgf_bound(NOISELESS, rate, law, [0.5, 0.5]).value
-    samples = list(itertools.product(law, repeat=6))
+    samples = list(itertools.product(law, repeat=4))
     split = np.mean([conditional_cgf_bound(NOISELESS, rate, one).value for one in samples])
-    same = np.mean([conditional_cgf_bound(NOISELESS, rate, one, np.full(6, 1 / 6)).value for one in samples])
+    same = np.mean([conditional_cgf_bound(NOISELESS, rate, one, np.full(4, 1 / 4)).value for one in samples])
     assert same < exact < split
 
 

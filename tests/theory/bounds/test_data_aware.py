@@ -79,7 +79,9 @@ def test_gain_in_balls(d, n):
 
 
 @pytest.mark.parametrize(("d", "n"), [(50, 10**9), (2000, 10**8)])
-@pytest.mark.parametrize("below", [1e-12, 1e-9, 1e-6])
+@pytest.mark.parametrize(
+    "below", [1e-12, *(pytest.param(one, marks=pytest.mark.slow) for one in (1e-9, 1e-6))]
+)
 def test_near_the_largest_distortion(d, n, below):
     """Where both sides of the bracket agree to seven digits, so does what is between them."""
     share = 1 - below
@@ -106,7 +108,7 @@ def test_information_by_simulation():
     assert_agrees(mean_of(given_gram - marginal), rd.theory.gram_information(the_model(d, n)), 0.02)
 
 
-@pytest.mark.parametrize("slope_over_critical", [1.5, 6.0])
+@pytest.mark.parametrize("slope_over_critical", [pytest.param(1.5, marks=pytest.mark.slow), 6.0])
 def test_rate_of_the_channel_by_simulation(slope_over_critical):
     """Reproductions are drawn from the best channel of each matrix; the best variance is searched."""
     d, n, trials = 3, 6, 40_000

@@ -19,7 +19,9 @@ from ratedist.units import bits_to_nats, nats_to_bits
 UNIT_WIDTH, UNIT_SCALE = math.sqrt(12), math.sqrt(0.5)
 
 
-@pytest.mark.parametrize(("bits", "distortion"), [(1.0, 0.20723545), (2.0, 0.04744910)])
+@pytest.mark.parametrize(
+    ("bits", "distortion"), [(1.0, 0.20723545), pytest.param(2.0, 0.04744910, marks=pytest.mark.slow)]
+)
 def test_uniform_printed_values(bits, distortion):
     point = point_at_rate(lambda slope: uniform_rate_distortion(UNIT_WIDTH, slope), bits_to_nats(bits))
     assert point.distortion == pytest.approx(distortion, abs=5e-9)

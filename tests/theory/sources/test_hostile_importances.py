@@ -20,7 +20,7 @@ def test_what_weighs_next_to_nothing_is_as_good_as_nothing(decades: int) -> None
     assert found.lower == pytest.approx(without.lower / 2, abs=2e-3)
 
 
-@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-200, 2.0**500])
+@pytest.mark.parametrize("unit", [2.0**-1000, pytest.param(2.0**-200, marks=pytest.mark.slow), 2.0**500])
 def test_the_unit_of_importances_does_not_matter(unit: float) -> None:
     h = GENERATOR.choice([0.5, 1.0, 4.0], NORMAL.size)
     found = rate_limit_of(NORMAL, 0.01 * unit, unit * h)
