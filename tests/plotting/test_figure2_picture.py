@@ -131,7 +131,10 @@ def test_fixed_codebooks_are_in_all_panels_or_in_none() -> None:
 @pytest.mark.parametrize(
     ("risks", "left_out", "words"),
     [
-        ([51.0, 1.1, 1.7, 2.0], 1, "K = 1 off scale: distortion 50.0, population risk 51.0"),
+        pytest.param(
+            *([51.0, 1.1, 1.7, 2.0], 1, "K = 1 off scale: distortion 50.0, population risk 51.0"),
+            marks=pytest.mark.slow,
+        ),
         (
             [49.0, 17.0, 9.0, 2.5, 2.4, 2.3],
             3,

@@ -44,9 +44,10 @@ def test_every_panel_has_its_own_numbers_of_weights_a_sample() -> None:
         assert {text.get_text() for text in axes.texts} == {str(d // 10)}
 
 
-@pytest.mark.parametrize(("verdict", "sign"), [("undecided", "·"), ("harms", "–")])
-def test_where_nothing_is_told_or_gained_there_are_signs(verdict: str, sign: str) -> None:
-    figure = draw_phase_diagram(rows(verdict), RECORD)
-    texts = [text.get_text() for axes in figure.axes[:2] for text in axes.texts]
-    assert [text for text in texts if text] == [sign] * 8
+def test_where_nothing_is_told_or_gained_there_are_signs() -> None:
+    signs = {"undecided": "·", "harms": "–"}
+    table = pd.concat([rows(verdict, (d,)) for verdict, d in zip(signs, (20, 50), strict=True)])
+    figure = draw_phase_diagram(table.reset_index(drop=True), RECORD)
+    for axes, sign in zip(figure.axes[:2], signs.values(), strict=True):
+        assert [text.get_text() for text in axes.texts if text.get_text()] == [sign] * 4
     assert faults(figure) == []

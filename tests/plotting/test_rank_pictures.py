@@ -156,13 +156,8 @@ def test_the_minimum_is_named_and_each_curve_of_factors_has_its_rank() -> None:
     assert math.isclose(ranks.get_ylim()[1], bits.get_ylim()[1])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "compare-low-rank",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("low-rank", "compare-two-level")),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["compare-low-rank", "low-rank", "compare-two-level"])
 def test_pictures_of_the_repository_are_of_their_tables(name: str) -> None:
     """Each can be drawn again from the table and the record beside it."""
     import json
