@@ -119,23 +119,21 @@ def test_two_clusters_against_simulation() -> None:
             assert abs(row["bits"] - bits.mean / BITS) <= 4 * ratio * bits.sem / BITS + 1e-3
 
 
-@pytest.mark.parametrize("n", [55, 80, 120, 1000])
-def test_closed_forms_of_the_linear_model(n: int) -> None:
-    model = rd.GaussianLinearModel(n=n, w_star=rd.two_level_weights(50))
-    bits = [0.0, 1.0, 20.0, 30.0, 100.0, 200.0]
-    fitted, curve = in_node(
-        """const { curve, uncompressed } = Explorer.clusters;
-        return [uncompressed(given.n), given.bits.map((one) => curve(given.n, one))]""",
-        {"n": n, "bits": bits},
-    )
-    assert fitted["population"] == pytest.approx(float(rd.theory.erm_population_risk(model)), rel=1e-14)
-    assert fitted["training"] == pytest.approx(float(rd.theory.erm_empirical_risk(model)), rel=1e-14)
-    assert fitted["generalization"] == pytest.approx(
-        float(rd.theory.erm_generalization_error(model)), rel=1e-14
-    )
-    np.testing.assert_allclose(
-        curve, rd.theory.distortion_rate_envelope(model, np.array(bits) * BITS), rtol=1e-9
-    )
+def test_closed_forms_of_the_linear_model() -> None:
+    samples, bits = (55, 80, 120, 1000), [0.0, 1.0, 20.0, 30.0, 100.0, 200.0]
+    body = """const { curve, uncompressed } = Explorer.clusters;
+    return given.samples.map((n) => [uncompressed(n), given.bits.map((one) => curve(n, one))])"""
+    for n, (fitted, curve) in zip(samples, in_node(body, {"samples": samples, "bits": bits}), strict=True):
+        model = rd.GaussianLinearModel(n=n, w_star=rd.two_level_weights(50))
+        for name, expected in (
+            ("population", rd.theory.erm_population_risk(model)),
+            ("training", rd.theory.erm_empirical_risk(model)),
+            ("generalization", rd.theory.erm_generalization_error(model)),
+        ):
+            assert fitted[name] == pytest.approx(float(expected), rel=1e-14), n
+        np.testing.assert_allclose(
+            curve, rd.theory.distortion_rate_envelope(model, np.array(bits) * BITS), rtol=1e-9
+        )
 
 
 def test_from_which_distance_on_two_clusters_win() -> None:
