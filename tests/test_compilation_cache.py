@@ -15,15 +15,24 @@ from ratedist import compilation_cache
 from ratedist.compilation_cache import keep_compilations, remove_oldest, remove_torn
 
 FOLDER = "JAX_COMPILATION_CACHE_DIR"
-# One program, compiled by XLA if it was not read.
+# One program, compiled by XLA if it was not read; at every line that comes, as by a process that begins.
 COMPILING = """
-import sys
+import os, sys
 from ratedist.compilation_cache import keep_compilations
 keep_compilations()
 import jax, numpy as np
 seen, hit = [], "/jax/compilation_cache/cache_hits"
 jax.monitoring.register_event_listener(lambda event, **rest: seen.append(event))
-print(jax.jit(lambda x: x * 3 + 1)(np.arange(3.0, dtype=np.float32)), seen.count(hit))
+def compute():
+    seen.clear()
+    result = jax.jit(lambda x: x * 3 + 1)(np.arange(3.0, dtype=np.float32))
+    print(result, seen.count(hit), flush=True)
+compute()
+for line in sys.stdin:
+    del os.environ["JAX_COMPILATION_CACHE_DIR"]
+    keep_compilations()
+    jax.clear_caches()
+    compute()
 """
 
 
@@ -190,24 +199,31 @@ def test_two_processes_and_a_damaged_entry(tmp_path) -> None:
     environment = {**os.environ, "XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
 
     def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
-    def finish(*processes: subprocess.Popen[str]) -> list[str]:
-        texts = [process.communicate(timeout=300) for process in processes]
-        assert [complaint for _, complaint in texts] == [""] * len(texts)
-        return [printed.strip() for printed, _ in texts]
+    def again() -> str:
+        """What the first process computes as if it had just begun: what it has read, it has forgotten."""
+        assert first.stdin is not None
+        assert first.stdout is not None
+        first.stdin.write("\n")
+        first.stdin.flush()
+        return first.stdout.readline().strip()
 
-    assert {line[:10] for line in finish(start(), start())} == {"[1. 4. 7.]"}
-    folder = next((tmp_path / "xdg" / "ratedist").iterdir())
-    entries = list(folder.glob("*-cache"))
-    assert entries
-    for entry in entries:
-        entry.write_bytes(entry.read_bytes()[:100])
-        os.utime(entry, (1000, 1000))  # as one that nobody has looked at
-    assert finish(start()) == ["[1. 4. 7.] 0"]
-    (folder / compilation_cache.CHECKED).unlink()
-    assert finish(start()) == ["[1. 4. 7.] 0"]
-    for entry in entries:
-        assert len(entry.read_bytes()) > 100
+    with start() as first, start() as second:
+        assert first.stdout is not None
+        results = [first.stdout.readline(), *second.communicate(timeout=300)]
+        assert [one[:10] for one in results] == ["[1. 4. 7.]", "[1. 4. 7.]", ""]
+        folder = next((tmp_path / "xdg" / "ratedist").iterdir())
+        entries = list(folder.glob("*-cache"))
+        assert entries
+        assert again() == "[1. 4. 7.] 1"
+        for entry in entries:
+            entry.write_bytes(entry.read_bytes()[:100])
+            os.utime(entry, (1000, 1000))  # as one that nobody has looked at
+        assert again() == "[1. 4. 7.] 0"
+        (folder / compilation_cache.CHECKED).unlink()
+        assert again() == "[1. 4. 7.] 0"
+        for entry in entries:
+            assert len(entry.read_bytes()) > 100
+        assert first.communicate(timeout=300) == ("", "")

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from tests.cli.conftest import traces_kept  # noqa: F401 - a fixture
+
 COURSE = pathlib.Path(__file__).parent.parent / "docs" / "course"
 PLAN, SHEET, SOLUTIONS = (f"ninety-minutes{part}.md" for part in ("", "-problems", "-solutions"))
 STATIC = COURSE.parent.parent / "ratedist" / "explorer" / "static"
@@ -15,6 +17,7 @@ def text(name: str) -> str:
     return (COURSE / name).read_text()
 
 
+@pytest.mark.usefixtures("traces_kept")
 def test_solutions_print_what_they_say() -> None:
     found = doctest.testfile(str(COURSE / SOLUTIONS), module_relative=False)
     assert found.attempted > 20

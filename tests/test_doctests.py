@@ -8,6 +8,7 @@ import pathlib
 import pytest
 
 import ratedist as rd
+from tests.cli.conftest import traces_kept  # noqa: F401 - a fixture
 
 ROOT = pathlib.Path(rd.__file__).parent
 WITH_EXAMPLES = [
@@ -39,6 +40,7 @@ def public_functions() -> list[str]:
     return sorted(functions.values())
 
 
+@pytest.mark.usefixtures("traces_kept")
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_examples_print_what_they_say(name):
     if name in ("ratedist.codes.bits_back", "ratedist.codes.label_message"):

@@ -121,11 +121,11 @@ def test_formats_apply_to_both_numbers_and_widths_to_the_whole() -> None:
 @pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
 def test_intervals_cover_normal_values_as_often_as_they_say(level: float) -> None:
     rng = np.random.default_rng(0)
-    values = rng.normal(3.0, 2.0, (20_000, 5))
+    values = rng.normal(3.0, 2.0, (8000, 5))
     sems = values.std(axis=1, ddof=1) / 5**0.5
     ends = [Estimate(m, s, 5).interval(level) for m, s in zip(values.mean(axis=1), sems, strict=True)]
     coverage = np.mean([low <= 3.0 <= high for low, high in ends])
-    assert abs(coverage - level) < 4 * (level * (1 - level) / 20_000) ** 0.5
+    assert abs(coverage - level) < 4 * (level * (1 - level) / 8000) ** 0.5
 
 
 def test_intervals_at_their_ends() -> None:

@@ -57,6 +57,10 @@ def file_of(module: str) -> pathlib.Path | None:
     return None
 
 
+# Where statements have others inside.
+STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
 def home(module: str, name: str) -> str:
     """The module that ``from module import name`` takes the name from, through the lists of rooms."""
     inner = f"{module}.{name}"
@@ -95,8 +99,9 @@ def imports(path: pathlib.Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} uses a relative import"
             found.extend(home(str(node.module), alias.name) for alias in node.names)
-        for child in ast.iter_child_nodes(node):
-            visit(child)
+        for part in STATEMENTS:  # in expressions, which are most of a file, nothing is imported
+            for child in getattr(node, part, ()):
+                visit(child)
 
     visit(ast.parse((PACKAGE / path).read_text()))
     return found

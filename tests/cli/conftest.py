@@ -1,11 +1,14 @@
 """Commands in this process: another one would spend seconds on imports and compile everything again."""
 
-from collections.abc import Callable, Iterable
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import pytest
 
+from ratedist import compilation_cache
 from ratedist.cli import main
 from ratedist.cli.figure_files import PICTURES
 
@@ -37,9 +40,26 @@ def ratedist(
     return run
 
 
+@pytest.fixture(scope="module")
+def traces_kept() -> Iterator[None]:
+    """What is traced is kept as the installed command keeps it, beside what the tests have compiled.
+
+    Not where a test changes what is traced: the files are named by the source of the package alone.
+    """
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compilation_cache, "_kept_in", folder and pathlib.Path(folder))
+        yield
+
+
 def not_rendered(figures: Iterable[str]) -> dict[str, bytes]:
     """For ``ratedist.cli.figure_files.drawn``: files of no bytes, where others look at those of pictures.
 
     Figure 2's command and tests/cli/test_figure_files.py write real ones.
     """
     return {f"{name}.{kind}": b"" for name in figures for kind in PICTURES}
+
+
+def unsettled(patch: pytest.MonkeyPatch, picture: str) -> None:
+    """A picture's parts stay where they are: whether its texts have room is seen in tests/plotting."""
+    patch.setattr(f"ratedist.plotting.{picture}.settle", lambda figure: None)

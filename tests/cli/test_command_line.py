@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from ratedist.cli.commands import COMMANDS
+from tests.cli.conftest import unsettled
 
 RATEDIST = pathlib.Path(sysconfig.get_path("scripts")) / "ratedist"
 # A batch of trials and the sizes of other tests, so that all of them share what is compiled.
@@ -30,6 +31,7 @@ def installed(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.usefixtures("traces_kept")
 def test_figure2_writes_picture_table_and_record(ratedist, tmp_path: pathlib.Path) -> None:
     done = ratedist("figure2", *SMALL, "--noise-variance", "0.5")
     assert (done.status, done.err) == (0, "")
@@ -221,8 +223,10 @@ def test_ctrl_c_says_what_it_leaves(tmp_path: pathlib.Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
 
+@pytest.mark.usefixtures("traces_kept")
 def test_checkpoint_survives_and_is_taken_up(ratedist, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ratedist.cli.figure_files.drawn", lambda figures: {})  # seconds of other tests
+    unsettled(monkeypatch, "figure2")
     for trials in ("256", "300"):
         command = ("figure2", *SMALL, "--trials", trials, "--checkpoint", "state.npz")
         done = ratedist(*command)

@@ -9,7 +9,7 @@ import pytest
 
 from ratedist.cli.low_rank import describe
 from ratedist.experiments.low_rank_config import LowRankConfig
-from tests.cli.conftest import not_rendered
+from tests.cli.conftest import not_rendered, unsettled
 
 
 def test_low_rank_writes_table_and_record(
@@ -17,6 +17,7 @@ def test_low_rank_writes_table_and_record(
 ) -> None:
     # Tests of pictures look at them, and tests of figure files at what is written.
     monkeypatch.setattr("ratedist.cli.figure_files.drawn", not_rendered)
+    unsettled(monkeypatch, "low_rank")
     # What is said of a step is said of many, and fewer points are compiled sooner.
     monkeypatch.setattr("ratedist.experiments.low_rank_bits.FACTOR_STEPS", (0.8,))
     monkeypatch.setattr("ratedist.experiments.low_rank_bits.WEIGHT_STEPS", (2.0, 0.7))

@@ -20,7 +20,7 @@ from ratedist.experiments.description_length import COLUMNS, one_weight_rows
 from ratedist.experiments.description_length_config import DescriptionLengthConfig
 from ratedist.experiments.description_length_findings import sentence
 from ratedist.plotting import description_length as pictures
-from tests.cli.conftest import not_rendered
+from tests.cli.conftest import not_rendered, unsettled
 
 D, N = 6, 12
 DRAWN: list[Figure] = []
@@ -36,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         # Each has as many levels as it needs, and so a program of its own.
         patch.setattr(description_length_points, "MULTIPLIERS", (0.3, 0.02))
         patch.setattr("ratedist.cli.figure_files.drawn", not_rendered)
+        unsettled(patch, "description_length")
         draw = pictures.draw_description_length
         patch.setattr(pictures, "draw_description_length", lambda *of: DRAWN.append(draw(*of)) or DRAWN[-1])
         assert main(["description-length", *small, "--out", str(place)]) == 0

@@ -20,7 +20,7 @@ from ratedist.experiments.table import Table
 from ratedist.plotting import diameter as pictures
 from ratedist.simulation import runner
 from ratedist.simulation.results import SimulationResult
-from tests.cli.conftest import not_rendered
+from tests.cli.conftest import not_rendered, unsettled
 from tests.statistics import assert_agrees
 
 CONFIG = DiameterConfig(
@@ -71,6 +71,7 @@ def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, 
         figures.append(draw(*of))
         return figures[-1]
 
+    unsettled(monkeypatch, "diameter")
     draw, figures = pictures.draw_diameter, []
     monkeypatch.setattr(pictures, "draw_diameter", kept)
     monkeypatch.setattr("ratedist.experiments.diameter.run", computed)

@@ -11,13 +11,14 @@ from ratedist import theory
 from ratedist.estimate import Estimate
 from ratedist.experiments.figure2 import COLUMNS, Figure2Config, run
 from ratedist.experiments.table import Table
+from tests.cli.conftest import unsettled
 from tests.statistics import assert_agrees
 
 # Data sets actually drawn, Lloyd's iteration from one random start, and the optimum beside it. Of each K of
 # Lloyd's a program is compiled; the papers' statements are about K = 2 to 8, and up to 8 in the slow tests.
 PAPERS_PROTOCOL = Figure2Config(method="both", sampler="dataset", num_trials=1000, max_clusters=3)
 SMALL = Figure2Config(d=6, n=12, num_trials=256, max_clusters=2, w_star="sparse", noise_variance=0.5)
-pytestmark = pytest.mark.usefixtures("room_to_compile")
+pytestmark = pytest.mark.usefixtures("room_to_compile", "traces_kept")
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +216,10 @@ def test_settings_without_a_figure_are_refused(change, message) -> None:
         run(dataclasses.replace(Figure2Config(), **change))
 
 
-def test_the_picture_marks_the_minimum_of_the_table(table) -> None:
+def test_the_picture_marks_the_minimum_of_the_table(table, monkeypatch) -> None:
     from ratedist.plotting.figure2 import draw_figure2
 
+    unsettled(monkeypatch, "figure2")
     texts = [text.get_text() for axes in draw_figure2(table.frame).axes for text in axes.texts]
     assert any("minimum: K = 2" in text for text in texts)
 

@@ -28,7 +28,7 @@ from ratedist.networks.losses import evaluate
 from ratedist.networks.low_rank import factorize
 from ratedist.plotting import network_ranks as pictures
 from ratedist.theory.sources.brackets import Limit
-from tests.cli.conftest import not_rendered
+from tests.cli.conftest import not_rendered, unsettled
 
 CONFIG = NetworkRanksConfig(
     data="digits", models=2, ranks=(4,), bits=(2,), epochs=3, fine_tuning_epochs=1, prox_every=20
@@ -65,6 +65,7 @@ def test_the_command_writes_picture_table_and_record(table, ratedist, tmp_path, 
         figures.append(draw(*of))
         return figures[-1]
 
+    unsettled(monkeypatch, "network_ranks")
     draw, figures = pictures.draw_network_ranks, []
     monkeypatch.setattr(pictures, "draw_network_ranks", kept)
     monkeypatch.setattr("ratedist.experiments.network_ranks.run", computed)

@@ -16,6 +16,7 @@ from ratedist.experiments.seeing_the_data import (
     simulated_row,
 )
 from ratedist.plotting.seeing_the_data import draw_seeing_the_data
+from tests.cli.conftest import unsettled
 
 CONFIG = SeeingTheDataConfig(d=4, n=9, num_paths=4, trellis_paths=8, num_trials=400)
 # Each compiles programs of its own; that of a trellis is in a test below.
@@ -111,7 +112,8 @@ def test_a_trellis_is_nearer_than_as_many_paths_without(monkeypatch):
     assert trellis["above_markov_nats"] < -5
 
 
-def test_the_picture_has_what_the_table_has(table):
+def test_the_picture_has_what_the_table_has(table, monkeypatch):
+    unsettled(monkeypatch, "seeing_the_data")
     figure = draw_seeing_the_data(table.frame, describe(CONFIG))
     left, right = figure.axes
     assert len(left.get_lines()) >= 6

@@ -9,6 +9,7 @@ from ratedist.experiments.table import Table
 from ratedist.experiments.two_clusters import D, N, TwoClustersConfig, run
 from ratedist.plotting.two_clusters import draw_two_clusters
 
+pytestmark = pytest.mark.usefixtures("traces_kept")
 W_STAR = np.where(np.arange(D) % 2 == 0, 1.0, -1.0)
 
 
