@@ -66,7 +66,7 @@ def test_at_high_rate_it_misses_the_limit_by_a_quarter_bit() -> None:
     assert 0 < gaps[0] < 0.24
 
 
-@pytest.mark.parametrize("price", [0.01, 0.1, 0.3])
+@pytest.mark.parametrize("price", [pytest.param(0.01, marks=pytest.mark.slow), 0.1, 0.3])
 def test_no_design_beats_the_remote_limit_of_its_law(price: float) -> None:
     one = design(MixturePrior.gaussian(1.0), 0.2, price)
     limit = rd.theory.remote_gaussian_distortion(1.0, 0.2, one.rate)

@@ -101,8 +101,8 @@ def test_no_file_is_larger_than_asked(tmp_path, name, block_length):
 @pytest.mark.parametrize(
     ("coder", "weighted"),
     [
-        ("huffman", False),
         ("ans", True),
+        pytest.param("huffman", False, marks=pytest.mark.slow),
         pytest.param("huffman", True, marks=pytest.mark.slow),
         pytest.param("ans", False, marks=pytest.mark.slow),
     ],

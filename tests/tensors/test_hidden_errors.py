@@ -89,7 +89,11 @@ def test_both_conditions_are_needed():
 
 @pytest.mark.parametrize(
     ("weighted", "block_length", "bits", "sizes"),
-    [(False, 1, 1.25, (3000, 20_000)), (True, 1, 1.25, (3000, 20_000)), (False, 2, 1.65, (2000, 8000))],
+    [
+        (False, 1, 1.25, (3000, 20_000)),
+        pytest.param(True, 1, 1.25, (3000, 20_000), marks=pytest.mark.slow),
+        pytest.param(False, 2, 1.65, (2000, 8000), marks=pytest.mark.slow),
+    ],
 )
 def test_a_budget_gives_real_weights_more_than_one_value(tmp_path, weighted, block_length, bits, sizes):
     tree = {"mask": masked(sizes[0]), "plain": plain(sizes[1])}

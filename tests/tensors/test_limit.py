@@ -169,8 +169,8 @@ def test_no_quantiser_is_below(seed: int, K: int, kind: str) -> None:
 
 
 def test_a_trellis_is_above_and_near() -> None:
-    weights = NORMAL[:8000].reshape(40, 200).astype(np.float32)
-    config = rd.QuantizationConfig(trellis=4, coder="ans", mean_squared_error=0.08)
+    weights = NORMAL[:4000].reshape(20, 200).astype(np.float32)
+    config = rd.QuantizationConfig(trellis=4, coder="ans", mean_squared_error=0.3)
     found = with_limit(rd.tensors.compress_tensor(weights, config), weights)
     bits = 8 * found.stored("ans").entry.num_bytes / weights.size
     assert 0 < bits - found.limit < 0.2

@@ -112,7 +112,13 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize("arguments", FORMS, ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(one, id=" ".join(one), marks=pytest.mark.slow if "--rank-budget" in one else ())
+        for one in FORMS
+    ],
+)
 def test_the_command_says_what_is_on_disk_and_it_comes_back(model, tmp_path, capsys, arguments):
     if "ans" in arguments:
         pytest.importorskip("constriction")

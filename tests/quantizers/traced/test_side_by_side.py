@@ -171,7 +171,7 @@ def test_the_network_sorts_all_zeros_and_ones():
         np.testing.assert_array_equal(jax.jit(sorted_columns)(columns), np.sort(columns, axis=0))
 
 
-@pytest.mark.parametrize("d", [pytest.param(65, marks=pytest.mark.slow), 256, 300])
+@pytest.mark.parametrize("d", [*(pytest.param(d, marks=pytest.mark.slow) for d in (65, 256)), 300])
 def test_more_than_sixty_four_weights_against_numpy(d):
     """Starts take eight bits and ten, and entries more than one word of 64."""
     generator, clusters = np.random.default_rng(d), (1, 2, 16)

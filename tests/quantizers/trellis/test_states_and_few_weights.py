@@ -1,6 +1,7 @@
 """Few weights are met by chance: what eight states can keep is kept by 256 as well."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def test_an_error_is_kept(law: str, exponent: float, seed: int) -> None:
         assert sum(map(len, one.levels)) <= SIZE
 
 
+@pytest.mark.slow
 @settings(max_examples=2, deadline=None, derandomize=True)
 @given(st.sampled_from(sorted(LAWS)), st.floats(0.6, 9), st.integers(0, 99))
 def test_a_rate_is_kept(law: str, bits: float, seed: int) -> None:

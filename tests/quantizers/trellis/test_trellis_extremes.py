@@ -17,7 +17,7 @@ def checked(found: TrellisQuantized, weights: np.ndarray) -> TrellisQuantized:
     return found
 
 
-@pytest.mark.parametrize("value", [0.0, 3.7, -1e30, 1e-300])
+@pytest.mark.parametrize("value", [0.0, pytest.param(3.7, marks=pytest.mark.slow), -1e30, 1e-300])
 def test_equal_weights_take_one_level_and_no_bits(value: float) -> None:
     weights = np.full(250, value)
     for target in ({"bits_per_weight": 2.0}, {"mean_squared_error": 1e-9}, {"multiplier": 1.0}):
