@@ -183,7 +183,16 @@ def bases():
     return {}
 
 
-@pytest.mark.parametrize(("base", "change"), [case for cases in CHANGES.values() for case in cases], ids=str)
+@pytest.mark.parametrize(
+    ("base", "change"),
+    [
+        # An option that is in the base too has another value: a second case of those that give it one.
+        pytest.param(*case, marks=pytest.mark.slow if len(cases) > 1 and case[1][0] in case[0] else [])
+        for cases in CHANGES.values()
+        for case in cases
+    ],
+    ids=str,
+)
 def test_an_option_changes_the_file(bases, folder, tmp_path, capsys, base, change):
     if "ans" in change:
         pytest.importorskip("constriction")
@@ -209,9 +218,9 @@ def test_what_nothing_depends_on_is_refused(folder, tmp_path, capsys, arguments,
     "arguments",
     [
         [],
-        ["--bits-per-weight", 5, "--coder", "ans"],
-        ["--importance", "H"],
-        ["--rank-budget", 1],
+        pytest.param(["--bits-per-weight", 5, "--coder", "ans"], marks=pytest.mark.slow),
+        pytest.param(["--importance", "H"], marks=pytest.mark.slow),
+        pytest.param(["--rank-budget", 1], marks=pytest.mark.slow),
         ["--prune", 0.8, "--coder", "ans"],
         [*ONE, "--trellis", 4, "--bits-per-weight", 5],
     ],
@@ -232,10 +241,13 @@ def test_a_dry_run_says_the_same_and_writes_nothing(folder, tmp_path, capsys, ar
         dry.partition("compression ratios")[2].splitlines()[0]
         == (wet.partition("compression ratios")[2].splitlines()[0])
     )
-    assert run(folder, tmp_path, capsys, ["-o", "FOLDER", "--dry-run"])[0] == 2
     for text in (dry, wet):  # each ratio says what it is of
         assert "(39)" not in text
         assert "the file over all tensors; quantised weights alone 0." in text
+
+
+def test_a_dry_run_needs_no_place_and_refuses_what_is_none(folder, tmp_path, capsys):
+    assert run(folder, tmp_path, capsys, ["-o", "FOLDER", "--dry-run"])[0] == 2
     assert main(["quantize", str(folder / "model"), "--dry-run"]) == 0
     assert main(["quantize", str(folder / "model")]) == 2
 
