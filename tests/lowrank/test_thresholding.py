@@ -119,7 +119,9 @@ def test_diverging_steps_are_refused() -> None:
         thresholding([[1.0]], NuclearNorm(0.0), step=1e6, start=[[2.0]], max_iterations=10_000)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind == "nearly-nuclear" else ()) for kind in KINDS]
+)
 @pytest.mark.parametrize("accelerate", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_limits_are_stationary(kind: str, accelerate: bool) -> None:
     """No matrix near the limit is lower; and for the nuclear norm −∇ lies in λ times its subdifferential."""

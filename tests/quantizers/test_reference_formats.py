@@ -155,7 +155,7 @@ def test_path_is_the_best_of_all(vectors):
 
 
 @pytest.mark.parametrize(
-    ("size", "cap"), [(1 << 8, 0.1), pytest.param(1 << 11, 0.03, marks=pytest.mark.slow)]
+    ("size", "cap"), [(1 << 9, 0.07), pytest.param(1 << 11, 0.03, marks=pytest.mark.slow)]
 )
 def test_bitshift_trellis(formats, gaussian, size, cap):
     part = gaussian[:size]

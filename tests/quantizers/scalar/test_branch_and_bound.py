@@ -73,7 +73,7 @@ def test_divide_and_conquer_equals_dense_programme(monkeypatch):
 
 def test_certificate_with_bins(monkeypatch):
     rng = np.random.default_rng(6)
-    weights, importance = rng.normal(size=300), rng.exponential(size=300)
+    weights, importance = rng.normal(size=600), rng.exponential(size=600)
     for penalty in PENALTIES:
         exact = kmeans(weights, 4, importance, method="optimal", diameter_penalty=20.0, penalty=penalty)
         assert exact.converged
