@@ -22,11 +22,12 @@ CHECKS = (
 @pytest.mark.parametrize(
     "compressor",
     [
-        rd.ERM(),
-        rd.Oracle(alpha=0.3),
-        pytest.param(rd.Oracle(rate=0.0), marks=pytest.mark.slow),
-        rd.FixedCodebook([-1.0, 1.0]),
         rd.KMeans(2),
+        # What they are by day is in what only just holds, and at few samples.
+        pytest.param(rd.ERM(), marks=pytest.mark.slow),
+        pytest.param(rd.Oracle(alpha=0.3), marks=pytest.mark.slow),
+        pytest.param(rd.Oracle(rate=0.0), marks=pytest.mark.slow),
+        pytest.param(rd.FixedCodebook([-1.0, 1.0]), marks=pytest.mark.slow),
         pytest.param(rd.KMeans(3, center_bits=8), marks=pytest.mark.slow),
         pytest.param(rd.HessianWeightedKMeans(2, 1.0), marks=pytest.mark.slow),
     ],

@@ -99,19 +99,22 @@ def test_the_code_of_the_law_is_a_code_in_either_union():
     assert np.all(np.isinf(lengths[1, :, middle + 2 :: 2]))
 
 
-def test_a_simulation_counts_labels_and_pivots():
+# By day one with several paths and no trellis has pivots in the file.
+@pytest.mark.parametrize("kinds", [("equal",), pytest.param(("equal", "pivots"), marks=pytest.mark.slow)])
+def test_a_simulation_counts_labels_and_pivots(kinds):
     """Above the limit where both sides know the Hessian; pivots in the file cost more than they save."""
     model = rd.GaussianLinearModel(20, rd.two_level_weights(4))
     compressors = {
-        steps: rd.FeedbackRounding(0.19, num_paths=16, num_states=STATES, steps=steps)
-        for steps in ("equal", "pivots")
+        steps: rd.FeedbackRounding(0.19, num_paths=16, num_states=STATES, steps=steps) for steps in kinds
     }
     found = rd.simulate(model, compressors, 600, jax.random.key(4))
     above = {}
     for name, result in found.items():
         limit = float(rd.theory.rate_given_gram(model, result.distortion.mean))
         above[name] = result.rates["code_length"].mean - limit
-    assert 0 < above["equal"] < above["pivots"] - 0.3
+    assert above["equal"] > 0
+    if "pivots" in kinds:
+        assert above["equal"] < above["pivots"] - 0.3
 
 
 def test_a_code_of_ones_own_is_kept():

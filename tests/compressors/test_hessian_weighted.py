@@ -33,7 +33,7 @@ def compress(bound, weights, importance):
 
 
 @pytest.mark.parametrize("penalty", ["squared", pytest.param("linear", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("beta", [*BETAS[1:], pytest.param(BETAS[0], marks=pytest.mark.slow)])
 def test_descent_equals_numpy_from_the_same_start(penalty, beta) -> None:
     weights, importance = draws()
     bound = rd.HessianWeightedKMeans(5, beta, rd.Lloyd("quantile"), penalty).prepare(MODEL)
@@ -45,7 +45,8 @@ def test_descent_equals_numpy_from_the_same_start(penalty, beta) -> None:
         np.testing.assert_allclose(reconstruction, expected.reconstruction, atol=1e-9)
 
 
-@pytest.mark.parametrize("beta", [pytest.param(0.0, marks=pytest.mark.slow), 2.0])
+@pytest.mark.parametrize("beta", [0.0, 2.0])
+@pytest.mark.slow
 def test_optimal_is_the_certified_optimum(beta) -> None:
     weights, importance = draws(4)
     out = compress(rd.HessianWeightedKMeans(4, beta).prepare(MODEL), weights, importance)
@@ -91,7 +92,11 @@ def test_rates_are_those_of_the_codes() -> None:
         np.testing.assert_array_equal(reconstruction, codes.round_to_bits(reconstruction, 16))
 
 
-@pytest.mark.parametrize("method", [rd.Lloyd("quantile"), rd.Lloyd(), rd.Optimal(tolerance=1e-4)], ids=str)
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(rd.Lloyd("quantile"), marks=pytest.mark.slow), rd.Lloyd(), rd.Optimal(tolerance=1e-4)],
+    ids=str,
+)
 def test_long_vectors_go_to_the_host(method) -> None:
     d = 300
     rng = np.random.default_rng(2)

@@ -76,7 +76,7 @@ def metric_of(name: str, hessian: np.ndarray) -> tuple[np.ndarray | None, np.nda
     return (np.linalg.inv(NOISE) if name == "information" else None), right
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [pytest.param("plain", marks=pytest.mark.slow), *METRICS[1:]])
 def test_every_rank_is_the_nearest_matrix_of_that_rank(metric) -> None:
     W, H = draws()
     found = compress(stacked([rd.LowRank(r, metric) for r in RANKS]), jnp.asarray(W), jnp.asarray(H))
@@ -118,7 +118,7 @@ def test_all_ranks_share_one_decomposition() -> None:
     assert all(value.aval.shape[:1] != (11,) for loop in loops for value in loop.outvars)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", ["plain", pytest.param("inputs", marks=pytest.mark.slow), METRICS[2]])
 def test_factors_are_balanced(metric) -> None:
     """To round an entry of one factor costs what it costs to round one of the other: step nearly 0."""
     W, H = draws()
@@ -201,15 +201,16 @@ def test_finer_steps_come_nearer_and_cost_a_nat_a_number_each_time() -> None:
     ("compressor", "model"),
     [
         (rd.LowRank(1, "information"), MODEL),
-        pytest.param(rd.LowRank(2), MODEL, marks=pytest.mark.slow),
-        pytest.param(rd.LowRank(0, "inputs"), MODEL, marks=pytest.mark.slow),
-        pytest.param(rd.LowRank(OUT, "inputs"), MODEL, marks=pytest.mark.slow),
-        pytest.param(rd.LowRank(1), ONE, marks=pytest.mark.slow),
-        pytest.param(rd.QuantizedLowRank(1, "information", 0.1, 1.0), MODEL, marks=pytest.mark.slow),
-        pytest.param(rd.QuantizedLowRank(9, "plain", 0.1, 1.0), MODEL, marks=pytest.mark.slow),
-        pytest.param(rd.QuantizedLowRank(1, "inputs", 0.1, 1.0), ONE, marks=pytest.mark.slow),
+        (rd.LowRank(2), MODEL),
+        (rd.LowRank(0, "inputs"), MODEL),
+        (rd.LowRank(OUT, "inputs"), MODEL),
+        (rd.LowRank(1), ONE),
+        (rd.QuantizedLowRank(1, "information", 0.1, 1.0), MODEL),
+        (rd.QuantizedLowRank(9, "plain", 0.1, 1.0), MODEL),
+        (rd.QuantizedLowRank(1, "inputs", 0.1, 1.0), ONE),
     ],
 )
+@pytest.mark.slow
 def test_what_they_say_of_themselves_stands_every_check(compressor, model) -> None:
     assert len(rd.check_compressor(compressor, model, draws=False)) == 12
 

@@ -158,17 +158,18 @@ def test_tails_are_light_with_a_penalty_alone() -> None:
     assert infinite_expectations(rd.Ridge(0.0, 1.0, 1.0), silent).keys() == heavy
 
 
+# By day several outputs have a sample's.
 @pytest.mark.parametrize(
     ("compressor", "drawn"),
     [
-        pytest.param(rd.Ridge(1.0), False, marks=pytest.mark.slow),
-        pytest.param(rd.Ridge(1e-6), False, marks=pytest.mark.slow),
-        # Several outputs have a sample's.
-        pytest.param(rd.Ridge(1.0, posterior_variance=1.0), True, marks=pytest.mark.slow),
+        (rd.Ridge(1.0), False),
+        (rd.Ridge(1e-6), False),
+        (rd.Ridge(1.0, posterior_variance=1.0), True),
         (rd.QuantizedRidge(1.0, 0.3), False),
-        pytest.param(rd.Ridge(0.0, 1.0, 1.0), True, marks=pytest.mark.slow),
+        (rd.Ridge(0.0, 1.0, 1.0), True),
     ],
 )
+@pytest.mark.slow
 def test_they_pass_every_check(compressor, drawn) -> None:
     assert len(rd.check_compressor(compressor, MODEL, draws=drawn)) == 12
 

@@ -14,6 +14,7 @@ from tests.statistics import assert_agrees
 D = 6
 KEY = jax.random.key(2)
 ZERO = {"zero": rd.FixedCodebook([0.0])}
+THREE = {"erm": rd.ERM(), "two": rd.KMeans(2), "half": rd.Oracle(alpha=0.5)}
 
 
 def model_at(excess: int, d: int = D, noise_variance: float = 1.0) -> rd.GaussianLinearModel:
@@ -75,7 +76,7 @@ def test_exact_and_light_tailed_risks_are_given_at_every_n(sampler, excess: int)
 
 
 def test_a_difference_of_infinite_risks_has_no_expectation() -> None:
-    result = rd.simulate(model_at(1), {"two": rd.KMeans(2), "erm": rd.ERM()}, 256, KEY)
+    result = rd.simulate(model_at(1), THREE, 256, KEY)
     with pytest.raises(
         ValueError, match=r"generalization_error of KMeans has no expectation: .* both infinite"
     ):
@@ -102,9 +103,8 @@ def test_averaging_the_data_out_keeps_the_moments_that_exist() -> None:
 
 def test_without_noise_nothing_has_tails() -> None:
     model = model_at(0, noise_variance=0.0)
-    kinds = {"erm": rd.ERM(), "two": rd.KMeans(2), "half": rd.Oracle(alpha=0.5)}
     assert rd.HessianWeightedKMeans(2).heavy_tailed(model) == frozenset()
-    result = rd.simulate(model, kinds, 256, KEY)
+    result = rd.simulate(model, THREE, 256, KEY)
     for name, estimates in result.items():
         assert estimates.population_risk.mean == pytest.approx(0.0, abs=1e-20), name
         assert [getattr(estimates, risk).note for risk in RISK_NAMES] == [""] * 4
