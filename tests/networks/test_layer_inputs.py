@@ -25,7 +25,7 @@ def second_moment(x):
 
 def test_convolutions_and_dense_layers_as_layer_statistics_has_them(small_network):
     network, parameters, images, _ = small_network
-    found = layer_inputs(functools.partial(rd.networks.logits, network), parameters, images, chunk=3)
+    found = layer_inputs(functools.partial(rd.networks.logits, network), parameters, images)
     expected = rd.networks.layer_statistics(network, parameters, images)
     assert found.keys() == {f"{layer}.weight" for layer in expected}
     for layer, statistics in expected.items():

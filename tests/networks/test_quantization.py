@@ -200,6 +200,7 @@ def test_any_loss():
     assert 0 < part.curvature_errors["slope"].mean < 0.5
 
 
+@pytest.mark.slow
 def test_equinox():
     eqx = pytest.importorskip("equinox")
     model = eqx.nn.MLP(40, 5, 30, 1, key=jax.random.key(0))
@@ -356,11 +357,10 @@ def test_arrays_that_are_not_finite_stay_with_a_warning_as_in_a_tree(result, sam
     config = rd.QuantizationConfig(
         min_size=100, **({"bits_per_weight": 6.0} if budget else {"num_clusters": 3})
     )
+    function = with_parts(logits_fn)
     told = "the weights of 'buffer', 'mask' are not finite, and left as they are; exclude="
     with pytest.warns(UserWarning, match=told) as warned:
-        found = quantize(
-            parameters, with_parts(logits_fn), TRAIN, config, curvature_samples=samples_of_curvature
-        )
+        found = quantize(parameters, function, TRAIN, config, curvature_samples=samples_of_curvature)
     assert len(warned) == 1
     assert warned[0].filename == __file__
     assert list(found.tree.quantized) == ["hidden.kernel", "output.kernel"]
@@ -378,7 +378,7 @@ def test_arrays_that_are_not_finite_stay_with_a_warning_as_in_a_tree(result, sam
     assert tree.quantized.keys() == found.tree.quantized.keys()
     # Handed over, the curvature serves once more.
     with pytest.warns(UserWarning, match=told):
-        again = quantize(parameters, with_parts(logits_fn), TRAIN, config, curvature=found.curvature)
+        again = quantize(parameters, function, TRAIN, config, curvature=found.curvature)
     leaves_agree(again.parameters["hidden"], found.parameters["hidden"])
 
 

@@ -21,9 +21,13 @@ WHOLE = Recipe(learning_rate=0.05, batch_size=30, epochs=2, momentum=0.0, dropou
 KEY = jax.random.key(0)
 
 
+@jax.jit
 def mean_loss(parameters):
     z = logits(NETWORK, parameters, jnp.asarray(IMAGES))
     return optax.softmax_cross_entropy_with_integer_labels(z, jnp.asarray(LABELS)).mean()
+
+
+gradient = jax.jit(jax.grad(mean_loss))
 
 
 def test_gradient_steps_on_both_factors() -> None:
@@ -33,7 +37,6 @@ def test_gradient_steps_on_both_factors() -> None:
     tuned = train(NETWORK, WHOLE, IMAGES, LABELS, KEY, start=start)
     assert jax.tree.all(jax.tree.map(np.array_equal, before, start))
     expected = jax.tree.map(np.asarray, start)
-    gradient = jax.jit(jax.grad(mean_loss))
     for _ in range(WHOLE.epochs):
         whole = jax.tree.map(np.asarray, gradient(multiplied(NETWORK, expected)))
         for name, arrays in expected.items():
@@ -81,7 +84,6 @@ def test_thresholding_by_hand() -> None:
     """All images in a batch, no momentum: steps of gradient descent, the largest singular value kept."""
     trained = train_thresholded(NETWORK, WHOLE, IMAGES, LABELS, KEY, 1, prox_every=1)
     expected = jax.tree.map(np.asarray, initialize(NETWORK, jax.random.split(KEY)[0]))
-    gradient = jax.jit(jax.grad(mean_loss))
     for _ in range(2):
         expected = jax.tree.map(lambda w, g: w - 0.05 * np.asarray(g), expected, gradient(expected))
         for name in ("dense1", "dense2"):

@@ -24,6 +24,14 @@ def samples() -> tuple[np.ndarray, np.ndarray]:
     return (rng.normal(size=(23, 6)) + labels[:, None]).astype(np.float32), labels
 
 
+NETWORK, KEY = mlp(6, (8,), 3), jax.random.key(0)
+
+
+@pytest.fixture(scope="module")
+def trained(samples: tuple[np.ndarray, np.ndarray]) -> dict:
+    return train(NETWORK, RECIPE, *samples, KEY)
+
+
 def same(one: object, other: object, rtol: float = 0.0) -> None:
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=rtol, atol=rtol)
@@ -93,27 +101,22 @@ def test_one_step_is_the_recipe(samples: tuple[np.ndarray, np.ndarray]) -> None:
     same(train(network, recipe, x, y, key), expected, 1e-5)
 
 
-def test_training_learns_and_repeats(samples: tuple[np.ndarray, np.ndarray]) -> None:
+def test_training_learns_and_repeats(samples: tuple[np.ndarray, np.ndarray], trained: dict) -> None:
     x, y = samples
     epochs: list[int] = []
-    network, key = mlp(6, (8,), 3), jax.random.key(0)
-    parameters = train(network, Recipe(0.05, batch_size=5, epochs=30, dropout=0.0), x, y, key)
-    assert np.mean(np.argmax(logits(network, parameters, jnp.asarray(x)), axis=1) == y) > 0.9
-    first = train(network, RECIPE, x, y, key, epochs.append)
-    same(first, train(network, RECIPE, x, y, key))
+    parameters = train(NETWORK, Recipe(0.05, batch_size=5, epochs=30, dropout=0.0), x, y, KEY)
+    assert np.mean(np.argmax(logits(NETWORK, parameters, jnp.asarray(x)), axis=1) == y) > 0.9
+    same(train(NETWORK, RECIPE, x, y, KEY, epochs.append), trained)
     assert epochs == [1, 2]
 
 
 def test_steps_in_python_are_the_scan(
-    samples: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+    samples: tuple[np.ndarray, np.ndarray], trained: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ratedist.networks.training as module
 
-    x, y = samples
-    network, key = mlp(6, (8,), 3), jax.random.key(0)
-    scanned = train(network, RECIPE, x, y, key)
     monkeypatch.setattr(module, "_steps_in_python", lambda _: True)
-    same(train(network, RECIPE, x, y, key), scanned, 1e-5)
+    same(train(NETWORK, RECIPE, *samples, KEY), trained, 1e-5)
 
 
 @pytest.mark.slow

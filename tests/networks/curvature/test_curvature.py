@@ -65,10 +65,16 @@ def test_empirical_fisher_is_the_mean_squared_gradient(small_network, by_autodif
     np.testing.assert_allclose(flat(diagonal), np.mean(gradients**2, axis=0), rtol=1e-9, atol=1e-25)
 
 
+# By day chunks that do not divide the images give what derivatives of all of them give.
+@pytest.mark.slow
 def test_chunks_change_rounding_only(small_network, gauss_newton):
     network, parameters, images, _ = small_network
     one_by_one = architectures.gauss_newton_diagonal(network, parameters, images, chunk=1)
     np.testing.assert_allclose(flat(one_by_one), flat(gauss_newton), rtol=1e-12, atol=1e-25)
+
+
+def test_single_precision_changes_rounding_only(small_network):
+    _, _, images, _ = small_network
     dense = mlp(6, (8,), 3)
     single, pixels = drawn(dense), images.reshape(7, -1)[:, :6]
     double = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), single)
