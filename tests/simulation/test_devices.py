@@ -54,9 +54,10 @@ def finish(process: subprocess.Popen[str]) -> dict[str, list[float]]:
     return json.loads(out.splitlines()[-1])
 
 
-def simulated() -> dict[str, list[float]]:
+def simulated(*names: str) -> dict[str, list[float]]:
     model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
-    kinds = {"erm": rd.ERM(), "codebook": rd.FixedCodebook([-1.0, 1.0])}
+    both = {"erm": rd.ERM(), "codebook": rd.FixedCodebook([-1.0, 1.0])}
+    kinds = {name: both[name] for name in names or both}
     result = rd.simulate(model, kinds, TRIALS, jax.random.key(5), batch_size=100)
     assert result.precision == jax.numpy.result_type(float)
     risks = {name: result[name].population_risk for name in kinds}

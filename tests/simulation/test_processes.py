@@ -37,7 +37,7 @@ try:
     import jax
     from tests.simulation.test_devices import simulated
     jax.config.update("jax_enable_x64", True)
-    print(json.dumps(simulated()), flush=True)
+    print(json.dumps(simulated("codebook")), flush=True)
     processes.require_same("a command")
     print([done for done in processes.shared(unit, [0, 1, 2, 3, 4])], flush=True)
     try:
@@ -86,7 +86,7 @@ def said() -> str:
     rounds = [results[:2], results[2:4], results[4:]]
     # Before them a simulation: both have the bits of one process, a block that is not whole among them.
     # Nothing else stands on standard output, which may be JSON that somebody reads.
-    return f"{json.dumps(simulated())}\n{rounds}\n{OTHER_COMMAND}\nagreed: unit 5 cannot be done\n"
+    return f"{json.dumps(simulated('codebook'))}\n{rounds}\n{OTHER_COMMAND}\nagreed: unit 5 cannot be done\n"
 
 
 # Where a process dies all ends in order before; `ratedist` itself is seen to end in order by its own tests.

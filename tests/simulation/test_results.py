@@ -166,7 +166,7 @@ def test_bound_from_code_lengths_against_brute_force(result, rate: str) -> None:
 def seeing(key, weights, context):
     """A sign for each weight, in one bit; to take the Hessian's part makes it no shorter."""
     signs = jnp.sign(weights * context.hessian_diagonal)
-    return rd.Compressed(signs, {"bits": weights.size * math.log(2), "entropy": 0.0})
+    return rd.Compressed(signs, {"bits": jnp.asarray(weights.size * math.log(2)), "entropy": jnp.zeros(())})
 
 
 @pytest.mark.parametrize(
