@@ -24,14 +24,8 @@ def test_population_minus_empirical_is_lemma_3(d: int, surplus: int, noise_varia
     assert gap == pytest.approx(theory.erm_generalization_error(model), rel=1e-12, abs=1e-300)
 
 
-@pytest.mark.parametrize(
-    "sampler",
-    [
-        pytest.param("erm", marks=pytest.mark.slow),
-        "statistics",
-        pytest.param("dataset", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["erm", "statistics", "dataset"])
 def test_closed_forms_against_simulation(sampler: str) -> None:
     model = rd.GaussianLinearModel(16, rd.gaussian_weights(6, seed=0), 0.7, rd.ar1_covariance(6, 0.6))
     result = rd.simulate(model, {"erm": rd.ERM()}, 20_000, jax.random.key(1), sampler)["erm"]  # type: ignore[arg-type]

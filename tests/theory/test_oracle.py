@@ -90,9 +90,8 @@ def test_generalization_error_against_fractions(alpha: float) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "covariance", [pytest.param(None, marks=pytest.mark.slow), rd.ar1_covariance(6, 0.7)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("covariance", [None, rd.ar1_covariance(6, 0.7)])
 def test_closed_forms_against_simulation(covariance) -> None:
     model = rd.GaussianLinearModel(15, rd.gaussian_weights(6, seed=2), 0.5, covariance)
     oracles = {f"{alpha}": rd.Oracle(alpha=alpha) for alpha in (0.05, 0.4, 0.9)}

@@ -223,7 +223,7 @@ def test_ordering_and_invariance(d: int, extra: int, multiple: float, noise_vari
 
 
 def test_by_distortion_and_by_rate() -> None:
-    model = rd.GaussianLinearModel(12, np.zeros(4), noise_variance=2.0)
+    model = rd.GaussianLinearModel(30, np.zeros(10), noise_variance=2.0)
     by_distortion = curves.rate_at_distortion(model, 0.3)
     assert by_distortion.certified.all()
     assert by_distortion.distortion[0] == 0.3
@@ -233,7 +233,7 @@ def test_by_distortion_and_by_rate() -> None:
     by_slope = curves.rate_distortion(model, by_distortion.slopes)
     tangent = by_slope.rate[0] + by_distortion.slopes[0] * (by_slope.distortion[0] - 0.3)
     assert by_distortion.rate[0] == pytest.approx(tangent, abs=1e-3)
-    start = 4 * 2.0 / 12
+    start = 10 * 2.0 / 30
     for curve in (curves.rate_at_distortion(model, start), curves.rate_at_distortion(model, 5.0)):
         assert curve.rate[0] == curve.gap[0] == 0
     assert curves.distortion_at_rate(model, 0.0).distortion[0] == pytest.approx(start, rel=1e-15)

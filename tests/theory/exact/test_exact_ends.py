@@ -73,7 +73,7 @@ def test_by_distortion_and_by_rate_at_a_hundred_weights() -> None:
 
 @pytest.mark.parametrize(
     "rate",
-    [0.3, pytest.param(3.0, marks=pytest.mark.slow), pytest.param(100.0, marks=pytest.mark.slow), 180.0],
+    [0.3, *(pytest.param(rate, marks=pytest.mark.slow) for rate in (3.0, 100.0, 180.0))],
 )
 def test_few_points_are_enough(rate: float, monkeypatch: pytest.MonkeyPatch) -> None:
     slopes = []

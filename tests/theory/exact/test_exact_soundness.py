@@ -61,9 +61,8 @@ def test_a_rule_too_coarse_for_the_energy_is_refused() -> None:
     assert achieved.distortion == achieved.rate == achieved.error == np.inf
 
 
-@pytest.mark.parametrize(
-    ("d", "n", "slope"), [(3, 6, 1e3), pytest.param(50, 80, 2e4, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("d", "n", "slope"), [(3, 6, 1e3), (50, 80, 2e4)])
 def test_term_of_first_order_in_the_distortion_at_high_rate(d: int, n: int, slope: float) -> None:
     """R = asymptote − (d + 1)nD/(2(n + 1)) + O(D²): the coefficient between what the certificate leaves."""
     curve = curves.rate_distortion(rd.GaussianLinearModel(n, np.zeros(d)), slope)
