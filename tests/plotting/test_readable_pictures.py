@@ -81,7 +81,7 @@ for truth in ("two-level", "gaussian", "sparse", "low-rank"):
     )
 # One of each kind whose faults no other test looks for; the others are drawn by the same functions from
 # other numbers.
-QUICK = {"two-clusters", "diameter", "description-length", "mnist/figure5"}
+QUICK = {"two-clusters", "diameter", "description-length"}
 
 
 @pytest.fixture(autouse=True)

@@ -121,6 +121,7 @@ def test_a_picture_is_of_the_table_beside_it(redraw: ModuleType, name: str) -> N
     assert np.abs(ours - again).mean() < NEAR
 
 
+@pytest.mark.slow
 def test_another_table_is_another_picture(redraw: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     record = redraw.record("two-clusters")
     record["population_risk"]["erm"]["mean"] *= 1.2
