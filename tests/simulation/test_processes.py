@@ -34,10 +34,11 @@ try:
     assert processes.gathered(b"x" * (1 + 99 * number)) == [b"x", b"x" * 100]
     assert processes.from_first({"said": number}) == {"said": 0}
     assert processes.in_first(lambda: "here") == (None if number else "here")
-    import jax
-    from tests.simulation.test_devices import simulated
-    jax.config.update("jax_enable_x64", True)
-    print(json.dumps(simulated("codebook")), flush=True)
+    if sys.argv[3] == "all":
+        import jax
+        from tests.simulation.test_devices import simulated
+        jax.config.update("jax_enable_x64", True)
+        print(json.dumps(simulated("codebook")), flush=True)
     processes.require_same("a command")
     print([done for done in processes.shared(unit, [0, 1, 2, 3, 4])], flush=True)
     try:
@@ -80,28 +81,21 @@ def run(work: str) -> list[tuple[int, str]]:
     return [(one.returncode, text) for one, text in zip(started, said, strict=True)]
 
 
-@pytest.fixture(scope="module")
-def said() -> str:
+def test_all_processes_have_all_results_and_refuse_what_one_refuses() -> None:
     results = [(i, [i * i, i % 2, 0.1 + 0.2]) for i in range(5)]
     rounds = [results[:2], results[2:4], results[4:]]
     # Before them a simulation: both have the bits of one process, a block that is not whole among them.
     # Nothing else stands on standard output, which may be JSON that somebody reads.
-    return f"{json.dumps(simulated('codebook'))}\n{rounds}\n{OTHER_COMMAND}\nagreed: unit 5 cannot be done\n"
-
-
-# Where a process dies all ends in order before; `ratedist` itself is seen to end in order by its own tests.
-@pytest.mark.slow
-def test_all_processes_have_all_results_and_refuse_what_one_refuses(said) -> None:
+    said = f"{json.dumps(simulated('codebook'))}\n{rounds}\n{OTHER_COMMAND}\nagreed: unit 5 cannot be done\n"
     assert run("all") == [(0, said)] * 2
 
 
-def test_a_process_that_dies_does_not_leave_the_others_waiting(said) -> None:
-    """After all that is above."""
-    (status, first), (other, second) = run("die")
+def test_a_process_that_dies_does_not_leave_the_others_waiting() -> None:
+    """Nor does a refusal before it."""
+    (status, said), (other, _) = run("die")
     # Told to end it ends at once: JAX could have taken the signal for itself.
     assert (status, other) == (3, -signal.SIGTERM)
-    assert first.startswith(said + "lost: another process of this run is gone")
-    assert second == said
+    assert "agreed: unit 5 cannot be done\nlost: another process of this run is gone" in said
 
 
 def test_a_port_that_something_else_has_is_refused_in_words() -> None:
