@@ -37,8 +37,8 @@ from ratedist.simulation.checkpoint import packed, unpacked
 from ratedist.simulation.shared_loop import MOST_APART, range_size
 
 SIZES = ((10, 4), (25, 8), (50, 8), (50, 16), (60, 16))
-LONG_SIZES = ((300, 4), (1000, 4), (1000, 16))
-LONGEST_SIZES = ((2000, 4), (2000, 8), (3000, 16))
+LONG_SIZES = ((300, 4), (300, 16), (1000, 4), (1000, 16), (2000, 16))
+LONGEST_SIZES = ((3000, 4), (3000, 16), (6000, 4), (6000, 16))
 FEW, MANY = 512, 16_384
 LARGER = 3
 COMPRESSORS, QUANTITIES = 22, 7
@@ -149,16 +149,16 @@ def main() -> None:
 
     print("\nfitted to points of a sweep, in processor seconds:")
     shape, trial, each = fitted(sizes, many)
-    few = 1 if quick else 3
+    few = 1 if quick else None
     pair = fitted_to_long(LONG_SIZES[:few], 64 if quick else 256, trial, (2, 1))
-    pair_of_clusters = fitted_to_long(LONGEST_SIZES[:few], 16, trial, (1, 2))
+    with_fast = fitted_to_long(LONGEST_SIZES[:few], 16, trial, (1, 1))
     found = {
         "START": start,
         "SHAPE": shape,
         "TRIAL": trial,
         "WEIGHT_AND_CLUSTER": each,
         "PAIR_AND_CLUSTER": pair,
-        "WEIGHT_AND_PAIR_OF_CLUSTERS": pair_of_clusters,
+        "LONG_WEIGHT_AND_CLUSTER": with_fast,
     }
     for name, value in found.items():
         print(f"  {name} = {value:.2g} (in cost_model.py {getattr(cost_model, name):.2g})")

@@ -11,10 +11,12 @@ from ratedist.quantizers.scalar.certified_runs import RESOLUTION, TINY, hidden_b
 from ratedist.quantizers.scalar.prefix_table import PrefixTable, compiled_functions, even_boundaries
 from ratedist.quantizers.scalar.price_search import SHARP, Priced, cheapest_at_some_price, middle_price
 from ratedist.quantizers.scalar.run_table import ROUNDING
-from ratedist.quantizers.scalar.statistics import SortedEntries
+from ratedist.quantizers.scalar.statistics import DENSE_SIZE, SortedEntries
 
-# Weights from which it pays to load Numba, and boundaries on which the price is looked for.
-FEWEST, BOUNDARIES = 1 << 12, 1 << 13
+# Weights from which it pays to load Numba, since no dense table holds their costs.
+FEWEST = DENSE_SIZE + 1
+# Boundaries on which the price is looked for.
+BOUNDARIES = 1 << 13
 # Weights in a bin, and bins for a cluster, without which bins save nothing.
 FEWEST_EACH = 8
 # Weights from which a pass over them costs more than the middle of the right prices on the bins.

@@ -12,23 +12,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ratedist.quantizers.traced.least_costs import least_costs, marked, start_mask
 from ratedist.quantizers.traced.run_moments import power_of_two_below
 from ratedist.quantizers.traced.sorting import sorted_columns
 
-# Up to as many weights, that many of the 52 bits of a cost keep the start of the last run.
-START_BITS = {64: 6, 256: 8, 1024: 10, 16384: 14}
 # Above, one vector after another on the host is as quick: for any number of clusters, and for two at most.
-LARGEST, LARGEST_IN_TWO = 1024, 16384
+LARGEST, LARGEST_IN_TWO = 2048, 16384
+# Weights times clusters of a vector, lest a chunk's table takes more than a quarter of a gigabyte.
+MOST_COSTS = 1 << 20
 # Vectors at a time, whose tables are a megabyte each: beyond it they leave the processor's cache.
 LANES = 128
 # Of more weights fewer vectors, lest tables grow with the square.
 MOST_WEIGHTS = 256
-# Starts and ends of runs at a time.
-BLOCK = 5
 # Groups of rows, each with as many selections as its largest number of clusters asks for.
 ROW_GROUPS = 4
-# Of what is no clustering; its multiples are still finite.
-IMPOSSIBLE = 1e300
 
 
 def optimal_side_by_side(
@@ -39,16 +36,16 @@ def optimal_side_by_side(
     The dynamic programme is that of :func:`~ratedist.quantizers.traced.optimal.optimal_path`. A cost carries
     the start of its last run in its last bits, six up to 64 weights and ``START_BITS`` above: one minimum
     finds both. That moves each least cost by less than ε = 2⁻⁴⁶ of itself and layer, above 64, 256 and 1024
-    weights 2⁻⁴⁴, 2⁻⁴² and 2⁻³⁸. What is found costs at most ``1 + 2Kε``, and some d units in the last place,
-    times the optimum. Where the best two clusterings differ by more, it is the best. Of those that cost the
-    same the last run is the longest, then the one before, and so on. Equal weights are in one cluster, the
-    lowest that could have them. At most two clusters take d steps and no table.
+    weights 2⁻⁴⁴, 2⁻⁴² and 2⁻³⁸. What is found costs at most ``1 + K(2 + d/5)ε``, and some d units in the last
+    place, times the optimum. Where the best two clusterings differ by more, it is the best. Of those that
+    cost the same the last run is the longest, then the one before, and so on. Equal weights are in one
+    cluster, the lowest that could have them. At most two clusters take d steps and no table.
 
     XLA takes differences below the smallest normal number as zero: weights no further apart count as equal
     in all costs and means.
 
     Args:
-        weights: shape ``(T, d)``, float64, d at most 1024, for at most two clusters 16384.
+        weights: shape ``(T, d)``, float64, d at most 2048, for at most two clusters 16384.
         clusters: R numbers of clusters, each at most d, static.
 
     Returns:
@@ -61,8 +58,10 @@ def optimal_side_by_side(
     # A map over no vectors has none of them, and still a shape.
     chunks = max(-(-num_vectors // at_a_time), 1)
     # As few lanes as do for them, in eights, which registers hold.
-    lanes = -(-num_vectors // (8 * chunks)) * 8
-    padded = jnp.pad(weights, ((0, chunks * lanes - num_vectors), (0, 0)))
+    lanes = max(-(-num_vectors // (8 * chunks)), 1) * 8
+    # Lanes without a vector repeat one: those of zeros would have the longest last runs of all.
+    missing, mode = chunks * lanes - num_vectors, "edge" if num_vectors else "constant"
+    padded = jnp.pad(weights, ((0, missing), (0, 0)), mode=mode)
     grouped = padded.reshape(chunks, lanes, d)
     thresholds, centers, counts = jax.lax.map(lambda chunk: _of_one_chunk(chunk, clusters), grouped)
     # Rows by and by: those of few clusters are done after few selections.
@@ -109,7 +108,7 @@ def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Arra
     # A vector with a number that is not finite has no centre that is.
     unit = jnp.where(jnp.isfinite(spread), power_of_two_below(spread), jnp.nan)
     gaps = jnp.diff(values, axis=0, prepend=values[:1]) / unit[None, :]
-    starts = _walk_back(_least_costs(gaps, most), d, clusters) if most > 2 else _two_runs(gaps, clusters)
+    starts = _walk_back(least_costs(gaps, most), d, clusters) if most > 2 else _two_runs(gaps, clusters)
     used, before = starts < d, jnp.maximum(starts, 1) - 1
     row, lane = jnp.arange(len(clusters))[None, :, None], jnp.arange(lanes)
     below = values.at[before, lane].get(mode="promise_in_bounds")
@@ -126,72 +125,15 @@ def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Arra
     return thresholds, centers, counts.astype(jnp.int32).T
 
 
-def _least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
-    """Least cost of the j lowest weights in k clusters, the start of the last one in its last bits.
-
-    Args:
-        gaps: from each weight to the next lower one, shape ``(d, T)``.
-        max_clusters: K.
-
-    Returns:
-        the bits of costs, int64 of shape ``(K + 1, d + 1 or a little more, T)``, in squares of the unit.
-    """
-    d, lanes = gaps.shape
-    mask = _start_mask(d)
-    num_blocks = -(-d // BLOCK)
-    block = -(-d // num_blocks)
-    padded = num_blocks * block
-    gaps = jnp.pad(gaps, ((0, padded - d), (0, 0)))
-    index = jnp.arange(padded)
-    impossible = _bits(jnp.asarray(IMPOSSIBLE, gaps.dtype))
-
-    def one_block(state: tuple, number: jax.Array) -> tuple[tuple, None]:
-        """The costs of all runs that end in a block, and what is least with one of them as the last."""
-        reach, before, least = state
-        first = number * block
-
-        longer, cost = before, jnp.zeros((block, padded, lanes), gaps.dtype)
-        for row in range(block):
-            # As ``run_moments.run_costs``: R is the distance of the last weight from the mean of its run.
-            length = first + row - index
-            distance = reach + jax.lax.dynamic_slice_in_dim(gaps, first + row, 1)
-            reach = distance * jnp.where(length > 0, length / (length + 1), 0)[:, None]
-            own = jnp.where(length == 0, 0.0, IMPOSSIBLE)[:, None]
-            longer = jnp.where((length > 0)[:, None], longer + distance * reach, own)
-            cost = cost.at[row].set(longer)
-
-        def one_layer(k: jax.Array, least: jax.Array) -> jax.Array:
-            def some_starts(start_block: jax.Array, lowest: jax.Array) -> jax.Array:
-                for start in (start_block * block + offset for offset in range(block)):
-                    shorter = jax.lax.dynamic_slice(least, (k - 1, start, 0), (1, 1, lanes))[0]
-                    last = jax.lax.dynamic_slice(cost, (0, start, 0), (block, 1, lanes))[:, 0]
-                    lowest = jnp.minimum(lowest, _marked(_number(shorter) + last, start, mask))
-                return lowest
-
-            nothing = jnp.full((block, lanes), impossible)
-            lowest = jax.lax.fori_loop((k - 1) // block, number + 1, some_starts, nothing)
-            return jax.lax.dynamic_update_slice(least, lowest[None], (k, first + 1, 0))
-
-        least = jax.lax.dynamic_update_slice(least, _marked(cost[:, 0], 0, mask)[None], (1, first + 1, 0))
-        # Nobody asks for the last layer but at the last end, and j weights have at most j clusters.
-        layers = jnp.where(number == num_blocks - 1, max_clusters, max_clusters - 1)
-        least = jax.lax.fori_loop(2, jnp.minimum(layers, first + block) + 1, one_layer, least)
-        return (reach, cost[-1], least), None
-
-    nothing = jnp.zeros((padded, lanes), gaps.dtype)
-    least = jnp.full((max_clusters + 1, padded + 1, lanes), impossible)
-    return jax.lax.scan(one_block, (nothing, nothing, least), jnp.arange(num_blocks))[0][2]
-
-
 def _walk_back(least: jax.Array, num_weights: int, clusters: Sequence[int]) -> jax.Array:
     """The first entry of each run of each optimum, in ascending order, d beyond K: ``(K_max, R, T)``.
 
     Args:
-        least: from ``_least_costs``.
+        least: from ``least_costs``.
         num_weights: d.
         clusters: R numbers of clusters.
     """
-    mask = _start_mask(num_weights)
+    mask = start_mask(num_weights)
     wanted = jnp.asarray(np.array(clusters))[:, None]
     lane = jnp.arange(least.shape[2])
 
@@ -232,7 +174,7 @@ def _two_runs(gaps: jax.Array, clusters: Sequence[int]) -> jax.Array:
     lengths = jnp.arange(d, dtype=gaps.dtype)
     costs = jax.lax.scan(one_entry, (nothing, nothing), (lengths, both))[1]
     total = costs[:-1, :lanes] + costs[-2::-1, lanes:]
-    cut = jnp.min(_marked(total, jnp.arange(1, d)[:, None], _start_mask(d)), axis=0) & _start_mask(d)
+    cut = jnp.min(marked(total, jnp.arange(1, d)[:, None], start_mask(d)), axis=0) & start_mask(d)
     return jnp.stack([first, jnp.where(wanted == 2, cut[None], d)])
 
 
@@ -270,25 +212,6 @@ def _up_to_equal(values: jax.Array) -> jax.Array:
     d, lanes = values.shape
     nothing = jnp.full(lanes, jnp.nan), jnp.full(lanes, d)
     return jax.lax.scan(one_entry, nothing, (jnp.arange(d), values), reverse=True)[1]
-
-
-def _bits(costs: jax.Array) -> jax.Array:
-    """Numbers of at least 0 as integers of the same order."""
-    return jax.lax.bitcast_convert_type(costs, jnp.int64)
-
-
-def _number(bits: jax.Array) -> jax.Array:
-    return jax.lax.bitcast_convert_type(bits, jnp.float64)
-
-
-def _start_mask(num_weights: int) -> int:
-    """The bits of a cost that a start is kept in."""
-    return 2 ** next(bits for most, bits in START_BITS.items() if num_weights <= most) - 1
-
-
-def _marked(costs: jax.Array, start: int | jax.Array, mask: int) -> jax.Array:
-    """The bits of costs with a start in the last of them."""
-    return (_bits(costs) & ~mask) | start
 
 
 def _bit_of_word(starts: jax.Array, first: jax.Array) -> jax.Array:

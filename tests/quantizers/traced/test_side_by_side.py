@@ -13,8 +13,9 @@ from hypothesis.extra.numpy import arrays
 
 import ratedist as rd
 from ratedist.quantizers import optimal_scalar_path
+from ratedist.quantizers.traced.least_costs import START_BITS
 from ratedist.quantizers.traced.optimal import OptimalPath, optimal_path, quantized_side_by_side
-from ratedist.quantizers.traced.side_by_side import START_BITS, optimal_side_by_side
+from ratedist.quantizers.traced.side_by_side import optimal_side_by_side
 from ratedist.quantizers.traced.sorting import sorted_columns
 
 D, MOST, TRIALS, MANY = 12, 5, 8, 10
@@ -186,6 +187,17 @@ def test_more_than_sixty_four_weights_against_numpy(d):
         np.testing.assert_array_equal(counts[trial, row], np.bincount(labels[trial, row], minlength=16))
 
 
+def test_one_vector_does_not_hide_starts_from_the_others():
+    """Two far clusters leave out starts up to the second one; beside them lies a vector with one long run."""
+    generator, d, K = np.random.default_rng(3), 50, 8
+    two = np.repeat([-1.0, 1.0], d // 2) + 0.01 * generator.normal(size=(7, d))
+    late = np.concatenate([1e3 * np.arange(1, K), generator.normal(size=d - K + 1)])
+    weights = np.concatenate([two, -late[None, :], late[None, :]])
+    found = jax.jit(lambda w: optimal_side_by_side(w, (K,)))(weights)
+    expected = [rd.kmeans(one, K, method="optimal").labels for one in weights]
+    np.testing.assert_array_equal(np.asarray(found[0])[:, 0], expected)
+
+
 @jax.jit
 def one_and_two(weights):
     return optimal_side_by_side(weights, (2, 1)[-weights.shape[1] :])
@@ -220,10 +232,11 @@ def test_of_two_cuts_that_cost_the_same_the_last_run_is_the_longest():
 
 
 def test_where_it_applies():
-    assert quantized_side_by_side(1024, jnp.float64) == (jax.default_backend() == "cpu")
-    assert quantized_side_by_side(16384, jnp.float64, 2) == (jax.default_backend() == "cpu")
+    for d, most in ((1024, None), (2048, 3), (2048, 512), (16384, 2)):
+        assert quantized_side_by_side(d, jnp.float64, most) == (jax.default_backend() == "cpu")
     assert not quantized_side_by_side(1025, jnp.float64)
-    assert not quantized_side_by_side(1025, jnp.float64, 3)
+    assert not quantized_side_by_side(2048, jnp.float64, 513)
+    assert not quantized_side_by_side(2049, jnp.float64, 3)
     assert not quantized_side_by_side(16385, jnp.float64, 2)
     assert not quantized_side_by_side(50, jnp.float32)
 
