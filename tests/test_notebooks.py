@@ -18,8 +18,8 @@ from tests.notebook_text import Tag
 ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 COURSE = [path for path in NOTEBOOKS if path.name[0].isdigit()]
-# One full batch of trials, which compiles what other tests compile; data sets one after another are fewer.
-FEW, FEWER = 256, {"5_rank": 64}
+# One full batch of trials, which compiles what other tests compile.
+FEW = 256
 # Run once: what all of them import is no garbage, and `%reset` need not look through it each time. What is
 # traced is kept as a command keeps it, beside what the tests have compiled. No number of a text is the limit
 # of a tensor, and to find those would take longer than all else in networks: with few trials they are 0.1.
@@ -162,7 +162,7 @@ def test_notebook_is_a_lesson(path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(client, path: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    faults = run_and_compare(client, read(path), tmp_path, trials=FEWER.get(path.stem, FEW))
+    faults = run_and_compare(client, read(path), tmp_path, trials=FEW)
     assert not faults, "\n".join(faults)
 
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from ratedist.experiments.figure2_config import Figure2Config
 
 # Processor seconds on one core of the machine that docs/plan.md names; `python benchmarks/plan.py` fits them.
-START = 1.3
-SHAPE = 2.9
-TRIAL = 5.5e-6
-WEIGHT_AND_CLUSTER = 4.2e-8
+START = 1.4
+SHAPE = 3.7
+TRIAL = 2.3e-6
+WEIGHT_AND_CLUSTER = 2.5e-8
 # Of more weights each pair counts.
-PAIR_AND_CLUSTER = 3.5e-10
+PAIR_AND_CLUSTER = 2.1e-10
 MOST_LINEAR = 256
 # More are no longer quantised side by side, but for each number of clusters by the extra "fast".
-LONG_WEIGHT_AND_CLUSTER = 4.7e-7
+LONG_WEIGHT_AND_CLUSTER = 4.1e-7
 MOST_SIDE_BY_SIDE = 2048
 
 
