@@ -37,7 +37,7 @@ from ratedist.simulation.checkpoint import packed, unpacked
 from ratedist.simulation.shared_loop import MOST_APART, range_size
 
 SIZES = ((10, 4), (25, 8), (50, 8), (50, 16), (60, 16))
-LONG_SIZES = ((300, 4), (300, 16), (1000, 4), (1000, 16), (2000, 16))
+LONG_SIZES = ((300, 4), (300, 16), (1000, 4), (1000, 16))
 LONGEST_SIZES = ((3000, 4), (3000, 16), (6000, 4), (6000, 16))
 FEW, MANY = 512, 16_384
 LARGER = 3

@@ -17,7 +17,7 @@ PAIR_AND_CLUSTER = 2.1e-10
 MOST_LINEAR = 256
 # More are no longer quantised side by side, but for each number of clusters by the extra "fast".
 LONG_WEIGHT_AND_CLUSTER = 4.1e-7
-MOST_SIDE_BY_SIDE = 2048
+MOST_SIDE_BY_SIDE = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ def predicted(points: Sequence[tuple[int, Figure2Config]]) -> Cost:
     """The cost of K-means up to some K on points of d weights each.
 
     Seconds are START + SHAPE · (shapes) + trials · (TRIAL + WEIGHT_AND_CLUSTER · d · K), with d² · K and a
-    constant of its own in place of d · K beyond 256 weights, and another constant beyond 2048.
+    constant of its own in place of d · K beyond 256 weights, and another constant beyond 1024.
     """
     shapes = {(d, one.max_clusters, one.method, one.rate, one.center_bits, one.sampler) for d, one in points}
     seconds = sum(one.num_trials * of_trial(d, one.max_clusters * len(one.methods)) for d, one in points)

@@ -192,7 +192,7 @@ def test_the_cost_model_knows_which_weights_are_quantised_side_by_side() -> None
     for (d, K), (more, clusters), times in (
         ((128, 16), (256, 16), 2),
         ((300, 16), (600, 16), 4),
-        ((2100, 4), (4200, 8), 4),
+        ((1100, 4), (2200, 8), 4),
     ):
         seconds = [cost_model.of_trial(*one) - cost_model.TRIAL for one in ((d, K), (more, clusters))]
         assert seconds[1] == pytest.approx(times * seconds[0])

@@ -23,6 +23,12 @@ FEWEST_EACH = 8
 MANY = 1 << 16
 
 
+class _Disk:
+    """Whether it was too full in this process for what Numba keeps: compiling in vain takes longest."""
+
+    is_full = False
+
+
 class PricedRuns(NamedTuple):
     """Edges of K runs, their means, and a lower bound on the cost of any K runs in real arithmetic."""
 
@@ -49,7 +55,7 @@ def lagrangian_runs(entries: SortedEntries, num_clusters: int) -> PricedRuns | N
 
     Source: Aggarwal, Schieber & Tokuyama 1994 (price, splice); Grønlund et al. 2017 (K-means).
     """
-    if entries.size < FEWEST or not 1 < num_clusters < entries.size:
+    if entries.size < FEWEST or not 1 < num_clusters < entries.size or _Disk.is_full:
         return None
     compiled = compiled_functions()
     if compiled is None:
@@ -59,7 +65,8 @@ def lagrangian_runs(entries: SortedEntries, num_clusters: int) -> PricedRuns | N
     rest = SortedEntries(entries.position[kept], None if entries.mass is None else entries.mass[kept])
     try:
         found = _priced(rest, num_clusters - first - last, compiled)
-    except OSError:  # Numba cannot write what it keeps: a full disk
+    except OSError:  # Numba cannot write what it keeps
+        _Disk.is_full = True
         return None
     if found is None or first + last == 0:
         return found

@@ -16,12 +16,7 @@ import numpy as np
 
 from ratedist.quantizers.traced.assignment import check_shapes, label_counts, lookup, nearest_labels
 from ratedist.quantizers.traced.run_moments import run_costs, run_means, scaled_entries
-from ratedist.quantizers.traced.side_by_side import (
-    LARGEST,
-    LARGEST_IN_TWO,
-    MOST_COSTS,
-    optimal_side_by_side,
-)
+from ratedist.quantizers.traced.side_by_side import LARGEST, LARGEST_IN_TWO, optimal_side_by_side
 
 # Up to this many weights the dynamic programme with its d × d table runs inside the traced trial; above,
 # sorting and prefix sums in NumPy on the host are faster and need no table.
@@ -59,8 +54,8 @@ def optimal_path(
     The costs have a relative error of some d units in the last place. Those below the smallest normal number
     times the largest importance and the square of the range count as zero.
 
-    Under ``vmap``, up to 2048 weights of equal importance in double precision are quantised side by side on
-    CPU, with K at most 2²⁰/d, and for at most two clusters up to 16384, many times as quickly: see
+    Under ``vmap``, up to 1024 weights of equal importance in double precision are quantised side by side on
+    CPU, for at most two clusters up to 16384, many times as quickly: see
     :func:`~ratedist.quantizers.traced.side_by_side.optimal_side_by_side`.
 
     Args:
@@ -92,11 +87,8 @@ def quantized_side_by_side(
         dtype: of the weights.
         max_clusters: K_max, or ``None`` for any number.
     """
-    K = num_weights if max_clusters is None else max_clusters
-    few = (
-        num_weights <= LARGEST_IN_TWO if K <= 2 else num_weights <= LARGEST and num_weights * K <= MOST_COSTS
-    )
-    return few and dtype == jnp.float64 and jax.default_backend() == "cpu"
+    largest = LARGEST if max_clusters is None or max_clusters > 2 else LARGEST_IN_TWO
+    return num_weights <= largest and dtype == jnp.float64 and jax.default_backend() == "cpu"
 
 
 @functools.cache

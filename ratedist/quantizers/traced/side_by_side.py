@@ -16,10 +16,8 @@ from ratedist.quantizers.traced.least_costs import least_costs, marked, start_ma
 from ratedist.quantizers.traced.run_moments import power_of_two_below
 from ratedist.quantizers.traced.sorting import sorted_columns
 
-# Above, one vector after another on the host is as quick: for any number of clusters, and for two at most.
-LARGEST, LARGEST_IN_TWO = 2048, 16384
-# Weights times clusters of a vector, lest a chunk's table takes more than a quarter of a gigabyte.
-MOST_COSTS = 1 << 20
+# Above, one vector after another on the host: for any number of clusters, and for two at most.
+LARGEST, LARGEST_IN_TWO = 1024, 16384
 # Vectors at a time, whose tables are a megabyte each: beyond it they leave the processor's cache.
 LANES = 128
 # Of more weights fewer vectors, lest tables grow with the square.
@@ -45,7 +43,7 @@ def optimal_side_by_side(
     in all costs and means.
 
     Args:
-        weights: shape ``(T, d)``, float64, d at most 2048, for at most two clusters 16384.
+        weights: shape ``(T, d)``, float64, d at most 1024, for at most two clusters 16384.
         clusters: R numbers of clusters, each at most d, static.
 
     Returns:

@@ -232,3 +232,19 @@ def test_a_full_disk_is_no_condition(tmp_path):
     pytest.importorskip("resource")
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", FULL_DISK], check=True, env=environment, timeout=300)
+
+
+def test_a_full_disk_is_asked_once(monkeypatch):
+    """What Numba compiles and cannot keep it would compile anew at every call."""
+    tried = []
+
+    def without_room(*arguments):
+        tried.append(arguments)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lagrangian, "_priced", without_room)
+    monkeypatch.setattr(lagrangian._Disk, "is_full", False)
+    weights = np.random.default_rng(0).normal(size=300)
+    for K in (3, 4):
+        assert kmeans(weights, K, method="optimal").converged
+    assert len(tried) == 1
