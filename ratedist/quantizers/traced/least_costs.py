@@ -16,11 +16,10 @@ IMPOSSIBLE = 1e300
 def least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
     """Least cost of the j lowest weights in k clusters, the start of the last one in its last bits.
 
-    With F(i, j) the least cost of which the last run is of the weights from i to j, the Monge property is
-    ``F(i', j + 1) − F(i, j + 1) ≥ F(i', j) − F(i, j)`` for i' < i: the last run of more weights begins no
-    earlier. So only starts from the earliest one on are tried that any vector at hand has some weights
-    before. That leaves out up to half of them, of many clusters most. Of starts that a rounding by ε tells
-    apart the wrong one may be kept, in each block of ends anew.
+    Let F(i, j) be the least cost of the weights up to j if the last run begins at i. By the Monge property
+    ``F(i', j + 1) − F(i, j + 1) ≥ F(i', j) − F(i, j)`` for i' < i: of more weights the last run begins no
+    earlier. So starts are tried from the earliest one on that any of the T vectors had at the end of the
+    block before. Starts whose costs differ by less than ε may be mistaken, in each block of ends anew.
 
     Args:
         gaps: from each weight to the next lower one, shape ``(d, T)``.
