@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ratedist.plotting.phase_diagram import draw_phase_diagram
+from tests.cli.conftest import unsettled
 from tests.plotting.readable import faults
 
 
@@ -31,8 +32,9 @@ def rows(verdict: str, sizes: tuple[int, ...] = (20, 50)) -> pd.DataFrame:
 RECORD = {"panels": ["d"], "errors_ahead": 4.0}
 
 
-def test_every_panel_has_its_own_numbers_of_weights_a_sample() -> None:
+def test_every_panel_has_its_own_numbers_of_weights_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """They differ where d makes panels and n runs across, also in rows below each other."""
+    unsettled(monkeypatch, "phase_diagram")
     sizes = (20, 50, 60, 80)
     figure = draw_phase_diagram(rows("helps", sizes), RECORD)
     drawn = [axes for axes in figure.axes if axes.get_title(loc="left")]

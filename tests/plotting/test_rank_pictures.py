@@ -17,12 +17,17 @@ from ratedist.plotting import compare as compare_picture
 from ratedist.plotting.compare import draw_compare
 from ratedist.plotting.low_rank import draw_low_rank
 from ratedist.plotting.network_ranks import draw_network_ranks
+from tests.cli.conftest import unsettled
 from tests.plotting.readable import faults
 
 FIGURES = pathlib.Path(__file__).parents[2] / "figures"
 
 
-@pytest.fixture(autouse=True)
+# A level far above all curves.
+FAR = {"ridge": 1e3}
+
+
+@pytest.fixture(autouse=True, scope="module")
 def _figures_are_closed() -> Iterator[None]:
     yield
     plt.close("all")
@@ -31,10 +36,16 @@ def _figures_are_closed() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def compared() -> Figure:
     """The comparison with a long title, for tests that change nothing of it."""
-    return draw_compare(*compare_table(), "w*: a we$^$ird_{ name\n" + "and a long note " * 20)
+    return draw_compare(*compare_table(FAR), "w*: a we$^$ird_{ name\n" + "and a long note " * 20)
 
 
-def compare_table() -> tuple[pd.DataFrame, dict]:
+@pytest.fixture(scope="module")
+def of_low_rank() -> Figure:
+    """For tests that change nothing of it."""
+    return draw_low_rank(*low_rank_table(FAR), "a title")
+
+
+def compare_table(levels: dict[str, float]) -> tuple[pd.DataFrame, dict]:
     rows: list[dict] = [{"algorithm": "erm", "excess_risk": 2.0}]
     for place, name in enumerate(ALGORITHMS):
         for bits in (0.7, 1.5, 4.0):
@@ -43,14 +54,14 @@ def compare_table() -> tuple[pd.DataFrame, dict]:
                 row |= {"minus_erm_sem": 0.05, "on_curve": bits != 1.5, "num_trials": 10}
             rows.append(row)
     record = {
-        "levels": {"erm": 2.0, "ridge": 1.5, "nothing": 20.0},
+        "levels": {"erm": 2.0, "ridge": 1.5, "nothing": 20.0, **levels},
         "configuration": {"rates": [0.5, 1.0]},
         "sentence": "At 1 bit a weight K-means wins.\nAt 2 bits a weight pruning wins.",
     }
     return pd.DataFrame(rows, columns=list(COMPARE)).astype({"num_trials": "Int64"}), record
 
 
-def low_rank_table() -> tuple[pd.DataFrame, dict]:
+def low_rank_table(levels: dict[str, float]) -> tuple[pd.DataFrame, dict]:
     rows: list[dict] = [{"projection": "erm", "excess_risk": 10.0}]
     for name in ("plain", "noise", "inputs", "information", "information_asymptotic"):
         for rank in range(5):
@@ -68,7 +79,7 @@ def low_rank_table() -> tuple[pd.DataFrame, dict]:
                 })  # fmt: skip
     one = {"best_rank": 2, "excess_risk": 4.0}
     record = {
-        "findings": {"erm": 10.0, "true_rank": 2, "projections": {"information": one}},
+        "findings": {"erm": levels.get("ridge", 10.0), "true_rank": 2, "projections": {"information": one}},
         "sentence": "The true rank is 2.\nBy information the minimum is there.",
     }
     return pd.DataFrame(rows, columns=list(LOW_RANK)).astype({"num_trials": "Int64"}), record
@@ -112,39 +123,44 @@ def test_curves_begin_at_nothing_sent_and_have_their_corners_alone(compared: Fig
 @pytest.mark.parametrize(
     "levels",
     [
-        {"ridge": 1e3},
+        FAR,
         *(
             pytest.param(levels, marks=pytest.mark.slow)
             for levels in ({"erm": 1e-3, "ridge": 1.5}, {}, {"nothing": 1.0})
         ),
     ],
 )
-def test_whatever_the_levels_are_the_picture_can_be_read(levels: dict[str, float]) -> None:
-    table, record = compare_table()
-    record["levels"] |= levels
-    assert faults(draw_compare(table, record, "a title")) == []
-    table, record = low_rank_table()
-    record["findings"]["erm"] = levels.get("ridge", 10.0)
-    assert faults(draw_low_rank(table, record, "a title")) == []
+def test_whatever_the_levels_are_the_picture_can_be_read(
+    levels: dict[str, float], compared: Figure, of_low_rank: Figure
+) -> None:
+    figures = compared, of_low_rank
+    if levels != FAR:
+        figures = (
+            draw_compare(*compare_table(levels), "a title"),
+            draw_low_rank(*low_rank_table(levels), "a title"),
+        )
+    for figure in figures:
+        assert faults(figure) == []
 
 
-def test_every_code_is_in_every_panel_and_in_colour_in_its_family(compared: Figure) -> None:
+def test_every_code_is_in_every_panel_and_in_colour_in_its_family(
+    compared: Figure, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for upper, (name, codes) in zip(compared.axes, compare_picture.FAMILIES.items(), strict=False):
         assert upper.get_title(loc="left") == name
         assert len(upper.containers) == len(codes)
         grey = [line for line in upper.lines if line.get_color() == "#BBBBBB"]
         assert len(grey) == len(ALGORITHMS) - len(codes)
     assert sorted(code for codes in compare_picture.FAMILIES.values() for code in codes) == sorted(ALGORITHMS)
-    table, record = compare_table()
+    unsettled(monkeypatch, "compare")
+    table, record = compare_table(FAR)
     table = table[~table["algorithm"].str.startswith("low_rank")]
     assert len(draw_compare(table, record).axes) == 6
 
 
-def test_the_minimum_is_named_and_each_curve_of_factors_has_its_rank() -> None:
-    table, record = low_rank_table()
-    figure = draw_low_rank(table, record, "a title")
-    within_the_page(figure)
-    ranks, bits = figure.axes
+def test_the_minimum_is_named_and_each_curve_of_factors_has_its_rank(of_low_rank: Figure) -> None:
+    within_the_page(of_low_rank)
+    ranks, bits = of_low_rank.axes
     assert "minimum: rank 2, 4" in [text.get_text() for text in ranks.texts]
     assert sorted(text.get_text() for text in bits.texts)[:4] == ["1", "1", "2", "2"]
     labels = {text.get_text() for text in bits.get_legend().get_texts()}

@@ -17,6 +17,7 @@ from ratedist.cli.networks import _figures
 from ratedist.experiments.network_config import DigitsConfig
 from ratedist.experiments.network_summary import QUANTITIES, pooled_diagrams, summarize
 from ratedist.plotting.layout import label_points, level, settle
+from tests.cli.conftest import unsettled
 from tests.plotting.readable import faults
 
 nan = float("nan")
@@ -83,7 +84,8 @@ def test_one_network_is_drawn_without_error_bars(
         assert faults(figure) == [], name
 
 
-def test_two_networks_have_error_bars() -> None:
+def test_two_networks_have_error_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    unsettled(monkeypatch, "networks")
     options = {
         "models": 2,
         "clusters": (4, 7),
