@@ -1,10 +1,13 @@
 """The explorer's scripts in Node, without a document."""
 
+import atexit
+import functools
 import json
 import pathlib
 import re
 import shutil
 import subprocess
+import threading
 from typing import Any
 
 import pytest
@@ -16,11 +19,22 @@ needs_node = pytest.mark.skipif(
     NODE is None, reason="the explorer's scripts are run by Node, which is not here"
 )
 
+# One process answers all questions, each in a world of its own.
 RUNNER = """
-const fs = require('fs'), vm = require('vm'), given = JSON.parse(fs.readFileSync(0, 'utf8'));
-for (const path of given.scripts) vm.runInThisContext(fs.readFileSync(path, 'utf8'), { filename: path });
-const answer = vm.runInThisContext(`(given) => { ${given.body} }`)(given.input);
-process.stdout.write(JSON.stringify(answer));
+const fs = require('fs'), vm = require('vm'), readline = require('readline');
+readline.createInterface({ input: process.stdin }).on('line', (line) => {
+  const given = JSON.parse(line), world = vm.createContext({ URLSearchParams });
+  let found;
+  try {
+    for (const filename of given.scripts) {
+      vm.runInContext(fs.readFileSync(filename, 'utf8'), world, { filename });
+    }
+    found = { answer: vm.runInContext(`(given) => { ${given.body} }`, world)(given.input) };
+  } catch (error) {
+    found = { fault: String(error && error.stack) };
+  }
+  process.stdout.write(JSON.stringify(found) + '\\n');
+});
 """
 
 
@@ -31,10 +45,29 @@ def scripts() -> list[pathlib.Path]:
     return [FOLDER / name for name in names[:-1]]
 
 
+@functools.cache
+def _node() -> subprocess.Popen[str]:
+    assert NODE is not None
+    process = subprocess.Popen(
+        [NODE, "-e", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    atexit.register(process.__exit__, None, None, None)
+    return process
+
+
 def in_node(body: str, given: Any = None) -> Any:
     """What ``body``, the inside of a function of ``given``, returns after all scripts have run."""
     message = json.dumps({"scripts": [str(path) for path in scripts()], "body": body, "input": given})
-    assert NODE is not None
-    done = subprocess.run([NODE, "-e", RUNNER], input=message, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    process = _node()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    patience = threading.Timer(300, process.kill)
+    patience.start()
+    try:
+        process.stdin.write(message + "\n")
+        process.stdin.flush()
+        found = json.loads(process.stdout.readline())
+    finally:
+        patience.cancel()
+    assert "fault" not in found, found["fault"]
+    return found.get("answer")

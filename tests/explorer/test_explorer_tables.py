@@ -34,7 +34,7 @@ def test_gaussian_codes_are_a_simulation_of_others() -> None:
     for name, least, clever in (("one", 8, 0.3633802), ("two", 5, 0.1174818)):
         table = TABLES["blocks"][name]
         for m in (1, 4, 8):
-            codes = 50 if m < 8 else 15  # words are many there, and codes alike
+            codes = 50 if m < 8 else 8  # words are many there, and codes alike
             other = rd.random_code_distortion(generator, "gaussian", m, table["rate"] * BITS, codes)
             error = math.hypot(other.sem, table["error"][m - 1])
             assert abs(other.mean - table["distortion"][m - 1]) <= 4 * error
