@@ -27,7 +27,7 @@ def draws_of(indices: jax.Array) -> tuple[jax.Array, jax.Array]:
 @pytest.fixture(scope="module", params=[True, False], ids=["double", "single"])
 def drawn(request) -> tuple[np.ndarray, np.ndarray]:
     with jax.enable_x64(request.param):
-        normals, squares = draws_of(jnp.arange(DRAWS))
+        normals, squares = draws_of(np.arange(DRAWS))
         assert normals.dtype == squares.dtype == (jnp.float64 if request.param else jnp.float32)
     return np.asarray(normals, float), np.asarray(squares, float)
 
@@ -71,7 +71,7 @@ def test_what_is_drawn_together_is_independent(drawn, uniforms) -> None:
 
 
 def test_a_draw_does_not_depend_on_its_batch(drawn) -> None:
-    few = draws_of(jnp.arange(70, 77))
+    few = draws_of(np.arange(70, 77))
     if drawn[1][70, 0] == few[1][0, 0]:  # the tests run in double precision
         for whole, part in zip(drawn, few, strict=True):
             np.testing.assert_array_equal(whole[70:77], part)
@@ -130,8 +130,9 @@ def test_untested_proposals_are_seen() -> None:
     untested = np.where(np.arange(variates.NUM_PROPOSALS)[:, None] < variates.NUM_ATTEMPTS, -np.inf, logs)
     chi_squares = jax.jit(variates._chi_squares)
     right, wrong = (chi_squares(proposals, values, np.ones(4 * DRAWS)) for values in (logs, untested))
-    assert kstest(right, chi2(1).cdf).pvalue > 1e-4
-    assert kstest(wrong, chi2(1).cdf).pvalue < 1e-6
+    # Of so many draws the exact chance takes long, and the limit's is near.
+    assert kstest(right, chi2(1).cdf, method="asymp").pvalue > 1e-4
+    assert kstest(wrong, chi2(1).cdf, method="asymp").pvalue < 1e-6
 
 
 @pytest.mark.parametrize("margin", [1e-9, -1e-9])
@@ -151,10 +152,16 @@ def test_a_proposal_is_accepted_as_published(margin: float) -> None:
     np.testing.assert_allclose(found, 2 * scale * expected, rtol=1e-12)
 
 
+@jax.jit
+def draws_where_all_uniforms_are(uniform: jax.Array) -> tuple[jax.Array, jax.Array]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax.random, "uniform", lambda key, shape, dtype: jnp.full(shape, uniform, dtype))
+        return variates.normals_and_chi_squares(KEY, 2, jnp.asarray([1.0, 31.0, 1e6]))
+
+
 @pytest.mark.parametrize("uniform", [0.0, 1 - 2.0**-23])
-def test_the_ends_of_the_uniforms_are_numbers(uniform: float, monkeypatch) -> None:
-    monkeypatch.setattr(jax.random, "uniform", lambda key, shape, dtype: jnp.full(shape, uniform, dtype))
+def test_the_ends_of_the_uniforms_are_numbers(uniform: float) -> None:
     with jax.enable_x64(False):
-        normals, squares = variates.normals_and_chi_squares(KEY, 2, jnp.asarray([1.0, 31.0, 1e6]))
+        normals, squares = draws_where_all_uniforms_are(np.float32(uniform))
     assert np.all(np.isfinite(normals))
     assert np.all((squares > 0) & np.isfinite(squares))
