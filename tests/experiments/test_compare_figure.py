@@ -66,16 +66,17 @@ def test_levels_and_rounding_in_closed_form(table) -> None:
 
 def test_a_code_that_sends_nothing_has_a_row() -> None:
     """Its rate is exactly 0, and its curve begins there."""
-    model = CompareConfig(w_star="sparse", d=10).model()
-    prior = compare_points.weights_prior(CompareConfig(w_star="sparse", d=10), model)
+    config = CompareConfig(w_star="sparse", d=8, n=14)  # whose draws are compiled for the table
+    model = config.model()
+    prior = compare_points.weights_prior(config, model)
     code = DesignedCode(100.0, prior, compare_points.weight_noise(model))
     point = Point("remote_prior", 100.0, "code_length", code)
     compressors = {"erm": rd.ERM(), "silent": code}
-    result = rd.simulate(model, compressors, 16, jax.random.key(0), return_samples=True)
+    result = rd.simulate(model, compressors, 256, jax.random.key(0), return_samples=True)
     sampled = _sampled(point, "silent", model, result)
     row = _row(point, sampled, "silent", result, model.num_weights, True)
     assert (row["bits_per_weight"], row["bits_per_weight_sem"]) == (0.0, 0.0)
-    curve = curves([sampled], nothing_sent(float(model.squared_norm(model.w_star)), 16))["remote_prior"]
+    curve = curves([sampled], nothing_sent(float(model.squared_norm(model.w_star)), 256))["remote_prior"]
     assert curve.at(1.0)[0] == pytest.approx(min(row["excess_risk"], float(model.squared_norm(model.w_star))))
 
 

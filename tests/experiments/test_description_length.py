@@ -35,6 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     with contextlib.redirect_stdout(io.StringIO()) as said, pytest.MonkeyPatch.context() as patch:
         # Each has as many levels as it needs, and so a program of its own.
         patch.setattr(description_length_points, "MULTIPLIERS", (0.3, 0.02))
+        # Those that are simulated are among them.
+        patch.setattr(description_length_points, "PENALTIES", description_length_points.PENALTIES[1::3])
         patch.setattr("ratedist.cli.figure_files.drawn", not_rendered)
         unsettled(patch, "description_length")
         draw = pictures.draw_description_length

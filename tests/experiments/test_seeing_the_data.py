@@ -28,7 +28,7 @@ def table():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seeing_the_data, "KINDS", KINDS)
         patch.setattr(seeing_the_data, "SETTINGS", ((1.2, 0.8),))
-        patch.setattr(seeing_the_data, "NUM_CURVE_POINTS", 3)
+        patch.setattr(seeing_the_data, "NUM_CURVE_POINTS", 2)
         patch.setattr(seeing_the_data, "PILOT_TRIALS", 400)
         return run(CONFIG)
 
