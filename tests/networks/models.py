@@ -1,13 +1,14 @@
 """A small classifier that knows its own truth, as somebody else might write it."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 RNG = np.random.default_rng(5)
 PARAMETERS = {
     name: {
-        "kernel": jnp.asarray(scale * RNG.normal(size=shape), jnp.float32),
-        "bias": jnp.zeros(shape[1], jnp.float32),
+        "kernel": jax.device_put((scale * RNG.normal(size=shape)).astype(np.float32)),
+        "bias": jax.device_put(np.zeros(shape[1], np.float32)),
     }
     for name, shape, scale in (("hidden", (40, 30), 0.25), ("output", (30, 5), 0.5))
 }

@@ -10,6 +10,8 @@ from ratedist.networks.fine_tuning import fine_tune_centers
 from ratedist.networks.importance import in_proportion, normalized
 from ratedist.tensors import compress_tensor
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 12)).astype(np.float32)
 DATA = X, (X[:, 0] > 0).astype(int)

@@ -10,6 +10,8 @@ import pytest
 import ratedist as rd
 from tests.networks.models import PARAMETERS, TEST, TRAIN, logits_fn
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 CURVATURE = jax.tree.map(np.ones_like, PARAMETERS)
 BIASES = 4 * 35
 

@@ -17,6 +17,8 @@ from ratedist.tensors.config import QuantizationConfig
 from ratedist.tensors.model_file import dequantize_file, quantize_file
 from tests.networks.models import HOLDOUT, PARAMETERS, TEST, TRAIN, logits_fn, samples
 
+pytestmark = pytest.mark.usefixtures("some_limit")
+
 quantize = rd.networks.quantize
 CURVATURE = jax.tree.map(np.ones_like, PARAMETERS)
 

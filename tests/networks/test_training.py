@@ -90,15 +90,15 @@ def test_one_step_is_the_recipe(samples: tuple[np.ndarray, np.ndarray]) -> None:
     """One batch of all images without dropout: ``w − η(∇ + λw)``, whatever their order."""
     x, y = samples
     recipe = Recipe(learning_rate=0.1, weight_decay=0.03, batch_size=23, epochs=1, dropout=0.0)
-    network, key = mlp(6, (4,), 3), jax.random.key(5)
-    start = initialize(network, jax.random.split(key)[0])
+    key = jax.random.key(5)
+    start = initialize(NETWORK, jax.random.split(key)[0])
 
     def loss(parameters: object) -> jax.Array:
-        outputs = logits(network, parameters, jnp.asarray(x))
+        outputs = logits(NETWORK, parameters, jnp.asarray(x))
         return optax.softmax_cross_entropy_with_integer_labels(outputs, jnp.asarray(y)).mean()
 
     expected = jax.tree.map(lambda w, g: w - 0.1 * (g + 0.03 * w), start, jax.jit(jax.grad(loss))(start))
-    same(train(network, recipe, x, y, key), expected, 1e-5)
+    same(train(NETWORK, recipe, x, y, key), expected, 1e-5)
 
 
 def test_training_learns_and_repeats(samples: tuple[np.ndarray, np.ndarray], trained: dict) -> None:

@@ -7,33 +7,32 @@ from jax.flatten_util import ravel_pytree
 from ratedist.networks import losses
 from ratedist.networks.architecture import logits, mlp
 from ratedist.networks.curvature import architectures
-from tests.networks.drawn import drawn
-
-
-def flat(tree):
-    return np.asarray(ravel_pytree(tree)[0])
+from tests.networks.drawn import drawn, flat
 
 
 @pytest.fixture(scope="module")
 def by_autodiff(small_network):
     """Each image's loss, its gradient, and the diagonal of its Hessian."""
     network, parameters, images, labels = small_network
-    point, unravel = ravel_pytree(parameters)
 
-    def sample_losses(vector):
-        return losses.cross_entropy(logits(network, unravel(vector), images), labels)
-
-    def along(direction):
+    @jax.jit
+    def along_each():
         """Second derivatives by forward mode alone, which the package does not use."""
+        point, unravel = ravel_pytree(parameters)
 
-        def slope(vector):
-            return jax.jvp(sample_losses, (vector,), (direction,))
+        def sample_losses(vector):
+            return losses.cross_entropy(logits(network, unravel(vector), images), labels)
 
-        (loss, gradient), (_, curvature) = jax.jvp(slope, (point,), (direction,))
-        return loss, gradient, curvature
+        def along(direction):
+            def slope(vector):
+                return jax.jvp(sample_losses, (vector,), (direction,))
 
-    weights = jnp.eye(point.size)
-    loss, gradient, hessian = jax.jit(lambda: jax.lax.map(along, weights))()
+            (loss, gradient), (_, curvature) = jax.jvp(slope, (point,), (direction,))
+            return loss, gradient, curvature
+
+        return jax.lax.map(along, jnp.eye(point.size))
+
+    loss, gradient, hessian = along_each()
     return np.asarray(loss[0]), np.asarray(gradient).T, np.asarray(hessian).T
 
 

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.flatten_util import ravel_pytree
 
 from ratedist.networks import losses
 from ratedist.networks.architecture import logits, mlp
 from ratedist.networks.curvature import architectures
 from ratedist.networks.curvature import pytrees as generic
+from tests.networks.drawn import flat
 
 RNG = np.random.default_rng(2)
 # A model of somebody else's: smooth, nested, with leaves that are no weights; two inputs a sample.
@@ -27,22 +27,21 @@ def model_logits(model, inputs):
     return hidden @ model["layers"][1]
 
 
-def flat(tree):
-    return np.asarray(ravel_pytree(tree)[0])
-
-
 def of_layers(vector):
     return {**MODEL, "layers": [vector[:12].reshape(3, 4), vector[12:].reshape(4, 3)]}
 
 
 @pytest.fixture(scope="module")
 def by_hand():
-    """Logits, their Jacobian, and the losses' gradients, all at once."""
-    point = jnp.asarray(flat(MODEL["layers"]))
-    z = model_logits(MODEL, INPUTS)
-    J = jax.jit(jax.jacrev(lambda v: model_logits(of_layers(v), INPUTS)))(point)
-    p = np.asarray(jax.nn.softmax(z))
-    return np.asarray(J), p, np.asarray(losses.cross_entropy(z, LABELS))
+    """The Jacobian of the logits, probabilities and losses, all at once."""
+
+    @jax.jit
+    def together(vector):
+        z = model_logits(of_layers(vector), INPUTS)
+        J = jax.jacrev(lambda v: model_logits(of_layers(v), INPUTS))(vector)
+        return J, jax.nn.softmax(z), losses.cross_entropy(z, jnp.asarray(LABELS))
+
+    return tuple(map(np.asarray, together(flat(MODEL["layers"]))))
 
 
 def test_gauss_newton_of_a_smooth_model(by_hand):

@@ -3,19 +3,14 @@
 import jax
 import numpy as np
 import pytest
-from jax.flatten_util import ravel_pytree
 
 import ratedist as rd
 from ratedist.networks.architecture import logits, mlp
 from ratedist.networks.curvature import architectures, pytrees
 from ratedist.networks.losses import cross_entropy
-from tests.networks.drawn import drawn
+from tests.networks.drawn import drawn, flat
 
 KEY = jax.random.key(3)
-
-
-def flat(tree):
-    return np.asarray(ravel_pytree(tree)[0])
 
 
 @pytest.fixture(scope="module")
