@@ -1,5 +1,8 @@
 """Commands in this process: another one would spend seconds on imports and compile everything again."""
 
+import contextlib
+import functools
+import operator
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
@@ -7,6 +10,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import pytest
+import tyro
 
 from ratedist import compilation_cache
 from ratedist.cli import main
@@ -19,6 +23,20 @@ class Done(NamedTuple):
     status: int
     out: str
     err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def classes_read_once() -> Iterator[None]:
+    """Tyro forgets after each command what classes say of their fields; here their source is read once.
+
+    A convenience: a tyro that has no such functions reads it each time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_docstrings._ClassTokenization.make", "_resolver._get_type_hints_backported_syntax"):
+            with contextlib.suppress(ImportError, AttributeError):
+                read = functools.cache(operator.attrgetter(name)(tyro))
+                patch.setattr(f"tyro.{name}", read)
+        yield
 
 
 @pytest.fixture
