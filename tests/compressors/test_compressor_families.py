@@ -131,10 +131,10 @@ def test_a_wrong_family_is_found(compressor: Half, message: str) -> None:
 def test_oracles_and_codebooks_are_in_company_what_they_are_alone() -> None:
     codebooks = {f"codebook {K}": rd.FixedCodebook(np.linspace(-1.5, 1, K)) for K in (1, 3)}
     company = {f"oracle {alpha}": rd.Oracle(alpha=alpha) for alpha in (0.0, 0.6, 1.0)} | codebooks
-    together = rd.simulate(MODEL, company, 128, jax.random.key(3))
-    # One of its kind each. Fewer at a time, too: a batch of 128 is assessed in two parts, one of 50 in one.
+    together = rd.simulate(MODEL, company, 256, jax.random.key(3))
+    # One of its kind each. Fewer at a time, too: a batch of 256 is assessed in parts, one of 50 in one.
     few = {name: company[name] for name in ("oracle 0.6", "codebook 3")}
-    alone = rd.simulate(MODEL, few, 128, jax.random.key(3), batch_size=50)
+    alone = rd.simulate(MODEL, few, 256, jax.random.key(3), batch_size=50)
     for name in few:
         assert alone[name].rates.keys() == together[name].rates.keys()
     for quantity, moments in alone.moments.items():

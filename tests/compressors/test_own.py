@@ -12,7 +12,8 @@ import pytest
 import ratedist as rd
 from tests.statistics import assert_agrees
 
-MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(5))
+# Weights and trials as many as elsewhere: draws are compiled once for all.
+MODEL = rd.GaussianLinearModel(12, rd.two_level_weights(6))
 KEY = jax.random.key(0)
 PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "compressors.md").read_text()
 
@@ -35,8 +36,8 @@ def test_a_plain_function_is_a_compressor() -> None:
         return rd.Compressed(weights / 2, {"two": jnp.asarray(2.0), "three": 3})
 
     result = simulate(half, 8000)["own"]
-    assert_agrees(result.population_risk, 1 + 5 / 4 + 5 / 6 / 4, 0.01)
-    assert_agrees(result.distortion, 5 / 4 + 5 / 12 / 4, 0.01)
+    assert_agrees(result.population_risk, 1 + 6 / 4 + 6 / 5 / 4, 0.01)
+    assert_agrees(result.distortion, 6 / 4 + 6 / 12 / 4, 0.01)
     assert result.rates["two"].mean == 2.0
     assert result.rates["three"].mean == 3.0
 
@@ -75,7 +76,7 @@ def test_a_function_is_traced_once_for_each_shape() -> None:
         return rd.Compressed(weights, {})
 
     simulate(counted)
-    assert traces == [(5,)]
+    assert traces == [(6,)]
 
 
 def test_functions_see_what_they_declare() -> None:
@@ -188,21 +189,21 @@ def test_what_is_no_function_is_refused() -> None:
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        (lambda w: w, r"must return rd.Compressed\(reconstruction, rates\), got an array of shape \(5,\)"),
+        (lambda w: w, r"must return rd.Compressed\(reconstruction, rates\), got an array of shape \(6,\)"),
         (lambda w: (w, {}), "got a tuple"),
         (lambda w: None, "got a NoneType"),
         (
             lambda w: rd.Compressed(w[:3], {}),
-            r"the shape \(5,\) of the weights, got an array of shape \(3,\)",
+            r"the shape \(6,\) of the weights, got an array of shape \(3,\)",
         ),
-        (lambda w: rd.Compressed(w[None], {}), r"got an array of shape \(1, 5\)"),
+        (lambda w: rd.Compressed(w[None], {}), r"got an array of shape \(1, 6\)"),
         (lambda w: rd.Compressed(1.0, {}), "got a float"),
         (lambda w: rd.Compressed(w.astype(jnp.float32), {}), "type float64, got float32: cast it"),
         (lambda w: rd.Compressed(w + 0j, {}), "type float64, got complex128"),
         (lambda w: rd.Compressed(jnp.round(w).astype(int), {}), "type float64, got int64"),
         (lambda w: rd.Compressed(w, None), "rates by name, such as {}, got a NoneType"),
         (lambda w: rd.Compressed(w, {1: 2.0}), "rates by name"),
-        (lambda w: rd.Compressed(w, {"r": w}), r"one real number each, got an array of shape \(5,\)"),
+        (lambda w: rd.Compressed(w, {"r": w}), r"one real number each, got an array of shape \(6,\)"),
         (lambda w: rd.Compressed(w, {"r": 1j}), "one real number each, got a complex for 'r'"),
         (lambda w: rd.Compressed(w, {"r": "1"}), "one real number each, got a str for 'r'"),
     ],
@@ -233,11 +234,11 @@ def test_outputs_of_another_kind_are_refused_before_any_computing(output, messag
 )
 def test_values_that_cannot_be_are_refused(output, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        simulate(lambda key, weights, context: output(weights), 64)
+        simulate(lambda key, weights, context: output(weights))
 
 
 def test_an_information_density_may_be_negative_in_one_trial() -> None:
-    result = simulate(lambda key, w, context: rd.Compressed(w, {"information_density": jnp.sum(w)}), 64)
+    result = simulate(lambda key, w, context: rd.Compressed(w, {"information_density": jnp.sum(w)}))
     assert np.isfinite(result["own"].rates["information_density"].mean)
 
 
@@ -276,13 +277,13 @@ def test_classes_that_jax_does_not_know_are_refused() -> None:
         (OddTails(), "heavy_tailed of compressor 'own' must be of population_risk, .*; got risk"),
     ):
         with pytest.raises(ValueError, match=message):
-            rd.simulate(MODEL, {"own": compressor}, 4, KEY)
+            rd.simulate(MODEL, {"own": compressor}, 256, KEY)
 
 
 def test_a_checkpoint_refuses_what_it_cannot_recognise(tmp_path: pathlib.Path) -> None:
     own = {"own": rd.compressor(identity, markov=True)}
     with pytest.raises(ValueError, match="'own' is known by its address in memory only"):
-        rd.simulate(MODEL, own, 4, KEY, checkpoint_path=tmp_path / "state.npz")
+        rd.simulate(MODEL, own, 256, KEY, checkpoint_path=tmp_path / "state.npz")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -103,24 +103,24 @@ def test_the_surgeon_next_to_singular_and_with_dead_inputs(dtype) -> None:
                     assert cost <= tolerance * size
 
 
-def test_grids_cost_what_places_and_the_prior_say() -> None:
+@pytest.mark.parametrize("method", [pytest.param("magnitude", marks=pytest.mark.slow), "surgeon"])
+def test_grids_cost_what_places_and_the_prior_say(method: str) -> None:
     W, H = draws()
     W = W[4:]
-    for method in ("magnitude", "surgeon"):
-        found = compressed((0, 2, D), W, H[4:], method=method, step=0.25, prior_scale=0.8)
-        for row, k in enumerate((0, 2, D)):
-            for w, h, ours, length, entropy in zip(
-                W, H[4:], found.reconstruction[row], found.rates["code_length"][row],
-                found.rates["assignment_entropy"][row], strict=True,
-            ):  # fmt: skip
-                kept, values = twin(method, w, h, k)
-                rounded = 0.25 * np.rint(values / 0.25)
-                np.testing.assert_allclose(ours, rounded, atol=1e-12)
-                prior = rd.theory.GaussianPrior(0.8)
-                expected = rd.theory.code_length(rounded[kept], 0.25, prior).sum() if k else 0.0
-                assert length == pytest.approx(math.log(math.comb(D, k)) + expected, rel=1e-9, abs=1e-12)
-                _, counts = np.unique(rounded + 0.0, return_counts=True)
-                assert entropy == pytest.approx(D * rd.codes.empirical_entropy(counts), abs=1e-12)
+    found = compressed((0, 2, D), W, H[4:], method=method, step=0.25, prior_scale=0.8)
+    for row, k in enumerate((0, 2, D)):
+        for w, h, ours, length, entropy in zip(
+            W, H[4:], found.reconstruction[row], found.rates["code_length"][row],
+            found.rates["assignment_entropy"][row], strict=True,
+        ):  # fmt: skip
+            kept, values = twin(method, w, h, k)
+            rounded = 0.25 * np.rint(values / 0.25)
+            np.testing.assert_allclose(ours, rounded, atol=1e-12)
+            prior = rd.theory.GaussianPrior(0.8)
+            expected = rd.theory.code_length(rounded[kept], 0.25, prior).sum() if k else 0.0
+            assert length == pytest.approx(math.log(math.comb(D, k)) + expected, rel=1e-9, abs=1e-12)
+            _, counts = np.unique(rounded + 0.0, return_counts=True)
+            assert entropy == pytest.approx(D * rd.codes.empirical_entropy(counts), abs=1e-12)
 
 
 @pytest.mark.parametrize("method", [pytest.param("magnitude", marks=pytest.mark.slow), "surgeon"])

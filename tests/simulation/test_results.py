@@ -119,9 +119,9 @@ def test_samples_do_not_depend_on_the_batch_size(result) -> None:
 
 def test_samples_are_bounded_in_memory_and_refuse_a_checkpoint(tmp_path, monkeypatch) -> None:
     with pytest.raises(ValueError, match="a checkpoint holds none"):
-        rd.simulate(MODEL, {"e": rd.ERM()}, 9, KEY, checkpoint_path=tmp_path / "s", return_samples=True)
+        rd.simulate(MODEL, {"e": rd.ERM()}, 256, KEY, checkpoint_path=tmp_path / "s", return_samples=True)
     with pytest.raises(ValueError, match=r"at most 1 GiB, got 1000000000 trials of 5 values, 37\.3 GiB"):
-        rd.simulate(MODEL, {"e": rd.ERM()}, 10**9, KEY, return_samples=True)
+        rd.simulate(MODEL, {"e": rd.ERM()}, 10**9, KEY, batch_size=256, return_samples=True)
     needed = 256 * (2 * 5 + 1) * 8  # two compressors of five quantities, one of them with a rate
     kinds = {"e": rd.ERM(), "f": rd.FixedCodebook([0.0])}
     monkeypatch.setattr(trials, "SAMPLES_BYTES", needed)
