@@ -29,7 +29,7 @@ from ratedist.linear_model.multi_output import require_linear_model
 from ratedist.linear_model.quantities import SamplerName
 from ratedist.linear_model.samplers import arrays_of, samplers_of
 from ratedist.quantizers.traced.optimal import SHORT_VECTOR, quantized_side_by_side
-from ratedist.simulation import checkpoint, trials
+from ratedist.simulation import checkpoint, memory, trials
 from ratedist.simulation.engine import (
     Plan,
     limit_kept_compilations,
@@ -163,13 +163,13 @@ def simulate(
         for name in names:
             kinds = bounding_rates(name, compressors[name], model)
             refuse_rate_names(f"compressor {name!r}", fixed_rates[name], counted, kinds)
-    samples = None
-    if return_samples:
-        samples = trials.room_for_samples(groups, most, np.dtype(arrays.w_star.dtype), checkpoint_path)
+    dtype = np.dtype(arrays.w_star.dtype)
+    samples = trials.room_for_samples(groups, most, dtype, checkpoint_path) if return_samples else None
 
     leaves, structure = jax.tree.flatten((arrays, prepared))
     shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
     limit_kept_compilations((plan, batch_size, structure, shapes))
+    memory.keep_what_is_freed()
     with contextlib.ExitStack() as stack:
         kept = None
         if checkpoint_path is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from ratedist.quantizers.traced.least_costs import least_costs, marked, start_mask
 from ratedist.quantizers.traced.run_moments import power_of_two_below
 from ratedist.quantizers.traced.sorting import sorted_columns
+from ratedist.quantizers.traced.whole_loops import compiled_whole
 
 # Above, one vector after another on the host: for any number of clusters, and for two at most.
 LARGEST, LARGEST_IN_TWO = 1024, 16384
@@ -24,6 +25,8 @@ LANES = 128
 MOST_WEIGHTS = 256
 # Groups of rows, each with as many selections as its largest number of clusters asks for.
 ROW_GROUPS = 4
+
+_least_costs = compiled_whole(least_costs, static_argnums=[1])
 
 
 def optimal_side_by_side(
@@ -106,17 +109,17 @@ def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Arra
     # A vector with a number that is not finite has no centre that is.
     unit = jnp.where(jnp.isfinite(spread), power_of_two_below(spread), jnp.nan)
     gaps = jnp.diff(values, axis=0, prepend=values[:1]) / unit[None, :]
-    starts = _walk_back(least_costs(gaps, most), d, clusters) if most > 2 else _two_runs(gaps, clusters)
+    starts = _walk_back(_least_costs(gaps, most), d, clusters) if most > 2 else _two_runs(gaps, clusters)
     used, before = starts < d, jnp.maximum(starts, 1) - 1
-    row, lane = jnp.arange(len(clusters))[None, :, None], jnp.arange(lanes)
-    below = values.at[before, lane].get(mode="promise_in_bounds")
+    below = _in_lanes(values, before)
     ends = jnp.concatenate([starts[1:], jnp.full_like(starts[:1], d)])
     highest = jnp.where(ends < d, jnp.concatenate([below[1:], below[:1]]), values[-1])
-    offsets = _offsets(gaps, starts).at[ends - 1, row, lane].get(mode="promise_in_bounds")
+    row = jnp.arange(len(clusters), dtype=starts.dtype)[None, :, None]
+    offsets = _in_lanes(_offsets(gaps, starts).reshape(-1, lanes), (ends - 1) * len(clusters) + row)
     centers = highest - unit[None, None, :] * (offsets / jnp.maximum(ends - starts, 1))
     # Drawn weights are all different: then a run begins where the cluster does.
     tied = jnp.any(values[1:] == values[:-1])
-    lower = jax.lax.cond(tied, lambda: _up_to_equal(values)[before, lane], lambda: starts)
+    lower = jax.lax.cond(tied, lambda: _in_lanes(_up_to_equal(values), before), lambda: starts)
     lower = jnp.where(used & (starts > 0), lower, starts)
     counts = jnp.diff(lower, axis=0, append=jnp.full_like(lower[:1], d))
     thresholds, centers = jnp.where(used, below, jnp.inf), jnp.where(used, centers, 0)
@@ -131,17 +134,28 @@ def _walk_back(least: jax.Array, num_weights: int, clusters: Sequence[int]) -> j
         num_weights: d.
         clusters: R numbers of clusters.
     """
-    mask = start_mask(num_weights)
-    wanted = jnp.asarray(np.array(clusters))[:, None]
-    lane = jnp.arange(least.shape[2])
+    mask, (_, ends, lanes) = start_mask(num_weights), least.shape
+    wanted = jnp.asarray(np.array(clusters, np.int32))[:, None]
+    table = least.reshape(-1, lanes)
 
     def one_layer(end: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
-        found = least.at[k, end, lane].get(mode="promise_in_bounds") & mask
+        found = (_in_lanes(table, k * ends + end) & mask).astype(jnp.int32)
         start = jnp.where(wanted >= k, found, num_weights)
         return start, start
 
-    whole = jnp.full((len(clusters), least.shape[2]), num_weights, least.dtype)
-    return jax.lax.scan(one_layer, whole, jnp.arange(1, least.shape[0]), reverse=True)[1]
+    whole = jnp.full((len(clusters), lanes), num_weights, jnp.int32)
+    layers = jnp.arange(1, least.shape[0], dtype=jnp.int32)
+    return jax.lax.scan(one_layer, whole, layers, reverse=True)[1]
+
+
+def _in_lanes(table: jax.Array, rows: jax.Array) -> jax.Array:
+    """What a table of shape ``(N, T)`` has in rows ``(..., T)``, int32, of each lane.
+
+    By one index into all of it: with two of them XLA takes half as long again.
+    """
+    lanes = table.shape[1]
+    index = rows * lanes + jax.lax.broadcasted_iota(rows.dtype, rows.shape, rows.ndim - 1)
+    return table.reshape(-1).at[index].get(mode="promise_in_bounds")
 
 
 def _two_runs(gaps: jax.Array, clusters: Sequence[int]) -> jax.Array:
@@ -153,7 +167,7 @@ def _two_runs(gaps: jax.Array, clusters: Sequence[int]) -> jax.Array:
     """
     d, lanes = gaps.shape
     wanted = np.array(clusters)[:, None]
-    first = jnp.zeros((len(clusters), lanes), jnp.int64)
+    first = jnp.zeros((len(clusters), lanes), jnp.int32)
     if max(clusters) == 1:
         return first[None]
     # From the last entry down the same recursion: beside the others, in lanes of their own.
@@ -172,12 +186,15 @@ def _two_runs(gaps: jax.Array, clusters: Sequence[int]) -> jax.Array:
     lengths = jnp.arange(d, dtype=gaps.dtype)
     costs = jax.lax.scan(one_entry, (nothing, nothing), (lengths, both))[1]
     total = costs[:-1, :lanes] + costs[-2::-1, lanes:]
-    cut = jnp.min(marked(total, jnp.arange(1, d)[:, None], start_mask(d)), axis=0) & start_mask(d)
+    least = jnp.min(marked(total, jnp.arange(1, d)[:, None], start_mask(d)), axis=0)
+    cut = (least & start_mask(d)).astype(jnp.int32)
     return jnp.stack([first, jnp.where(wanted == 2, cut[None], d)])
 
 
+@compiled_whole
 def _offsets(gaps: jax.Array, starts: jax.Array) -> jax.Array:
     """Σ(w_t − w_j) over the run up to each entry t, without a difference of sums: shape ``(d, R, T)``."""
+    starts = starts.astype(jnp.int64)  # bits of a word
     # One bit an entry; those beyond K set none of them.
     first = jnp.arange(0, gaps.shape[0], 64)[:, None, None, None]
     words = jnp.sum(_bit_of_word(starts[None], first), axis=1)
@@ -208,8 +225,9 @@ def _up_to_equal(values: jax.Array) -> jax.Array:
         return (value, count), count
 
     d, lanes = values.shape
-    nothing = jnp.full(lanes, jnp.nan), jnp.full(lanes, d)
-    return jax.lax.scan(one_entry, nothing, (jnp.arange(d), values), reverse=True)[1]
+    nothing = jnp.full(lanes, jnp.nan), jnp.full(lanes, d, jnp.int32)
+    entries = jnp.arange(d, dtype=jnp.int32), values
+    return jax.lax.scan(one_entry, nothing, entries, reverse=True)[1]
 
 
 def _bit_of_word(starts: jax.Array, first: jax.Array) -> jax.Array:

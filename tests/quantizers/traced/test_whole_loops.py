@@ -1,0 +1,55 @@
+"""A loop compiled as one function has the bits of one whose operations are called one by one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ratedist.quantizers.traced import side_by_side, whole_loops
+from ratedist.quantizers.traced.least_costs import least_costs
+from ratedist.quantizers.traced.whole_loops import compiled_whole
+
+MARK = 'xla_cpu_small_call="true"'
+
+
+def hostile() -> jax.Array:
+    """Ties, forty decades, a mask, NaN and an infinity beside plain weights: 12 of each of 24 vectors."""
+    rng = np.random.default_rng(3)
+    weights = rng.normal(size=(24, 12))
+    weights[3], weights[4, :6] = 0.0, 1.0
+    weights[5] = np.sign(weights[5]) * 10.0 ** rng.uniform(-20, 20, 12)
+    weights[6, 2], weights[7, 5], weights[8, 1] = -1e9, np.nan, np.inf
+    return jnp.asarray(weights)
+
+
+def quantized() -> list[np.ndarray]:
+    return [np.asarray(part) for part in side_by_side.optimal_side_by_side(hostile(), (1, 2, 3, 5))]
+
+
+@pytest.mark.skipif(not whole_loops.HEEDED, reason="marks for another version of XLA")
+def test_the_bits_are_the_same(monkeypatch) -> None:
+    marked = quantized()
+    monkeypatch.setattr(whole_loops, "HEEDED", False)
+    for one, other in zip(marked, quantized(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(not whole_loops.HEEDED, reason="marks for another version of XLA")
+def test_the_compiler_leaves_the_call_and_its_loop_together(monkeypatch) -> None:
+    def compiled() -> str:
+        whole = compiled_whole(least_costs, static_argnums=[1])
+        gaps = jnp.ones((12, 8))
+        return jax.jit(lambda gaps: whole(gaps, 3)).lower(gaps).compile().as_text() or ""
+
+    # All that the program itself does is to call it.
+    program = compiled().partition("ENTRY")[2]
+    assert MARK in program
+    assert " while(" not in program
+    monkeypatch.setattr(whole_loops, "HEEDED", False)
+    program = compiled().partition("ENTRY")[2]
+    assert MARK not in program
+    assert " while(" in program
+
+
+def test_names_and_documents_are_those_of_the_function() -> None:
+    assert compiled_whole(least_costs, [1]).__doc__ == least_costs.__doc__
