@@ -142,6 +142,9 @@ def test_the_oracle_has_the_risks_and_rates_of_its_closed_forms(model, samplers)
     assert rd.Oracle(0.3).fixed_rates(model).keys() == {"gaussian_bound"}
     expected = OUTPUTS * D / 2 * np.log1p(0.7 * N / (0.3 * (N - D - 1)))
     assert rd.Oracle(0.3).fixed_rates(model)["gaussian_bound"] == pytest.approx(expected)
+    assert rd.Oracle(0.3).bounding_rates(model) == {"gaussian_bound": "information"}
+    assert rd.Oracle(0.3).heavy_tailed(model) == rd.ERM().heavy_tailed(model) != frozenset()
+    assert rd.Oracle(1.0).heavy_tailed(model) == frozenset()
     few = rd.MultiOutputLinearModel(D + 1, W_STAR)
     assert rd.Oracle(0.3).fixed_rates(few) == {}
 
