@@ -9,7 +9,7 @@ import sys
 import jax
 import pytest
 
-import ratedist as rd
+from tests.simulation.one_model import TRIALS, simulated
 
 PROGRAM = """
 import json, sys
@@ -33,10 +33,6 @@ print(json.dumps(found))
 """
 
 
-# Three blocks of the sum, of which the last is not whole: with two processes, one has two of them.
-TRIALS = 2500  # in batches that tests of the shared loop compile too
-
-
 def start(**settings) -> subprocess.Popen[str]:
     # Beside the flags of tests/conftest.py.
     count = f"--xla_force_host_platform_device_count={settings['devices_here']}"
@@ -52,16 +48,6 @@ def finish(process: subprocess.Popen[str]) -> dict[str, list[float]]:
     out, complaint = process.communicate(timeout=240)
     assert process.returncode == 0, complaint
     return json.loads(out.splitlines()[-1])
-
-
-def simulated(*names: str) -> dict[str, list[float]]:
-    model = rd.GaussianLinearModel(12, rd.two_level_weights(6))
-    both = {"erm": rd.ERM(), "codebook": rd.FixedCodebook([-1.0, 1.0])}
-    kinds = {name: both[name] for name in names or both}
-    result = rd.simulate(model, kinds, TRIALS, jax.random.key(5), batch_size=100)
-    assert result.precision == jax.numpy.result_type(float)
-    risks = {name: result[name].population_risk for name in kinds}
-    return {name: [risk.mean, risk.sem] for name, risk in risks.items()}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import ratedist
 from ratedist import processes
 from ratedist.cli.commands import main
 from ratedist.cli.process_options import ProcessOptions, _command
-from tests.simulation.test_devices import simulated
+from tests.simulation.one_model import simulated
 
 PROGRAM = """
 import json, os, sys
@@ -36,7 +36,7 @@ try:
     assert processes.in_first(lambda: "here") == (None if number else "here")
     if sys.argv[3] == "all":
         import jax
-        from tests.simulation.test_devices import simulated
+        from tests.simulation.one_model import simulated
         jax.config.update("jax_enable_x64", True)
         print(json.dumps(simulated("codebook")), flush=True)
     processes.require_same("a command")
