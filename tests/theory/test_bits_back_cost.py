@@ -1,33 +1,27 @@
 """KL divergences against quadrature in many digits and samples; empirical Bayes against searches."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad
 from scipy.optimize import minimize
 
 from ratedist import theory
 from ratedist.theory import GaussianPrior, LaplacePrior, TwoSpikePrior
 
+NODES, SHARES = np.polynomial.legendre.leggauss(60)
+
 
 def by_quadrature(mean, scale, prior) -> float:
     """E ln q(w)/p(w) over w ~ N(μ, s²), panel by panel."""
-
-    def integrand(z: float) -> float:
-        log_ratio = (
-            -z * z / 2 - np.log(2 * np.pi) / 2 - np.log(scale) - float(prior.log_density(mean + scale * z))
-        )
-        return np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * log_ratio
-
     # The density has a kink at 0, or bends within σ²/c of it.
     bend = prior.spike_scale**2 / prior.center / scale if isinstance(prior, TwoSpikePrior) else 1.0
     bends = -mean / scale + bend * np.array([-64, -16, -4, -1, 0, 1, 4, 16, 64])
     kinks = sorted({*np.linspace(-12, 12, 13), *np.clip(bends, -12, 12)})
-    pieces = itertools.pairwise(kinks)
-    return sum(quad(integrand, a, b, epsabs=1e-13, epsrel=1e-13, limit=400)[0] for a, b in pieces)
+    halves = np.diff(kinks)[:, None] / 2
+    z = np.array(kinks)[:-1, None] + halves * (1 + NODES)
+    log_ratio = -z * z / 2 - np.log(2 * np.pi) / 2 - np.log(scale) - prior.log_density(mean + scale * z)
+    return float(np.sum(halves * SHARES * np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * log_ratio))
 
 
 PRIORS = [

@@ -100,7 +100,7 @@ def test_the_posterior_mean_is_an_integral_over_the_true_weights(
     """With the density of the multivariate t law as it is printed, which knows no g."""
     model = rd.GaussianLinearModel(6, [0.0, 0.0], noise_variance=0.7, covariance=[1.0, 2.0])
     W, nu = np.asarray(weights), 5
-    z = np.linspace(-12, 12, 1201)
+    z = np.linspace(-12, 12, 601)
     shares = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
     laws = []
     for pi, m, s in zip(prior.probabilities, prior.means, prior.variances, strict=True):

@@ -66,7 +66,7 @@ def test_one_dimension_is_chi_square():
 @pytest.mark.parametrize(("d", "n"), [(4, 4), (5, 8)])
 def test_resolvent_by_simulation(d, n):
     rng = np.random.default_rng(1)
-    X = rng.standard_normal((100_000, d, n))
+    X = rng.standard_normal((30_000, d, n))
     values = np.sum(1 / (0.5 + np.linalg.eigvalsh(X @ X.swapaxes(1, 2))), axis=1)
     estimate = Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(values.size)), values.size)
     x, weights = wishart_eigenvalue_quadrature(d, n)
