@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ratedist.codes.rounding import format_bits, largest_finite, smallest_normal
 RNG = np.random.default_rng(0)
 EVERY_HALF = np.arange(2**16, dtype=np.uint16).view(np.float16)
 WIDE = RNG.normal(size=4000) * 10.0 ** RNG.uniform(-9, 6, 4000)
+in_one_program = jax.jit(traced.round_to_bits, static_argnums=1)
 
 
 def test_sixteen_is_ieee_half():
@@ -60,7 +62,7 @@ def test_jax_agrees_in_double_precision(bits):
     values = np.concatenate([WIDE, edges, -edges])
     if exponent_bits == 11:
         values = values[(np.abs(values) >= tiny) | (values == 0)]
-    ours = traced.round_to_bits(jnp.asarray(values), bits)
+    ours = in_one_program(values, bits)
     assert ours.dtype == jnp.float64
     np.testing.assert_array_equal(ours, codes.round_to_bits(values, bits))
 
@@ -68,7 +70,7 @@ def test_jax_agrees_in_double_precision(bits):
 @pytest.mark.parametrize("bits", [7, 16, 32, *(pytest.param(b, marks=pytest.mark.slow) for b in (20, 64))])
 def test_jax_agrees_in_single_precision(bits):
     values = WIDE.astype(np.float32)
-    ours = traced.round_to_bits(jnp.asarray(values), bits)
+    ours = in_one_program(values, bits)
     assert ours.dtype == jnp.float32
     np.testing.assert_array_equal(np.asarray(ours, np.float64), codes.round_to_bits(values, bits))
 

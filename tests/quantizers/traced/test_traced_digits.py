@@ -24,7 +24,16 @@ def scatter(weights, importance):
 def least_costs(weights, importance):
     """Least cost in at most K = 1 … d runs, exactly."""
     pairs = sorted(zip(map(Fraction, weights.tolist()), map(Fraction, importance.tolist()), strict=True))
-    cost = {(i, j): scatter(*zip(*pairs[i:j], strict=True)) for j in range(1, D + 1) for i in range(j)}
+    # Sums of h, hw and hw² up to each weight: what is lost in floats is not in fractions.
+    sums = [(Fraction(0),) * 3]
+    for w, h in pairs:
+        sums.append(tuple(s + h * w**power for power, s in enumerate(sums[-1])))
+
+    def cost_of(i, j):
+        mass, first, second = (b - a for a, b in zip(sums[i], sums[j], strict=True))
+        return second - first * first / mass
+
+    cost = {(i, j): cost_of(i, j) for j in range(1, D + 1) for i in range(j)}
     layer = [Fraction(0)] + [cost[0, j] for j in range(1, D + 1)]
     costs = []
     for _ in range(D):

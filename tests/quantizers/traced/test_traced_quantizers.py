@@ -64,7 +64,7 @@ def test_lloyd_equals_numpy_from_the_same_start(kind, init):
     weights, importance = draw(1, kind)
     h = np.ones_like(weights) if importance is None else importance
     keys = jax.random.split(jax.random.key(0), TRIALS)
-    run = five_by_lloyd(keys, weights, h, init)
+    run = jax.device_get(five_by_lloyd(keys, weights, h, init))
     assert np.all(run.converged)
     starts = five_starts(weights, h, init)
     nearest = np.argmin(np.abs(weights[:, :, None] - np.asarray(starts)[:, None, :]), axis=2)
@@ -95,14 +95,14 @@ def test_random_starts_of_lloyd(init):
 
     optimal = np.array([kmeans(w, 4, method="optimal").objective for w in weights])
     solve = solver(20)
-    many = solve(keys, weights)
+    many = jax.device_get(solve(keys, weights))
     assert np.all(np.asarray(many.objective) >= optimal * (1 - 1e-12))
     assert np.all(many.converged)
     assert np.mean(many.objective / optimal) < 1.01
     one = [kmeans(w, 4, method=Lloyd(init), key=trial).objective for trial, w in enumerate(weights)]
     assert np.mean(many.objective) < np.mean(one)
     if init == "kmeans++":  # the limit is not the start's: compiled for one of them
-        one, early = (solver(1, steps)(keys, weights) for steps in (100, 2))
+        one, early = (jax.device_get(solver(1, steps)(keys, weights)) for steps in (100, 2))
         assert np.all(one.converged)
         assert np.mean(many.objective) < np.mean(one.objective)
         assert np.all(early.objective >= np.asarray(one.objective) * (1 - 1e-12))
@@ -114,7 +114,7 @@ def test_random_starts_of_lloyd(init):
 def test_default_start_is_the_optimum_without_penalty():
     weights, h = draw(3, "weighted")
     keys = jax.random.split(jax.random.key(0), TRIALS)
-    run = five_by_lloyd(keys, weights, h, None)
+    run = jax.device_get(five_by_lloyd(keys, weights, h, None))
     assert np.all(run.converged)
     for trial in range(TRIALS):
         optimum = kmeans(weights[trial], 5, h[trial], method="optimal")
