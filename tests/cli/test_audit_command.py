@@ -61,7 +61,7 @@ def test_errors_at_the_ends_of_float64(tmp_path: pathlib.Path, capsys) -> None:
     assert "variance in the range of float64" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("source", ["laplace", "uniform"])
+@pytest.mark.parametrize("source", [pytest.param("laplace", marks=pytest.mark.slow), "uniform"])
 def test_other_sources_have_other_limits(source: str, capsys) -> None:
     """At one bit .2171224 and .2072354: 0.212 divides them."""
     assert main(["audit", "--bits", "1", "--mse", "0.2120", "--source", source]) == (source == "laplace")

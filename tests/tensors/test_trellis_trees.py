@@ -206,7 +206,7 @@ def test_masks_and_outliers(place):
     np.testing.assert_allclose(found.reconstruction()[place], -1e9)
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (2,), (3, 1)])
+@pytest.mark.parametrize("shape", [(), (1,), pytest.param((2,), marks=pytest.mark.slow), (3, 1)])
 def test_few_weights(shape, tmp_path):
     w = {"w": np.arange(1.0, 1 + np.prod(shape, dtype=int)).reshape(shape)}
     tree = rd.quantize_tree(w, options(mean_squared_error=1e-9, min_size=1))

@@ -68,7 +68,7 @@ def test_importances_over_forty_decades() -> None:
     assert np.median(error[h > 1e19]) < 0.1 * np.median(error[h < 1])
 
 
-@pytest.mark.parametrize("size", [1, 3, 1025])
+@pytest.mark.parametrize("size", [1, pytest.param(3, marks=pytest.mark.slow), 1025])
 def test_few_weights(size: int) -> None:
     found = checked(quantize_trellis(w[:size], mean_squared_error=0.05), w[:size])
     assert found.mean_squared_error <= 0.05
