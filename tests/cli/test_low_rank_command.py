@@ -21,7 +21,7 @@ def test_low_rank_writes_table_and_record(
     # What is said of a step is said of many, and fewer points are compiled sooner.
     monkeypatch.setattr("ratedist.experiments.low_rank_bits.FACTOR_STEPS", (0.8,))
     monkeypatch.setattr("ratedist.experiments.low_rank_bits.WEIGHT_STEPS", (2.0, 0.7))
-    small = ["--o", "3", "--d", "5", "--n", "12", "--rank", "1", "--trials", "30", "--scale", "1.0"]
+    small = ["--o", "2", "--d", "5", "--n", "12", "--rank", "1", "--trials", "30", "--scale", "1.0"]
     done = ratedist("low-rank", *small, "--noise", "0.5", "2.0", "--out", str(tmp_path))
     assert done.status == 0, done.err
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -34,10 +34,10 @@ def test_low_rank_writes_table_and_record(
     frame = pd.read_csv(tmp_path / "low-rank.csv")
     assert set(frame["projection"]) == set(record["projections"])
     erm = frame.loc[frame["projection"] == "erm", "excess_risk"].item()
-    assert np.isclose(erm, 3 * 5 / (12 - 6))
+    assert np.isclose(erm, 2 * 5 / (12 - 6))
     for name in ("plain", "noise", "inputs", "information"):
         rows = frame[frame["projection"] == name]
-        assert rows["rank"].tolist() == [0, 1, 2, 3]
+        assert rows["rank"].tolist() == [0, 1, 2]
         assert np.isclose(rows["minus_erm"].iloc[-1], 0)
     bits = frame[frame["step"].notna()]
     assert (bits["bits_per_weight"] > 0).all()
