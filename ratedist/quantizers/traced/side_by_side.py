@@ -106,9 +106,10 @@ def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Arra
     (lanes, d), most = weights.shape, max(clusters)
     values = sorted_columns(weights.T)
     spread = values[-1] - values[0]
-    # A vector with a number that is not finite has no centre that is.
-    unit = jnp.where(jnp.isfinite(spread), power_of_two_below(spread), jnp.nan)
-    gaps = jnp.diff(values, axis=0, prepend=values[:1]) / unit[None, :]
+    # A vector with a number that is not finite has no centre that is. Its runs are still some runs.
+    finite = jnp.isfinite(spread)
+    unit = power_of_two_below(spread)
+    gaps = jnp.where(finite[None, :], jnp.diff(values, axis=0, prepend=values[:1]) / unit[None, :], 0)
     starts = _walk_back(_least_costs(gaps, most), d, clusters) if most > 2 else _two_runs(gaps, clusters)
     used, before = starts < d, jnp.maximum(starts, 1) - 1
     below = _in_lanes(values, before)
@@ -116,6 +117,7 @@ def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Arra
     highest = jnp.where(ends < d, jnp.concatenate([below[1:], below[:1]]), values[-1])
     row = jnp.arange(len(clusters), dtype=starts.dtype)[None, :, None]
     offsets = _in_lanes(_offsets(gaps, starts).reshape(-1, lanes), (ends - 1) * len(clusters) + row)
+    unit = jnp.where(finite, unit, jnp.nan)
     centers = highest - unit[None, None, :] * (offsets / jnp.maximum(ends - starts, 1))
     # Drawn weights are all different: then a run begins where the cluster does.
     tied = jnp.any(values[1:] == values[:-1])

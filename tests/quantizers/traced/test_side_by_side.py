@@ -159,9 +159,12 @@ def test_numbers_that_are_not_finite_leave_none_unseen():
     for bad in (np.nan, np.inf, -np.inf):
         broken = weights.copy()
         broken[3, 7] = bad
-        found = np.asarray(MAPPED(broken).reconstruction)
-        assert not np.any(np.all(np.isfinite(found[3]), axis=1))
-        np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(expected, 3, axis=0))
+        found = MAPPED(broken)
+        reconstruction = np.asarray(found.reconstruction)
+        assert not np.any(np.isfinite(reconstruction[3]))
+        np.testing.assert_array_equal(np.delete(reconstruction, 3, axis=0), np.delete(expected, 3, axis=0))
+        assert np.all(found.counts[3] >= 0)
+        np.testing.assert_array_equal(np.sum(found.counts[3], axis=1), weights.shape[1])
 
 
 def test_the_network_sorts_all_zeros_and_ones():
