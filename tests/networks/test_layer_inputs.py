@@ -15,7 +15,7 @@ X = RNG.normal(size=(11, 6)).astype(np.float32)
 
 
 def weights(*shape):
-    return jnp.asarray(RNG.normal(size=shape), jnp.float32)
+    return jax.device_put(RNG.normal(size=shape).astype(np.float32))
 
 
 def second_moment(x):

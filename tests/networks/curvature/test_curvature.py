@@ -76,7 +76,7 @@ def test_single_precision_changes_rounding_only(small_network):
     _, _, images, _ = small_network
     dense = mlp(6, (8,), 3)
     single, pixels = drawn(dense), images.reshape(7, -1)[:, :6]
-    double = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), single)
+    double = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), single)
     exact = flat(architectures.gauss_newton_diagonal(dense, double, pixels))
     found = flat(architectures.gauss_newton_diagonal(dense, single, pixels, chunk=2))
     np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-12)
