@@ -248,7 +248,10 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [(["--version"], 0), pytest.param(["--help"], 0, marks=pytest.mark.slow), (["no-command"], 2)],
+    [
+        *(pytest.param([option], 0, marks=pytest.mark.slow) for option in ("--version", "--help")),
+        (["no-command"], 2),
+    ],
 )
 def test_nothing_is_looked_for_at_the_end(arguments: list[str], status: int) -> None:
     """As it ends, Python collects garbage among all that was imported, unless it is told not to."""
