@@ -29,10 +29,20 @@ def compiled_whole(
 
     @functools.wraps(function)
     def whole(*arguments: Any) -> jax.Array:
-        if not HEEDED:
+        if not (HEEDED and stays_on_one_device()):
             return function(*arguments)
         # By the first XLA marks what it finds to be a small loop. It inlines calls without the second.
         marks = {"xla_cpu_small_call": "true", "inlineable": "false"}
         return cast("jax.Array", set_xla_metadata(compiled(*arguments), **marks))
 
     return whole
+
+
+def stays_on_one_device() -> bool:
+    """Whether what is traced now is the work of one device, which XLA will not spread over several.
+
+    Where it does, it puts exchanges between devices into a loop, and those cannot be compiled whole.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    inside_shard_map = bool(mesh.axis_names) and mesh.manual_axes == mesh.axis_names
+    return inside_shard_map or jax.device_count() == 1

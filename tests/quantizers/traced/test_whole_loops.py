@@ -1,5 +1,9 @@
 """A loop compiled as one function has the bits of one whose operations are called one by one."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,6 +53,38 @@ def test_the_compiler_leaves_the_call_and_its_loop_together(monkeypatch) -> None
     program = compiled().partition("ENTRY")[2]
     assert MARK not in program
     assert " while(" in program
+
+
+PROGRAM = """
+import jax
+jax.config.update("jax_enable_x64", True)
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from ratedist.quantizers.traced.optimal import optimal_path
+
+def reconstructions(weights):
+    return jax.vmap(lambda one: optimal_path(one, 3).reconstruction)(weights)
+
+weights = np.random.default_rng(0).normal(size=(32, 12))
+mesh = Mesh(np.array(jax.devices()), ("vectors",))
+split = PartitionSpec("vectors")
+spread = jax.device_put(weights, NamedSharding(mesh, split))
+each = jax.jit(jax.shard_map(reconstructions, mesh=mesh, in_specs=split, out_specs=split, check_vma=False))
+partitioned = jax.jit(reconstructions)
+np.testing.assert_array_equal(partitioned(spread), each(spread))
+print(*("xla_cpu_small_call" in one.lower(spread).as_text() for one in (partitioned, each)))
+"""
+
+
+@pytest.mark.skipif(not whole_loops.HEEDED, reason="marks for another version of XLA")
+def test_what_xla_spreads_over_devices_is_not_compiled_whole() -> None:
+    """It would not compile: XLA puts exchanges between the devices into the loops."""
+    flags = "--xla_force_host_platform_device_count=2"
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True,
+        env=os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}", "PJRT_NPROC": "4"},
+    )  # fmt: skip
+    assert done.stdout.split() == ["False", "True"], done.stderr
 
 
 def test_names_and_documents_are_those_of_the_function() -> None:
