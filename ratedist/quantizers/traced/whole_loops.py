@@ -19,7 +19,7 @@ def compiled_whole(
 ) -> Callable[..., jax.Array]:
     """``function`` as one call that XLA neither inlines nor takes apart: the same bits, on CPU.
 
-    Otherwise each operation of each step is called by itself, which takes longer than a thousand numbers do.
+    Otherwise each operation of each step is called by itself.
 
     Args:
         function: returns one array. All of it runs on one thread.
