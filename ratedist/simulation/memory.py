@@ -2,8 +2,8 @@
 
 import numpy as np
 
-# The largest block by which glibc still learns: what it keeps is twice as much.
-LARGEST_LESSON = 31 * 2**20
+# Of at most 32 MiB, or glibc does not go by it.
+FREED_BYTES = 31 * 2**20
 
 
 def keep_what_is_freed() -> None:
@@ -15,4 +15,4 @@ def keep_what_is_freed() -> None:
 
     Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, which are set from outside in place of this.
     """
-    np.empty(LARGEST_LESSON, np.uint8)
+    np.empty(FREED_BYTES, np.uint8)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
+
+from ratedist.quantizers.traced.whole_loops import compiled_whole
 
 # Up to as many weights, that many of the 52 bits of a cost keep the start of the last run.
 START_BITS = {64: 6, 256: 8, 1024: 10, 16384: 14}
@@ -13,6 +17,7 @@ BLOCK = 5
 IMPOSSIBLE = 1e300
 
 
+@functools.partial(compiled_whole, static_argnums=[1])
 def least_costs(gaps: jax.Array, max_clusters: int) -> jax.Array:
     """Least cost of the j lowest weights in k clusters, the start of the last one in its last bits.
 

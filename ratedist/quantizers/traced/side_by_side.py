@@ -26,8 +26,6 @@ MOST_WEIGHTS = 256
 # Groups of rows, each with as many selections as its largest number of clusters asks for.
 ROW_GROUPS = 4
 
-_least_costs = compiled_whole(least_costs, static_argnums=[1])
-
 
 def optimal_side_by_side(
     weights: jax.Array, clusters: Sequence[int]
@@ -110,7 +108,7 @@ def _of_one_chunk(weights: jax.Array, clusters: Sequence[int]) -> tuple[jax.Arra
     finite = jnp.isfinite(spread)
     unit = power_of_two_below(spread)
     gaps = jnp.where(finite[None, :], jnp.diff(values, axis=0, prepend=values[:1]) / unit[None, :], 0)
-    starts = _walk_back(_least_costs(gaps, most), d, clusters) if most > 2 else _two_runs(gaps, clusters)
+    starts = _walk_back(least_costs(gaps, most), d, clusters) if most > 2 else _two_runs(gaps, clusters)
     used, before = starts < d, jnp.maximum(starts, 1) - 1
     below = _in_lanes(values, before)
     ends = jnp.concatenate([starts[1:], jnp.full_like(starts[:1], d)])
@@ -153,7 +151,7 @@ def _walk_back(least: jax.Array, num_weights: int, clusters: Sequence[int]) -> j
 def _in_lanes(table: jax.Array, rows: jax.Array) -> jax.Array:
     """What a table of shape ``(N, T)`` has in rows ``(..., T)``, int32, of each lane.
 
-    By one index into all of it: with two of them XLA takes half as long again.
+    By one index into all of it, as XLA takes longer with two of them.
     """
     lanes = table.shape[1]
     index = rows * lanes + jax.lax.broadcasted_iota(rows.dtype, rows.shape, rows.ndim - 1)

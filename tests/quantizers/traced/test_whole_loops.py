@@ -11,7 +11,6 @@ import pytest
 
 from ratedist.quantizers.traced import side_by_side, whole_loops
 from ratedist.quantizers.traced.least_costs import least_costs
-from ratedist.quantizers.traced.whole_loops import compiled_whole
 
 MARK = 'xla_cpu_small_call="true"'
 
@@ -41,9 +40,8 @@ def test_the_bits_are_the_same(monkeypatch) -> None:
 @pytest.mark.skipif(not whole_loops.HEEDED, reason="marks for another version of XLA")
 def test_the_compiler_leaves_the_call_and_its_loop_together(monkeypatch) -> None:
     def compiled() -> str:
-        whole = compiled_whole(least_costs, static_argnums=[1])
         gaps = jnp.ones((12, 8))
-        return jax.jit(lambda gaps: whole(gaps, 3)).lower(gaps).compile().as_text() or ""
+        return jax.jit(lambda gaps: least_costs(gaps, 3)).lower(gaps).compile().as_text() or ""
 
     # All that the program itself does is to call it.
     program = compiled().partition("ENTRY")[2]
@@ -85,7 +83,3 @@ def test_what_xla_spreads_over_devices_is_not_compiled_whole() -> None:
         env=os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}", "PJRT_NPROC": "4"},
     )  # fmt: skip
     assert done.stdout.split() == ["False", "True"], done.stderr
-
-
-def test_names_and_documents_are_those_of_the_function() -> None:
-    assert compiled_whole(least_costs, [1]).__doc__ == least_costs.__doc__
