@@ -12,10 +12,13 @@ import jaxlib.version
 
 # Many small linear solves: threads that wait for each other cost more than they compute.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Most of the time of the tests is compilation. LLVM at -O1, XLA's older emitters of loops and one piece a
-# program take three fifths of it together, and give every bit of simulated risks and rates that JAX's own
-# choice gives. At -O0 products are not fused with sums, and tests would try other numbers.
-FLAGS = {"--xla_backend_optimization_level": "1"}
+# Most of the time of the tests is compilation. LLVM at -O1 and for size, loops that are not unrolled, older
+# emitters of loops and one piece a program take less than half of it, and give every bit of simulated
+# risks and rates that JAX's own choice gives. At -O0 products are not fused with sums: other numbers.
+FLAGS = {
+    "--xla_backend_optimization_level": "1",
+    "--xla_backend_extra_options": "xla_cpu_optimize_for_size=true,xla_cpu_disable_loop_unrolling=true",
+}
 if jaxlib.version.__version_info__ < (0, 11):  # a flag that XLA does not know any more ends the process
     FLAGS |= {"--xla_cpu_use_fusion_emitters": "false", "--xla_cpu_parallel_codegen_split_count": "1"}
 for flag, value in FLAGS.items():
@@ -26,16 +29,9 @@ for flag, value in FLAGS.items():
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 
 import hypothesis
-import jax
-import matplotlib as mpl
 import pytest
-import threadpoolctl
 
 from ratedist.compilation_cache import machine
-
-mpl.use("Agg")
-jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_numpy_rank_promotion", "raise")
 
 hypothesis.settings.register_profile("ratedist", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=500)
@@ -119,9 +115,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(*GARBAGE)
+    _share_compilations(config)
+    # What hands out tests to workers runs none, and they wait until it is there.
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        _set_up()
+
+
+def _set_up() -> None:
+    import jax
+    import matplotlib as mpl
+    import threadpoolctl
+
     # Plugins of pytest, such as jaxtyping's, load NumPy before the variable above is set.
     threadpoolctl.threadpool_limits(1, user_api="blas")
-    _share_compilations(config)
+    mpl.use("Agg")
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -177,12 +186,9 @@ def _share_compilations(config: pytest.Config) -> None:
             _empty_if_large(folder)
     except OSError:
         return
-    for name, value in {
-        "jax_compilation_cache_dir": str(folder),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-    }.items():
-        jax.config.update(name, value)
-        os.environ[name.upper()] = str(value)
+    # JAX, which is not imported yet, reads them, and so do workers and what tests start.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.0"
 
 
 def _empty_if_large(folder: pathlib.Path) -> None:
@@ -228,6 +234,8 @@ _least = 0
 
 def drop_what_is_compiled() -> None:
     """All of it, and give the memory back."""
+    import jax
+
     global _least
     jax.clear_caches()
     gc.collect(1)  # of what is old there is a lot, and next to nothing of it is garbage

@@ -13,7 +13,7 @@ from ratedist.codes import codebook_bits, header_bits
 from ratedist.codes import traced as codes
 from ratedist.codes.traced_masses import gaussian_log_mass
 from ratedist.compressors.base import Compressed
-from ratedist.compressors.scalar_codes import FEW_WEIGHTS, equal_counts
+from ratedist.compressors.scalar_codes import FEW_WEIGHTS, entropy_of_values
 from ratedist.pytrees import register_record
 from ratedist.quantizers import kmeans
 from ratedist.quantizers.traced.assignment import lookup, nearest_labels
@@ -104,7 +104,7 @@ class GridValues:
     ) -> Compressed:
         """Round the kept weights."""
         levels = jnp.round(weights / self.step)
-        rates = {"assignment_entropy": -jnp.sum(jnp.log(equal_counts(levels) / weights.size))}
+        rates = {"assignment_entropy": entropy_of_values(levels)}
         rounded = self.step * levels
         if self.prior_scale is not None:
             lengths = -gaussian_log_mass(rounded, self.step, self.prior_scale)

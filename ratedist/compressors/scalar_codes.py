@@ -94,11 +94,17 @@ class PreparedUniform:
         """Round, and count."""
         dither = jax.random.uniform(key, weights.shape, weights.dtype) if self.dithered else 0.0
         rounded = jnp.round(weights / self.step - dither)
-        rates = {"assignment_entropy": -jnp.sum(jnp.log(equal_counts(rounded) / weights.size))}
+        rates = {"assignment_entropy": entropy_of_values(rounded)}
         reconstruction = self.step * (rounded + dither)
         if self.prior_scale is not None:
             rates["code_length"] = -jnp.sum(gaussian_log_mass(reconstruction, self.step, self.prior_scale))
         return Compressed(reconstruction, rates)
+
+
+def entropy_of_values(values: jax.Array) -> jax.Array:
+    """d times the entropy of how often each value occurs among ``(d,)``, in nats and in their type."""
+    counts = equal_counts(values).astype(values.dtype)  # of a quotient of integers of 32 bits JAX keeps 24
+    return -jnp.sum(jnp.log(counts / values.size))
 
 
 def equal_counts(values: jax.Array) -> jax.Array:

@@ -5,6 +5,8 @@ import pytest
 import ratedist as rd
 from ratedist.compressors.base import Context
 from ratedist.compressors.together import compress_all
+from ratedist.compressors.tracing import full_context
+from ratedist.linear_model.samplers import arrays_of
 from ratedist.linear_model.sampling import ModelArrays
 
 KEY = jax.random.key(9)
@@ -80,3 +82,44 @@ def test_every_compressor_declares_what_it_is() -> None:
 def test_bad_settings_are_refused_in_words(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+PRIOR = rd.theory.MixturePrior.two_level(0.5)
+
+
+@pytest.mark.parametrize(
+    "compressor",
+    [
+        rd.ERM(), rd.Oracle(alpha=0.3), rd.FixedCodebook([-1.0, 1.0]), rd.KMeans(2),
+        rd.KMeans(3, rd.Lloyd("random"), center_bits=8),
+        rd.HessianWeightedKMeans(3, shrinkage=0.5, center_bits=16),
+        rd.UniformQuantizer(0.5, 1.0), rd.EntropyConstrained(0.02, PRIOR),
+        rd.Pruned(2, step=0.25, prior_scale=0.8), rd.Pruned(3, num_clusters=2, center_bits=16),
+        rd.LowRank(1), rd.QuantizedLowRank(1, "plain", 0.2, 1.0), rd.Ridge(1.0), rd.QuantizedRidge(1.0, 0.5),
+        rd.PosteriorMean(PRIOR), rd.Shrunk(rd.KMeans(2), 0.8),
+        rd.FeedbackRounding(0.5), rd.CenteredRounding(0.5),
+    ],
+    ids=lambda one: type(one).__name__,
+)  # fmt: skip
+def test_nothing_is_computed_in_less_than_the_precision_of_the_weights(compressor) -> None:
+    """JAX takes the quotient of two integers of 32 bits in single precision, whatever is switched on."""
+    prepared, model = compressor.prepare(MODEL), arrays_of(MODEL)
+    traced = jax.make_jaxpr(
+        lambda weights, factor: compress_all(
+            {"one": prepared}, KEY, weights, full_context(model, factor), {"one": compressor.needs}
+        )
+    )(MODEL.w_star, np.eye(5))
+    assert "f32[" not in str(traced)
+    assert "f64[" in str(traced)
+
+
+def test_every_compressor_is_tried_for_its_precision() -> None:
+    (tried,) = (
+        mark.args[1] for mark in test_nothing_is_computed_in_less_than_the_precision_of_the_weights.pytestmark
+    )
+    kinds = {
+        name
+        for name in dir(rd)
+        if isinstance(getattr(rd, name), type) and hasattr(getattr(rd, name), "prepare")
+    }
+    assert kinds - {"Compressor", "FamilyCompressor", "LinearModel"} == {type(one).__name__ for one in tried}

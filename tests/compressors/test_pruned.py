@@ -120,7 +120,7 @@ def test_grids_cost_what_places_and_the_prior_say(method: str) -> None:
             expected = rd.theory.code_length(rounded[kept], 0.25, prior).sum() if k else 0.0
             assert length == pytest.approx(math.log(math.comb(D, k)) + expected, rel=1e-9, abs=1e-12)
             _, counts = np.unique(rounded + 0.0, return_counts=True)
-            assert entropy == pytest.approx(D * rd.codes.empirical_entropy(counts), abs=1e-12)
+            assert float(entropy) == pytest.approx(D * rd.codes.empirical_entropy(counts), abs=1e-12)
 
 
 @pytest.mark.parametrize("method", [pytest.param("magnitude", marks=pytest.mark.slow), "surgeon"])
