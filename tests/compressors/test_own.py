@@ -56,15 +56,22 @@ def test_one_function_is_one_compilation_and_two_names() -> None:
 
 
 @pytest.mark.usefixtures("none_dropped")
-def test_what_sees_the_weights_alone_is_compiled_once_for_every_law_of_them() -> None:
-    from ratedist.simulation import engine
+def test_what_sees_the_weights_alone_is_traced_once_for_every_law_of_them() -> None:
+    traced = []
 
-    simulate(identity)
-    compiled = engine._compress.cache_size()
+    def counted(key, weights, context):
+        traced.append(weights)
+        return rd.Compressed(weights, {})
+
+    simulate(counted)
+    before = len(traced)
     # By another sampler, and of another covariance and noise.
     correlated = rd.GaussianLinearModel(MODEL.n, MODEL.w_star, 0.3, rd.ar1_covariance(MODEL.d, 0.5))
-    rd.simulate(correlated, {"own": rd.compressor(identity, markov=True)}, 256, KEY, "statistics")
-    assert engine._compress.cache_size() == compiled
+    rd.simulate(correlated, {"own": rd.compressor(counted, markov=True)}, 256, KEY, "statistics")
+    assert len(traced) == before
+    # One that sees more is traced for each of them.
+    simulate(counted, needs=["hessian_diagonal"], markov=False)
+    assert len(traced) > before
 
 
 @pytest.mark.usefixtures("none_dropped")
