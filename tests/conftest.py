@@ -15,8 +15,8 @@ import jaxlib.version
 # Many small linear solves: threads that wait for each other cost more than they compute.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Most of the time of the tests is compilation. LLVM at -O1 and for size, loops that are not unrolled, older
-# emitters of loops and one piece a program take less than half of it, and give every bit of simulated
-# risks and rates that JAX's own choice gives. At -O0 products are not fused with sums: other numbers.
+# emitters of loops and one piece a program take less than half of it. Simulated risks and rates are those of
+# JAX's own choice but for the last digit of some. At -O0 products are not fused with sums: other numbers.
 FLAGS = {
     "--xla_backend_optimization_level": "1",
     "--xla_backend_extra_options": "xla_cpu_optimize_for_size=true,xla_cpu_disable_loop_unrolling=true",
@@ -48,7 +48,7 @@ MUCH_MEMORY = 1_150_000_000
 NEW_MEMORY = 450_000_000
 # Bytes in use from which on it is dropped before tests whose compiler alone takes 0.7 GB.
 SOME_MEMORY = 600_000_000
-# Programs that share a context of MLIR, which has the constants of all of them for as long as one is there.
+# Programs that share a context of MLIR: it has the constants of all of them for as long as one is there.
 PROGRAMS_TOGETHER = 100
 # Objects made between two collections of garbage, and of those the collections between two of older objects.
 # To trace a program makes tens of thousands of objects, and next to none of them is garbage in circles.
